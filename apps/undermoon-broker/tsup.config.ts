@@ -1,0 +1,3 @@
+import { cli } from '../../tsup.base.ts';
+
+export default cli();

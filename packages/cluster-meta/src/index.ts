@@ -1,0 +1,12 @@
+export { DEFAULT_CLUSTER_CONFIG } from './cluster-config.ts';
+export type { ClusterConfig, CompressionStrategy, MigrationConfig } from './cluster-config.ts';
+export { parseClusterName } from './cluster-name.ts';
+export type { ClusterName } from './cluster-name.ts';
+export type { ClusterMeta, PeerMeta, ProxyMeta } from './cluster.ts';
+export { EPOCH_ZERO, nextEpoch, parseEpoch } from './epoch.ts';
+export type { Epoch } from './epoch.ts';
+export type { MigrationMeta, MigrationTag, MigrationTask, TaggedSlots } from './migration.ts';
+export { hostOf, parseNodeAddress, portOf } from './node-address.ts';
+export type { NodeAddress } from './node-address.ts';
+export type { NodeMeta, ReplPeer, Role } from './node.ts';
+export type { AddressSlots, ReplEntry, SetCluster, SetRepl } from './umctl/commands.ts';

@@ -1,0 +1,3 @@
+import { lib } from '../../tsup.base.ts';
+
+export default lib();

@@ -1,0 +1,19 @@
+// CRC16/XMODEM (polynomial 0x1021, initial value 0), as the Redis Cluster specification demands.
+const TABLE: Uint16Array = buildTable();
+
+function buildTable(): Uint16Array {
+  const table = new Uint16Array(256);
+  for (let byte = 0; byte < 256; byte++) {
+    let crc = byte << 8;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+    table[byte] = crc & 0xffff;
+  }
+  return table;
+}
+
+/** CRC16/XMODEM of `bytes[start, end)`. */
+export function crc16(bytes: Uint8Array, start: number, end: number): number {
+  let crc = 0;
+  for (let i = start; i < end; i++) crc = ((crc & 0xff) << 8) ^ TABLE[(crc >>> 8) ^ bytes[i]!]!;
+  return crc;
+}
