@@ -1,0 +1,23 @@
+// Prints one plain closing line: "N passed, N failed[, N skipped]".
+export default class TallyReporter {
+  onTestRunEnd(modules, unhandledErrors) {
+    let passed = 0;
+    let failed = unhandledErrors.length;
+    let skipped = 0;
+    for (const module of modules) {
+      if (module.state() === 'failed' && module.errors().length > 0) failed += 1;
+      for (const test of module.children.allTests()) {
+        const { state } = test.result();
+        if (state === 'passed') passed += 1;
+        else if (state === 'failed') failed += 1;
+        else skipped += 1;
+      }
+    }
+    // The default reporter still has its own summary to print, so this waits for the very end.
+    process.on('exit', () => console.log(tallyLine(passed, failed, skipped)));
+  }
+}
+
+export function tallyLine(passed, failed, skipped) {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
