@@ -1,0 +1,44 @@
+import { DEFAULT_CLUSTER_CONFIG } from '../cluster-config.ts';
+import type { ClusterMeta } from '../cluster.ts';
+import {
+  clusterConfigToJson,
+  parseClusterConfigJson,
+  type ClusterConfigJson,
+} from './cluster-config.ts';
+import {
+  jsonArrayOf,
+  jsonOptional,
+  parseClusterNameJson,
+  parseEpochJson,
+  parseJsonObject,
+  type JsonOutcome,
+} from './fields.ts';
+import { nodeToJson, parseNodeJson, type NodeJson } from './node.ts';
+
+/** JSON form of `ClusterMeta`. */
+export interface ClusterJson {
+  readonly name: string;
+  readonly epoch: number;
+  readonly nodes: readonly NodeJson[];
+  readonly config: ClusterConfigJson;
+}
+
+/** The JSON form of a cluster. */
+export function clusterToJson(cluster: ClusterMeta): ClusterJson {
+  return {
+    name: cluster.name,
+    epoch: cluster.epoch,
+    nodes: cluster.nodes.map(nodeToJson),
+    config: clusterConfigToJson(cluster.config),
+  };
+}
+
+/** Reads a cluster; an absent `config` is the default one. Refuses with the path of the field. */
+export function parseClusterJson(value: unknown, path = ''): JsonOutcome<ClusterMeta> {
+  return parseJsonObject<ClusterMeta>(value, path, {
+    name: ['name', parseClusterNameJson],
+    epoch: ['epoch', parseEpochJson],
+    nodes: ['nodes', jsonArrayOf(parseNodeJson)],
+    config: ['config', jsonOptional(parseClusterConfigJson, DEFAULT_CLUSTER_CONFIG)],
+  });
+}
