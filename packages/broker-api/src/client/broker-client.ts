@@ -1,0 +1,267 @@
+import {
+  migrationTaskToJson,
+  type ClusterMeta,
+  type ClusterName,
+  type Epoch,
+  type MigrationTask,
+  type NodeAddress,
+  type ProxyMeta,
+} from '@undermoon/cluster-meta';
+import type { z } from 'zod';
+import {
+  brokerConfigSchema,
+  brokerConfigToJson,
+  type BrokerConfig,
+} from '../payloads/broker-config.ts';
+import {
+  clusterInfoSchema,
+  clusterSchema,
+  createClusterToJson,
+  type ClusterInfo,
+  type ConfigChanges,
+} from '../payloads/cluster.ts';
+import { epochPayloadSchema, epochRecoverySchema, type EpochRecovery } from '../payloads/epoch.ts';
+import { addressesSchema, clusterNamesSchema } from '../payloads/listing.ts';
+import { parsePayload } from '../payloads/parse-payload.ts';
+import { addProxyToJson, proxySchema, type AddProxyRequest } from '../payloads/proxy.ts';
+import { BROKER_ROUTES, PAGE_SIZE, routePath, type BrokerRouteName } from '../routes.ts';
+import { BrokerList } from './broker-list.ts';
+import { BrokerClientError } from './errors.ts';
+import { BrokerExchange, parseJson, type ExchangeAnswer } from './exchange.ts';
+import { resolveClientOptions, type BrokerClientOptions } from './options.ts';
+
+/**
+ * Calls of the broker's HTTP API. All of them fail with `BrokerClientError` and nothing else, except that a
+ * parameter which cannot be part of a path fails with `RangeError`.
+ */
+export interface BrokerClient {
+  readonly brokers: readonly string[];
+  /** Takes effect with the next request. Throws a `RangeError` for an entry that is not `host:port`. */
+  setBrokers(brokers: readonly string[]): void;
+  /** Closes all connections; requests under way fail. Safe to call twice. */
+  close(): Promise<void>;
+
+  version(): Promise<string>;
+  /** Whether a broker answers its health check. Does not fail. */
+  health(): Promise<boolean>;
+  epoch(): Promise<Epoch>;
+  /** The whole dump, as decoded JSON. */
+  metadata(): Promise<unknown>;
+  /** Replaces the broker's whole state. */
+  restoreMetadata(dump: unknown): Promise<void>;
+  setEpoch(epoch: Epoch): Promise<void>;
+  recoverEpochs(): Promise<EpochRecovery>;
+  config(): Promise<BrokerConfig>;
+  setConfig(config: BrokerConfig): Promise<void>;
+
+  /** Gathers all pages; fails when one of them does. */
+  clusterNames(): Promise<ClusterName[]>;
+  cluster(name: ClusterName): Promise<ClusterMeta | null>;
+  clusterInfo(name: ClusterName): Promise<ClusterInfo>;
+  createCluster(name: ClusterName, nodeNumber: number): Promise<void>;
+  deleteCluster(name: ClusterName): Promise<void>;
+  changeClusterConfig(name: ClusterName, changes: ConfigChanges): Promise<void>;
+  balanceCluster(name: ClusterName): Promise<void>;
+  /** A task that is already committed fails with MIGRATION_TASK_NOT_FOUND. */
+  commitMigration(task: MigrationTask): Promise<void>;
+
+  /** Gathers all pages; fails when one of them does. */
+  proxyAddresses(): Promise<NodeAddress[]>;
+  proxy(address: NodeAddress): Promise<ProxyMeta | null>;
+  /** A proxy that is known already fails with ALREADY_EXISTED, after its failure marks were cleared. */
+  addProxy(request: AddProxyRequest): Promise<void>;
+  removeProxy(address: NodeAddress): Promise<void>;
+  failedProxies(): Promise<NodeAddress[]>;
+  /** Proxies with enough reporters. */
+  failures(): Promise<NodeAddress[]>;
+  reportFailure(address: NodeAddress, reporterId: string): Promise<void>;
+  /** The metadata of the proxy that took the place of `address`, or null. */
+  failover(address: NodeAddress): Promise<ProxyMeta | null>;
+}
+
+/** Creates a client. Opens no connection before the first call. */
+export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
+  const resolved = resolveClientOptions(options);
+  const exchange = new BrokerExchange(resolved);
+  return new HttpBrokerClient(exchange, new BrokerList(exchange, resolved.brokers));
+}
+
+interface CallInput {
+  readonly params?: Readonly<Record<string, string | number>>;
+  readonly query?: Readonly<Record<string, string | number>>;
+  readonly body?: unknown;
+}
+
+class HttpBrokerClient implements BrokerClient {
+  readonly #exchange: BrokerExchange;
+  readonly #list: BrokerList;
+
+  constructor(exchange: BrokerExchange, list: BrokerList) {
+    this.#exchange = exchange;
+    this.#list = list;
+  }
+
+  get brokers(): readonly string[] {
+    return this.#list.brokers;
+  }
+
+  setBrokers(brokers: readonly string[]): void {
+    this.#list.replace(brokers);
+  }
+
+  close(): Promise<void> {
+    return this.#exchange.close();
+  }
+
+  async version(): Promise<string> {
+    return (await this.#call('version')).text.trim();
+  }
+
+  async health(): Promise<boolean> {
+    try {
+      await this.#call('health');
+      return true;
+    } catch (error) {
+      if (error instanceof BrokerClientError) return false;
+      throw error;
+    }
+  }
+
+  epoch(): Promise<Epoch> {
+    return this.#read('epoch', epochPayloadSchema);
+  }
+
+  async metadata(): Promise<unknown> {
+    const answer = await this.#call('metadata');
+    const dump = parseJson(answer.text);
+    if (dump === undefined) throw badResponse(answer, 'not JSON');
+    return dump;
+  }
+
+  async restoreMetadata(dump: unknown): Promise<void> {
+    await this.#call('restoreMetadata', { body: dump });
+  }
+
+  async setEpoch(epoch: Epoch): Promise<void> {
+    await this.#call('setEpoch', { params: { epoch } });
+  }
+
+  recoverEpochs(): Promise<EpochRecovery> {
+    return this.#read('recoverEpochs', epochRecoverySchema);
+  }
+
+  config(): Promise<BrokerConfig> {
+    return this.#read('config', brokerConfigSchema);
+  }
+
+  async setConfig(config: BrokerConfig): Promise<void> {
+    await this.#call('setConfig', { body: brokerConfigToJson(config) });
+  }
+
+  clusterNames(): Promise<ClusterName[]> {
+    return gather(async (query) => {
+      return (await this.#read('clusterNames', clusterNamesSchema, { query })).names;
+    });
+  }
+
+  async cluster(name: ClusterName): Promise<ClusterMeta | null> {
+    return (await this.#read('cluster', clusterSchema, { params: { name } })).cluster;
+  }
+
+  clusterInfo(name: ClusterName): Promise<ClusterInfo> {
+    return this.#read('clusterInfo', clusterInfoSchema, { params: { name } });
+  }
+
+  async createCluster(name: ClusterName, nodeNumber: number): Promise<void> {
+    const body = createClusterToJson({ nodeNumber });
+    await this.#call('createCluster', { params: { name }, body });
+  }
+
+  async deleteCluster(name: ClusterName): Promise<void> {
+    await this.#call('deleteCluster', { params: { name } });
+  }
+
+  async changeClusterConfig(name: ClusterName, changes: ConfigChanges): Promise<void> {
+    const body = Object.fromEntries(changes);
+    await this.#call('changeClusterConfig', { params: { name }, body });
+  }
+
+  async balanceCluster(name: ClusterName): Promise<void> {
+    await this.#call('balanceCluster', { params: { name } });
+  }
+
+  async commitMigration(task: MigrationTask): Promise<void> {
+    await this.#call('commitMigration', { body: migrationTaskToJson(task) });
+  }
+
+  proxyAddresses(): Promise<NodeAddress[]> {
+    return gather(async (query) => {
+      return (await this.#read('proxyAddresses', addressesSchema, { query })).addresses;
+    });
+  }
+
+  async proxy(address: NodeAddress): Promise<ProxyMeta | null> {
+    return (await this.#read('proxy', proxySchema, { params: { address } })).proxy;
+  }
+
+  async addProxy(request: AddProxyRequest): Promise<void> {
+    await this.#call('addProxy', { body: addProxyToJson(request) });
+  }
+
+  async removeProxy(address: NodeAddress): Promise<void> {
+    await this.#call('removeProxy', { params: { address } });
+  }
+
+  async failedProxies(): Promise<NodeAddress[]> {
+    return [...(await this.#read('failedProxies', addressesSchema)).addresses];
+  }
+
+  async failures(): Promise<NodeAddress[]> {
+    return [...(await this.#read('failures', addressesSchema)).addresses];
+  }
+
+  async reportFailure(address: NodeAddress, reporterId: string): Promise<void> {
+    await this.#call('reportFailure', { params: { address, reporterId } });
+  }
+
+  async failover(address: NodeAddress): Promise<ProxyMeta | null> {
+    return (await this.#read('failover', proxySchema, { params: { address } })).proxy;
+  }
+
+  async #read<T>(route: BrokerRouteName, schema: z.ZodType<T>, input: CallInput = {}): Promise<T> {
+    const answer = await this.#call(route, input);
+    const parsed = parsePayload(schema, parseJson(answer.text));
+    if (!parsed.ok) throw badResponse(answer, parsed.message);
+    return parsed.value;
+  }
+
+  #call(route: BrokerRouteName, input: CallInput = {}): Promise<ExchangeAnswer> {
+    const path = routePath(route, input.params, input.query);
+    const { method } = BROKER_ROUTES[route];
+    return this.#list.send({ method, path, body: input.body });
+  }
+}
+
+// A repeated entry (a listing that changed between two pages) is kept once.
+async function gather<T>(
+  page: (query: { offset: number; limit: number }) => Promise<readonly T[]>,
+): Promise<T[]> {
+  const all = new Set<T>();
+  for (let offset = 0; ; offset += PAGE_SIZE) {
+    const entries = await page({ offset, limit: PAGE_SIZE });
+    for (const entry of entries) all.add(entry);
+    if (entries.length < PAGE_SIZE) return [...all];
+  }
+}
+
+function badResponse(answer: ExchangeAnswer, reason: string): BrokerClientError {
+  const { broker, status } = answer;
+  return new BrokerClientError(
+    'BAD_RESPONSE',
+    `${broker} answered outside the contract: ${reason}`,
+    {
+      broker,
+      status,
+    },
+  );
+}

@@ -1,0 +1,63 @@
+/**
+ * Every error code of the broker's HTTP API with the status it is sent with. The first groups are those of
+ * undermoon 0.6.2; the last one is what this broker adds, for requests that never reached the store.
+ */
+export const BROKER_STATUS = {
+  INVALID_NODE_NUMBER: 400,
+  INVALID_CLUSTER_NAME: 400,
+  INVALID_MIGRATION_TASK: 400,
+  INVALID_PROXY_ADDRESS: 400,
+  INVALID_CONFIG: 400,
+  SLOTS_ALREADY_EVEN: 400,
+  MISSING_SERVER_PROXY_INDEX: 400,
+
+  CLUSTER_NOT_FOUND: 404,
+  FREE_NODE_NOT_FOUND: 404,
+  PROXY_NOT_FOUND: 404,
+  MIGRATION_TASK_NOT_FOUND: 404,
+
+  IN_USE: 409,
+  NOT_IN_USE: 409,
+  NO_AVAILABLE_RESOURCE: 409,
+  RESOURCE_NOT_BALANCE: 409,
+  ALREADY_EXISTED: 409,
+  FREE_NODE_FOUND: 409,
+  NODE_NUM_ALREADY_ENOUGH: 409,
+  MIGRATION_RUNNING: 409,
+  INVALID_META_VERSION: 409,
+  EPOCH_SMALLER_THAN_CURRENT: 409,
+  PROXY_RESOURCE_OUT_OF_ORDER: 409,
+  ORDERED_PROXY_ENABLED: 409,
+  ONE_CLUSTER_ALREADY_EXISTED: 409,
+  NODE_NUMBER_CHANGING: 409,
+  RETRY: 409,
+
+  PERSISTENCE_IO_ERROR: 500,
+  PERSISTENCE_JSON_ERROR: 500,
+  PERSISTENCE_LOCK_ERROR: 500,
+  REPLICATION_ERROR: 500,
+  PROXY_NOT_SYNC: 500,
+  EXTERNAL: 500,
+  EMPTY_EXTERNAL_VERSION: 500,
+  EXTERNAL_TIMEOUT: 504,
+
+  INVALID_BODY: 400,
+  INVALID_QUERY: 400,
+  INVALID_REQUEST: 400,
+  ROUTE_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  REQUEST_TIMEOUT: 408,
+  BODY_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  INTERNAL: 500,
+  OVERLOADED: 503,
+  SHUTTING_DOWN: 503,
+} as const;
+
+/** A code of the `error` member of an error body. */
+export type BrokerErrorCode = keyof typeof BROKER_STATUS;
+
+/** Whether `value` is a code that this version of the contract knows. */
+export function isBrokerErrorCode(value: unknown): value is BrokerErrorCode {
+  return typeof value === 'string' && Object.hasOwn(BROKER_STATUS, value);
+}

@@ -1,0 +1,29 @@
+import {
+  parseClusterName,
+  parseEpoch,
+  parseNodeAddress,
+  type ClusterName,
+  type Epoch,
+  type NodeAddress,
+} from '@undermoon/cluster-meta';
+import { z } from 'zod';
+import { parsedBy } from './parse-payload.ts';
+
+export const nodeAddressSchema: z.ZodType<NodeAddress> = parsedBy(
+  parseNodeAddress,
+  'an address "host:port"',
+);
+
+export const clusterNameSchema: z.ZodType<ClusterName> = parsedBy(
+  parseClusterName,
+  'a cluster name of 1 to 31 characters out of A-Z a-z 0-9 @ - _',
+);
+
+// An epoch is a JSON number; its text form is for URLs only.
+export const epochSchema: z.ZodType<Epoch> = parsedBy(
+  (value) => (typeof value === 'number' ? parseEpoch(value) : null),
+  `a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`,
+);
+
+/** A whole number at least 0. */
+export const countSchema: z.ZodType<number> = z.int().min(0);

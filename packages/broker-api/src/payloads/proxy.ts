@@ -1,0 +1,62 @@
+import {
+  parseProxyJson,
+  proxyToJson,
+  type NodeAddress,
+  type ProxyMeta,
+} from '@undermoon/cluster-meta';
+import { z } from 'zod';
+import { documentBy } from './parse-payload.ts';
+import { countSchema, nodeAddressSchema } from './primitives.ts';
+
+/** `{"proxy": …}`; null when there is no such proxy, or a failover found nothing to replace. */
+export interface ProxyPayload {
+  readonly proxy: ProxyMeta | null;
+}
+
+/** Registers a proxy with its two Redis servers. */
+export interface AddProxyRequest {
+  /** Kept as text: the broker answers INVALID_PROXY_ADDRESS when it is not `host:port`. */
+  readonly proxyAddress: string;
+  readonly nodes: readonly [NodeAddress, NodeAddress];
+  /** Fault domain; the host of the address when left out. */
+  readonly host?: string | undefined;
+  /** Ordinal of the proxy; only used (and then required) in ordered mode. */
+  readonly index?: number | undefined;
+}
+
+export const proxySchema: z.ZodType<ProxyPayload> = z
+  .object({ proxy: z.nullable(documentBy(parseProxyJson, 'proxy')).optional() })
+  .transform(({ proxy }) => ({ proxy: proxy ?? null }));
+
+export const addProxySchema: z.ZodType<AddProxyRequest> = z
+  .object({
+    proxy_address: z.string(),
+    nodes: z.tuple([nodeAddressSchema, nodeAddressSchema]),
+    host: z.string().min(1).max(255).nullish(),
+    index: countSchema.nullish(),
+  })
+  .refine((request) => request.nodes[0] !== request.nodes[1], {
+    path: ['nodes', 1],
+    message: 'expected two different Redis servers',
+  })
+  .transform((request) => ({
+    proxyAddress: request.proxy_address,
+    nodes: request.nodes,
+    host: request.host ?? undefined,
+    index: request.index ?? undefined,
+  }));
+
+/** The wire form of `ProxyPayload`. */
+export function proxyPayloadToJson(payload: ProxyPayload): unknown {
+  return { proxy: payload.proxy === null ? null : proxyToJson(payload.proxy) };
+}
+
+/** The wire form of `AddProxyRequest`. */
+export function addProxyToJson(request: AddProxyRequest): unknown {
+  return {
+    proxy_address: request.proxyAddress,
+    nodes: request.nodes,
+    host: request.host ?? null,
+    index: request.index ?? null,
+  };
+}
