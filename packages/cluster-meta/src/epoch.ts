@@ -2,19 +2,22 @@
 export type Epoch = number & { readonly __brand: 'Epoch' };
 
 /** The epoch before any metadata. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a constant needs no parser
 export const EPOCH_ZERO: Epoch = 0 as Epoch;
 
 /** Returns the epoch, or null when `value` is not one. Larger numbers are refused, never rounded. */
 export function parseEpoch(value: unknown): Epoch | null {
   if (typeof value === 'string') return /^\d{1,16}$/.test(value) ? parseEpoch(Number(value)) : null;
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-    ? (value as Epoch)
-    : null;
+  return isEpoch(value) ? value : null;
 }
 
-/** The next higher epoch. Throws at the end of the safe integers. */
+/** The next higher epoch. Throws a `RangeError` at the end of the safe integers. */
 export function nextEpoch(epoch: Epoch): Epoch {
   const next = parseEpoch(epoch + 1);
   if (next === null) throw new RangeError('epoch past the safe integers');
   return next;
+}
+
+function isEpoch(value: unknown): value is Epoch {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

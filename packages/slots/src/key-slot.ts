@@ -1,9 +1,8 @@
 import { crc16 } from './crc16.ts';
-import { SLOT_COUNT, type SlotId } from './slot-id.ts';
+import { slotOfHash, type SlotId } from './slot-id.ts';
 
 const OPEN_BRACE = 123;
 const CLOSE_BRACE = 125;
-const SLOT_MASK = SLOT_COUNT - 1;
 
 /**
  * The hash slot of the key `bytes[start, end)`. If the key holds a `{` and a later `}` with at least one
@@ -14,12 +13,10 @@ export function keySlot(bytes: Uint8Array, start: number, end: number): SlotId {
     if (bytes[open] !== OPEN_BRACE) continue;
     let close = open + 1;
     while (close < end && bytes[close] !== CLOSE_BRACE) close++;
-    if (close < end && close > open + 1) {
-      return (crc16(bytes, open + 1, close) & SLOT_MASK) as SlotId;
-    }
+    if (close < end && close > open + 1) return slotOfHash(crc16(bytes, open + 1, close));
     break;
   }
-  return (crc16(bytes, start, end) & SLOT_MASK) as SlotId;
+  return slotOfHash(crc16(bytes, start, end));
 }
 
 /** The hash slot of a key given as text (encoded as UTF-8). For tools and tests; data paths hash bytes. */

@@ -1,9 +1,14 @@
-import { SLOT_COUNT } from './slot-id.ts';
+import { parseSlotId } from './slot-id.ts';
 
 /** Consecutive slots, both ends included. */
 export type SlotRange = readonly [start: number, end: number];
 
-/** A set of slots in normal form: sorted by start; overlapping and adjacent ranges are merged. */
+/**
+ * A set of slots in normal form: each start is at most its end, ranges are sorted by start, and
+ * overlapping and adjacent ranges are merged. Two sets hold the same slots exactly if their normal forms
+ * are equal. The functions below take and give normal forms; what they return for anything else is
+ * unspecified, so foreign ranges go through `normalizeRanges` first.
+ */
 export type SlotRanges = readonly SlotRange[];
 
 /**
@@ -11,19 +16,12 @@ export type SlotRanges = readonly SlotRange[];
  * a slot.
  */
 export function normalizeRanges(ranges: readonly SlotRange[]): SlotRanges | null {
-  const sorted: [number, number][] = [];
+  const ordered: SlotRange[] = [];
   for (const [a, b] of ranges) {
-    if (!isSlot(a) || !isSlot(b)) return null;
-    sorted.push(a <= b ? [a, b] : [b, a]);
+    if (parseSlotId(a) === null || parseSlotId(b) === null) return null;
+    ordered.push(a <= b ? [a, b] : [b, a]);
   }
-  sorted.sort((left, right) => left[0] - right[0]);
-  const merged: [number, number][] = [];
-  for (const range of sorted) {
-    const last = merged.at(-1);
-    if (last !== undefined && range[0] <= last[1] + 1) last[1] = Math.max(last[1], range[1]);
-    else merged.push(range);
-  }
-  return merged;
+  return mergeRanges(ordered);
 }
 
 /** The number of slots in a set. */
@@ -35,42 +33,61 @@ export function countSlots(ranges: SlotRanges): number {
 
 /** The slots that are in either set. */
 export function unionRanges(left: SlotRanges, right: SlotRanges): SlotRanges {
-  return normalizeRanges([...left, ...right]) ?? [];
+  return mergeRanges([...left, ...right]);
 }
 
-/** The slots of `left` that are not in `right`. */
+/** The slots of `left` that are not in `right`. Linear in the number of ranges. */
 export function subtractRanges(left: SlotRanges, right: SlotRanges): SlotRanges {
   const rest: SlotRange[] = [];
+  let next = 0;
   for (const [start, end] of left) {
     let from = start;
-    for (const [cutStart, cutEnd] of right) {
-      if (cutEnd < from || cutStart > end) continue;
-      if (cutStart > from) rest.push([from, cutStart - 1]);
-      from = cutEnd + 1;
+    for (let cut = right[next]; cut !== undefined && cut[0] <= end; cut = right[++next]) {
+      if (cut[0] > from) rest.push([from, cut[0] - 1]);
+      from = Math.max(from, cut[1] + 1);
+      // A cut that reaches past this range may reach into the following one: it is not done yet.
+      if (cut[1] > end) break;
     }
     if (from <= end) rest.push([from, end]);
   }
   return rest;
 }
 
-/** The slots that are in both sets. */
+/** The slots that are in both sets. Linear in the number of ranges. */
 export function intersectRanges(left: SlotRanges, right: SlotRanges): SlotRanges {
   return subtractRanges(left, subtractRanges(left, right));
 }
 
-/** Whether two sets in normal form hold the same slots. */
+/** Whether two sets hold the same slots. */
 export function equalRanges(left: SlotRanges, right: SlotRanges): boolean {
   return (
     left.length === right.length &&
-    left.every(([start, end], i) => start === right[i]![0] && end === right[i]![1])
+    left.every(([start, end], i) => start === right[i]?.[0] && end === right[i]?.[1])
   );
 }
 
-/** Whether the set holds the slot. */
+/** Whether the set holds the slot. Logarithmic in the number of ranges. */
 export function hasSlot(ranges: SlotRanges, slot: number): boolean {
-  return ranges.some(([start, end]) => slot >= start && slot <= end);
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const range = ranges[middle];
+    if (range !== undefined && range[1] < slot) low = middle + 1;
+    else high = middle;
+  }
+  const candidate = ranges[low];
+  return candidate !== undefined && candidate[0] <= slot && slot <= candidate[1];
 }
 
-function isSlot(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value < SLOT_COUNT;
+/** Sorts and merges. Sorts in place: `ranges` belongs to this function. */
+function mergeRanges(ranges: SlotRange[]): SlotRanges {
+  ranges.sort((left, right) => left[0] - right[0]);
+  const merged: [number, number][] = [];
+  for (const [start, end] of ranges) {
+    const last = merged.at(-1);
+    if (last !== undefined && start <= last[1] + 1) last[1] = Math.max(last[1], end);
+    else merged.push([start, end]);
+  }
+  return merged;
 }

@@ -42,12 +42,13 @@ export function parseJsonObject<T extends object>(
 ): JsonOutcome<T> {
   if (!isJsonObject(value)) return refuseJson(value, path, 'an object');
   const result: Partial<T> = {};
-  for (const name of Object.keys(fields) as (keyof T)[]) {
+  for (const name in fields) {
     const [key, parse] = fields[name];
     const member = parse(value[key], memberPath(path, key));
     if (!member.ok) return member;
     result[name] = member.value;
   }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the loop has set every property
   return accept(result as T);
 }
 

@@ -23,7 +23,7 @@ export interface SetCluster {
   /** Other proxies. */
   readonly peers: readonly AddressSlots[];
   readonly config: ClusterConfig;
-  /** Why the CONFIG part was replaced by defaults, or null. Set by the parser only. */
+  /** Which part of CONFIG was skipped or replaced by its default, or null. Set by the parser only. */
   readonly configWarning: string | null;
 }
 

@@ -1,0 +1,112 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  countSlots,
+  equalRanges,
+  hasSlot,
+  intersectRanges,
+  normalizeRanges,
+  subtractRanges,
+  unionRanges,
+  type SlotRange,
+  type SlotRanges,
+} from './slot-ranges.ts';
+
+// A few dozen slots at either end, so that ranges often touch, overlap and hit the limits.
+const slot = fc.oneof(fc.nat(40), fc.integer({ min: 16_360, max: 16_383 }));
+const foreignRanges = fc.array(fc.tuple(slot, slot), { maxLength: 12 });
+const slotSet = foreignRanges.map((ranges) => normalizeRanges(ranges) ?? []);
+
+function setOf(ranges: readonly SlotRange[]): Set<number> {
+  const slots = new Set<number>();
+  for (const [a, b] of ranges) {
+    for (let i = Math.min(a, b); i <= Math.max(a, b); i++) slots.add(i);
+  }
+  return slots;
+}
+
+function expectSlots(actual: SlotRanges, expected: ReadonlySet<number>): void {
+  expect(setOf(actual)).toEqual(expected);
+  let last = -2;
+  for (const [start, end] of actual) {
+    expect(start).toBeGreaterThan(last + 1);
+    expect(end).toBeGreaterThanOrEqual(start);
+    last = end;
+  }
+}
+
+describe('normalizeRanges', () => {
+  it('sorts, swaps and merges', () => {
+    expect(
+      normalizeRanges([
+        [9, 7],
+        [0, 2],
+        [3, 4],
+        [8, 12],
+        [20, 20],
+      ]),
+    ).toEqual([
+      [0, 4],
+      [7, 12],
+      [20, 20],
+    ]);
+  });
+
+  it.each<[SlotRange]>([[[0, 16_384]], [[-1, 3]], [[0.5, 1]], [[0, Number.NaN]]])(
+    'refuses %j',
+    (range) => {
+      expect(normalizeRanges([[1, 2], range])).toBeNull();
+    },
+  );
+
+  it('keeps the slots, gives the normal form, and leaves its argument alone', () => {
+    fc.assert(
+      fc.property(foreignRanges, (ranges) => {
+        const before = structuredClone(ranges);
+        const normal = normalizeRanges(ranges);
+        expectSlots(normal!, setOf(ranges));
+        expect(normalizeRanges(normal!)).toEqual(normal);
+        expect(ranges).toEqual(before);
+      }),
+    );
+  });
+});
+
+describe('set arithmetic agrees with sets of numbers', () => {
+  it('union, difference, intersection', () => {
+    fc.assert(
+      fc.property(slotSet, slotSet, (left, right) => {
+        const before = structuredClone([left, right]);
+        const [a, b] = [setOf(left), setOf(right)];
+        expectSlots(unionRanges(left, right), new Set([...a, ...b]));
+        expectSlots(subtractRanges(left, right), new Set([...a].filter((id) => !b.has(id))));
+        expectSlots(intersectRanges(left, right), new Set([...a].filter((id) => b.has(id))));
+        expect([left, right]).toEqual(before);
+      }),
+    );
+  });
+
+  it('count, membership, equality', () => {
+    fc.assert(
+      fc.property(slotSet, slotSet, slot, (left, right, id) => {
+        const [a, b] = [setOf(left), setOf(right)];
+        expect(countSlots(left)).toBe(a.size);
+        expect(hasSlot(left, id)).toBe(a.has(id));
+        const same = a.size === b.size && [...a].every((member) => b.has(member));
+        expect(equalRanges(left, right)).toBe(same);
+        expect(equalRanges(left, structuredClone(left))).toBe(true);
+      }),
+    );
+  });
+
+  it('takes time linear in the number of ranges', () => {
+    const even = Array.from({ length: 8192 }, (_, i): SlotRange => [2 * i, 2 * i]);
+    const odd = Array.from({ length: 8192 }, (_, i): SlotRange => [2 * i + 1, 2 * i + 1]);
+    const startedAt = performance.now();
+    expect(unionRanges(even, odd)).toEqual([[0, 16_383]]);
+    expect(subtractRanges(even, odd)).toEqual(even);
+    expect(intersectRanges([[0, 16_383]], odd)).toEqual(odd);
+    // Milliseconds; a quadratic walk over these sets takes seconds.
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+  });
+});
