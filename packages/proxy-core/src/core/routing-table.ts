@@ -8,9 +8,8 @@ import {
   type Epoch,
   type NodeAddress,
   type SetCluster,
-  type TaggedSlots,
 } from '@undermoon/cluster-meta';
-import { SLOT_COUNT } from '@undermoon/slots';
+import { SLOT_COUNT, type SlotRanges } from '@undermoon/slots';
 
 /** The value of `RoutingTable.slots` for a slot that nobody owns. */
 export const SLOT_UNCOVERED = -1;
@@ -55,26 +54,24 @@ export function peerIndexOf(slotValue: number): number {
  * source of a migration), a peer (likewise), and, for slots that are only claimed by the destination of
  * a migration, that migration's source: it serves them until the migration is committed. Among equal
  * claims the lowest address wins, so the order of the metadata does not matter. Without a cluster name
- * nothing is routed.
+ * nothing is routed. `self`, this proxy's address, is never a redirection's target.
  */
-export function buildRoutingTable(meta: SetCluster): RoutingTable {
+export function buildRoutingTable(meta: SetCluster, self: NodeAddress | null = null): RoutingTable {
   const isMember = meta.clusterName !== null;
   const local = isMember ? sortedByAddress(meta.local) : [];
-  const remote = isMember ? sortedByAddress(meta.peers) : [];
+  const remote = isMember ? sortedByAddress(meta.peers).filter((p) => p.address !== self) : [];
   const localNodes = uniqueAddresses(local.filter((node) => node.slots.length > 0));
   const peers = new PeerList(remote);
   const slots = new Int16Array(SLOT_COUNT).fill(SLOT_UNCOVERED);
-  for (const node of local) {
-    claimServed(slots, node, localNodes.indexOf(node.address));
-  }
+  for (const node of local) claimServed(slots, node, localNodes.indexOf(node.address));
   for (const node of remote) claimServed(slots, node, peers.slotValueOf(node.address));
   for (const node of [...local, ...remote]) {
-    for (const tagged of node.slots) {
-      if (tagged.tag.kind !== 'importing') continue;
-      const source = localNodes.indexOf(tagged.tag.meta.srcNodeAddress);
-      claim(slots, tagged, () =>
-        source >= 0 ? source : peers.slotValueOf(importSource(tagged) ?? node.address),
-      );
+    for (const { ranges, tag } of node.slots) {
+      if (tag.kind !== 'importing') continue;
+      const { srcNodeAddress, srcProxyAddress } = tag.meta;
+      const index = localNodes.indexOf(srcNodeAddress);
+      if (index < 0 && srcProxyAddress === self) continue;
+      claim(slots, ranges, () => (index >= 0 ? index : peers.slotValueOf(srcProxyAddress)));
     }
   }
   return {
@@ -113,21 +110,18 @@ function movedSuffixOf(address: NodeAddress): Uint8Array {
 }
 
 function claimServed(slots: Int16Array, node: AddressSlots, slotValue: number): void {
-  for (const tagged of node.slots) {
-    if (tagged.tag.kind !== 'importing') claim(slots, tagged, () => slotValue);
+  for (const { ranges, tag } of node.slots) {
+    if (tag.kind !== 'importing') claim(slots, ranges, () => slotValue);
   }
 }
 
-function claim(slots: Int16Array, tagged: TaggedSlots, slotValue: () => number): void {
-  for (const [start, end] of tagged.ranges) {
+/** Gives the uncovered ones of these slots away. The value is asked for lazily: it may add a peer. */
+function claim(slots: Int16Array, ranges: SlotRanges, slotValue: () => number): void {
+  for (const [start, end] of ranges) {
     for (let slot = start; slot <= end && slot < SLOT_COUNT; slot++) {
       if (slots[slot] === SLOT_UNCOVERED) slots[slot] = slotValue();
     }
   }
-}
-
-function importSource(tagged: TaggedSlots): NodeAddress | null {
-  return tagged.tag.kind === 'importing' ? tagged.tag.meta.srcProxyAddress : null;
 }
 
 function sortedByAddress(nodes: readonly AddressSlots[]): AddressSlots[] {

@@ -1,0 +1,178 @@
+import { accept, refuse, type Outcome } from '@undermoon/runtime';
+
+/** The text of a refused value, as Redis words it after "CONFIG SET failed … - ". */
+export type ConfigValueOutcome = Outcome<() => void, 'INVALID_VALUE'>;
+
+/** One parameter of CONFIG GET and CONFIG SET. Secrets have none: they cannot be read back. */
+export interface ConfigParameter {
+  /** As shown by a pattern. On lookup case is ignored, and `-` and `_` are the same. */
+  readonly name: string;
+  readonly read: () => string;
+  /** Checks a value and returns what puts it into effect; null: cannot be changed at run time. */
+  readonly write: ((text: string) => ConfigValueOutcome) | null;
+}
+
+/** All parameters of one proxy. */
+export type ConfigSource = readonly ConfigParameter[];
+
+/** Why CONFIG SET changed nothing; the message is Redis' text without "ERR ". */
+export type ConfigSetOutcome = Outcome<readonly (() => void)[], 'CONFIG_REFUSED'>;
+
+/** A parameter that cannot be changed at run time. */
+export function readOnlyParameter(name: string, read: () => string): ConfigParameter {
+  return { name, read, write: null };
+}
+
+/** A whole number that can be changed at run time. */
+export function integerParameter(options: {
+  name: string;
+  min: number;
+  max: number;
+  read: () => number;
+  write: (value: number) => void;
+}): ConfigParameter {
+  const { name, min, max, read, write } = options;
+  return {
+    name,
+    read: () => String(read()),
+    write: (text) => {
+      const value = /^-?\d{1,19}$/.test(text) ? Number(text) : Number.NaN;
+      if (!Number.isSafeInteger(value)) {
+        return refuse('INVALID_VALUE', "argument couldn't be parsed into an integer");
+      }
+      if (value < min || value > max) {
+        return refuse('INVALID_VALUE', `argument must be between ${min} and ${max} inclusive`);
+      }
+      return accept(() => write(value));
+    },
+  };
+}
+
+/** Parameters of Redis that tools ask for and that have one true answer on any proxy. */
+export const FIXED_PARAMETERS: ConfigSource = [
+  readOnlyParameter('appendonly', () => 'no'),
+  readOnlyParameter('cluster-enabled', () => 'yes'),
+  readOnlyParameter('databases', () => '1'),
+  readOnlyParameter('maxmemory', () => '0'),
+  readOnlyParameter('notify-keyspace-events', () => ''),
+  readOnlyParameter('save', () => ''),
+];
+
+/**
+ * The parameters that any of the patterns names, as [name, value]. As in Redis, a name without glob
+ * characters comes back as typed; each parameter is listed once.
+ */
+export function readConfig(
+  source: ConfigSource,
+  patterns: readonly string[],
+): readonly (readonly [name: string, value: string])[] {
+  const found = new Map<ConfigParameter, string>();
+  for (const pattern of patterns) {
+    const isGlob = /[*?[\\]/.test(pattern);
+    for (const parameter of source) {
+      if (found.has(parameter)) continue;
+      if (isGlob && matchesGlob(pattern, parameter.name)) found.set(parameter, parameter.name);
+      else if (folded(pattern) === folded(parameter.name)) found.set(parameter, pattern);
+    }
+  }
+  return [...found].map(([parameter, name]) => [name, parameter.read()] as const);
+}
+
+/** Checks all pairs before any takes effect. The caller runs the returned steps. */
+export function planConfigSet(source: ConfigSource, words: readonly string[]): ConfigSetOutcome {
+  if (words.length % 2 !== 0) return refuse('CONFIG_REFUSED', 'syntax error');
+  const wanted = new Map<ConfigParameter, string>();
+  for (let i = 0; i < words.length; i += 2) {
+    const name = words[i] ?? '';
+    const parameter = source.find((candidate) => folded(candidate.name) === folded(name));
+    if (parameter === undefined) {
+      const text = `Unknown option or number of arguments for CONFIG SET - '${name}'`;
+      return refuse('CONFIG_REFUSED', text);
+    }
+    if (parameter.write === null) return refuseValue(name, "can't set immutable config");
+    if (wanted.has(parameter)) return refuseValue(name, 'duplicate parameter');
+    wanted.set(parameter, words[i + 1] ?? '');
+  }
+  const steps: (() => void)[] = [];
+  for (const [parameter, text] of wanted) {
+    const outcome = parameter.write?.(text);
+    if (outcome === undefined) continue;
+    if (!outcome.ok) return refuseValue(parameter.name, outcome.message);
+    steps.push(outcome.value);
+  }
+  return accept(steps);
+}
+
+function refuseValue(name: string, reason: string): ConfigSetOutcome {
+  return refuse(
+    'CONFIG_REFUSED',
+    `CONFIG SET failed (possibly related to argument '${name}') - ${reason}`,
+  );
+}
+
+function folded(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-');
+}
+
+/**
+ * Redis' glob patterns, ignoring case: `*`, `?`, `[abc]`, `[^a-z]`, `\x`. Goes back to the last `*` only,
+ * so its time is bounded by the product of the lengths.
+ */
+export function matchesGlob(pattern: string, text: string): boolean {
+  const p = pattern.toLowerCase();
+  const t = text.toLowerCase();
+  let at = 0;
+  let starAt = -1;
+  let starText = 0;
+  let i = 0;
+  while (i < t.length) {
+    if (p[at] === '*') {
+      starAt = at++;
+      starText = i;
+      continue;
+    }
+    const next = matchOne(p, at, t[i] ?? '');
+    if (next >= 0) {
+      at = next;
+      i++;
+    } else if (starAt >= 0) {
+      at = starAt + 1;
+      i = ++starText;
+    } else {
+      return false;
+    }
+  }
+  while (p[at] === '*') at++;
+  return at >= p.length;
+}
+
+/** Where the pattern goes on after one character; -1: it does not match. */
+function matchOne(p: string, at: number, char: string): number {
+  const c = p[at];
+  if (c === undefined) return -1;
+  if (c === '?') return at + 1;
+  if (c === '[') return matchClass(p, at + 1, char);
+  if (c === '\\' && at + 1 < p.length) return p[at + 1] === char ? at + 2 : -1;
+  return c === char ? at + 1 : -1;
+}
+
+/** A class that is never closed ends with the pattern, as in Redis. */
+function matchClass(p: string, start: number, char: string): number {
+  let at = start;
+  const isNegated = p[at] === '^';
+  if (isNegated) at++;
+  let isIn = false;
+  while (at < p.length && p[at] !== ']') {
+    if (p[at] === '\\' && at + 1 < p.length) at++;
+    const low = p[at] ?? '';
+    if (p[at + 1] === '-' && at + 2 < p.length) {
+      const high = p[at + 2] ?? '';
+      if ((char >= low && char <= high) || (char >= high && char <= low)) isIn = true;
+      at += 3;
+    } else {
+      if (low === char) isIn = true;
+      at++;
+    }
+  }
+  return isIn === isNegated ? -1 : Math.min(at + 1, p.length);
+}

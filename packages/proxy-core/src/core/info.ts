@@ -1,0 +1,186 @@
+import type { Epoch, NodeAddress } from '@undermoon/cluster-meta';
+
+/** The Redis version whose behaviour towards clients the proxy follows. */
+export const REDIS_VERSION = '7.2.0';
+
+/** A Redis server behind the proxy, as its data connections see it. */
+export interface BackendStats {
+  readonly address: NodeAddress;
+  readonly state: 'up' | 'connecting' | 'down';
+  readonly connectionCount: number;
+  /** Commands sent or queued whose replies are still owed. */
+  readonly pendingCount: number;
+}
+
+/** Figures of the data plane, all since the start or the last CONFIG RESETSTAT. */
+export interface ProxyStats {
+  readonly uptimeSeconds: number;
+  readonly connectedClients: number;
+  readonly blockedClients: number;
+  readonly connectionsMax: number;
+  readonly connectionsReceived: number;
+  readonly connectionsRejected: number;
+  readonly commandsProcessed: number;
+  readonly errorReplies: number;
+  readonly netInputBytes: number;
+  readonly netOutputBytes: number;
+  readonly backends: readonly BackendStats[];
+}
+
+/** The process that runs the proxy. */
+export interface ProcessFacts {
+  readonly processId: number;
+  readonly os: string;
+  readonly usedMemoryBytes: number;
+  readonly residentMemoryBytes: number;
+  readonly cpuSystemSeconds: number;
+  readonly cpuUserSeconds: number;
+}
+
+/** A Redis server beside the proxy: the wanted role against the observed one. */
+export interface LocalNodeFacts {
+  readonly address: NodeAddress;
+  readonly role: string;
+  readonly observedRole: string;
+  readonly link: string;
+  readonly offset: number;
+  readonly health: string;
+}
+
+/** Everything INFO shows. */
+export interface InfoFacts {
+  readonly version: string;
+  readonly nodeId: string;
+  readonly port: number;
+  readonly clusterName: string;
+  readonly epoch: Epoch;
+  readonly replicationEpoch: Epoch;
+  readonly isClusterOk: boolean;
+  readonly stats: ProxyStats;
+  readonly process: ProcessFacts;
+  readonly localNodes: readonly LocalNodeFacts[];
+}
+
+type Fields = readonly (readonly [name: string, value: string | number])[];
+type Section = { readonly title: string; readonly fields: (facts: InfoFacts) => Fields };
+
+const SECTIONS: readonly Section[] = [
+  { title: 'Server', fields: serverFields },
+  { title: 'Clients', fields: clientFields },
+  { title: 'Memory', fields: memoryFields },
+  { title: 'Persistence', fields: persistenceFields },
+  { title: 'Stats', fields: statsFields },
+  { title: 'Replication', fields: replicationFields },
+  { title: 'CPU', fields: cpuFields },
+  { title: 'Cluster', fields: () => [['cluster_enabled', 1]] },
+  { title: 'Keyspace', fields: () => [] },
+  { title: 'Undermoon', fields: undermoonFields },
+];
+
+/** The text of INFO. Without a section, or with `default`, `all` or `everything`, it is all of them. */
+export function renderInfo(facts: InfoFacts, sections: readonly string[]): string {
+  const wanted = new Set(sections.map((section) => section.toLowerCase()));
+  const isWhole =
+    wanted.size === 0 || ['default', 'all', 'everything'].some((name) => wanted.has(name));
+  return SECTIONS.filter(({ title }) => isWhole || wanted.has(title.toLowerCase()))
+    .map(({ title, fields }) => {
+      const lines = fields(facts).map(([name, value]) => `${name}:${value}\r\n`);
+      return `# ${title}\r\n${lines.join('')}`;
+    })
+    .join('\r\n');
+}
+
+function serverFields(facts: InfoFacts): Fields {
+  return [
+    ['redis_version', REDIS_VERSION],
+    ['redis_mode', 'cluster'],
+    ['os', facts.process.os],
+    ['arch_bits', 64],
+    ['process_id', facts.process.processId],
+    ['tcp_port', facts.port],
+    ['uptime_in_seconds', facts.stats.uptimeSeconds],
+    ['uptime_in_days', Math.floor(facts.stats.uptimeSeconds / 86_400)],
+  ];
+}
+
+function clientFields({ stats }: InfoFacts): Fields {
+  return [
+    ['connected_clients', stats.connectedClients],
+    ['maxclients', stats.connectionsMax],
+    ['blocked_clients', stats.blockedClients],
+  ];
+}
+
+function memoryFields({ process }: InfoFacts): Fields {
+  return [
+    ['used_memory', process.usedMemoryBytes],
+    ['used_memory_human', `${(process.usedMemoryBytes / 1_048_576).toFixed(2)}M`],
+    ['used_memory_rss', process.residentMemoryBytes],
+    ['maxmemory', 0],
+    ['maxmemory_policy', 'noeviction'],
+  ];
+}
+
+/** The proxy keeps no data; clients wait until `loading` is 0. */
+function persistenceFields(): Fields {
+  return [
+    ['loading', 0],
+    ['rdb_bgsave_in_progress', 0],
+    ['aof_enabled', 0],
+  ];
+}
+
+function statsFields({ stats }: InfoFacts): Fields {
+  return [
+    ['total_connections_received', stats.connectionsReceived],
+    ['total_commands_processed', stats.commandsProcessed],
+    ['total_net_input_bytes', stats.netInputBytes],
+    ['total_net_output_bytes', stats.netOutputBytes],
+    ['rejected_connections', stats.connectionsRejected],
+    ['total_error_replies', stats.errorReplies],
+  ];
+}
+
+/** To clients every proxy is a master without replicas; the servers behind it are under "Undermoon". */
+function replicationFields(): Fields {
+  return [
+    ['role', 'master'],
+    ['connected_slaves', 0],
+  ];
+}
+
+function cpuFields({ process }: InfoFacts): Fields {
+  return [
+    ['used_cpu_sys', process.cpuSystemSeconds.toFixed(6)],
+    ['used_cpu_user', process.cpuUserSeconds.toFixed(6)],
+  ];
+}
+
+function undermoonFields(facts: InfoFacts): Fields {
+  return [
+    ['undermoon_version', facts.version],
+    ['node_id', facts.nodeId],
+    ['cluster_name', facts.clusterName],
+    ['cluster_state', facts.isClusterOk ? 'ok' : 'fail'],
+    ['epoch', facts.epoch],
+    ['replication_epoch', facts.replicationEpoch],
+    ...facts.localNodes.map(localNodeField),
+    ...facts.stats.backends.map(backendField),
+  ];
+}
+
+function localNodeField(node: LocalNodeFacts, index: number): readonly [string, string] {
+  const { address, role, observedRole, link, offset, health } = node;
+  return [
+    `node${index}`,
+    `address=${address},role=${role},observed_role=${observedRole},link=${link},offset=${offset},state=${health}`,
+  ];
+}
+
+function backendField(backend: BackendStats, index: number): readonly [string, string] {
+  const { address, state, connectionCount, pendingCount } = backend;
+  return [
+    `backend${index}`,
+    `address=${address},state=${state},connections=${connectionCount},pending=${pendingCount}`,
+  ];
+}

@@ -1,0 +1,130 @@
+import { keySlot } from '@undermoon/slots';
+import type { ClusterMember } from '../core/cluster-view.ts';
+import type { ControlCall, ControlState } from './control-state.ts';
+import { wordAt, writeArityError, writeError, writeUnknownSubcommand } from './admin-words.ts';
+
+/** Sub-commands with their number of arguments: [least, most]. */
+const ARITY: Readonly<Record<string, readonly [number, number]>> = {
+  HELP: [0, 0],
+  INFO: [0, 0],
+  KEYSLOT: [1, 1],
+  LINKS: [0, 0],
+  MYID: [0, 0],
+  MYSHARDID: [0, 0],
+  NODES: [0, 0],
+  REPLICAS: [1, 1],
+  SHARDS: [0, 0],
+  SLAVES: [1, 1],
+  SLOTS: [0, 0],
+};
+
+/** Redis' sub-commands that change a topology which only the broker changes. */
+const TOPOLOGY_COMMANDS: readonly string[] = [
+  'ADDSLOTS',
+  'ADDSLOTSRANGE',
+  'BUMPEPOCH',
+  'COUNT-FAILURE-REPORTS',
+  'DELSLOTS',
+  'DELSLOTSRANGE',
+  'FAILOVER',
+  'FLUSHSLOTS',
+  'FORGET',
+  'MEET',
+  'REPLICATE',
+  'RESET',
+  'SAVECONFIG',
+  'SET-CONFIG-EPOCH',
+  'SETSLOT',
+];
+const KEY_COMMANDS: readonly string[] = ['COUNTKEYSINSLOT', 'GETKEYSINSLOT'];
+
+const HELP: readonly string[] = [
+  'CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
+  'INFO',
+  '    Return information about the cluster.',
+  'KEYSLOT <key>',
+  '    Return the hash slot for <key>.',
+  'LINKS',
+  '    Return an empty list: proxies have no links between them.',
+  'MYID',
+  '    Return the node id.',
+  'MYSHARDID',
+  "    Return the node's shard id.",
+  'NODES',
+  '    Return cluster configuration seen by node. Output format:',
+  '    <id> <ip:port> <flags> <master> <pings> <pongs> <epoch> <link> <slot> ...',
+  'REPLICAS <node-id>',
+  '    Return an empty list: replicas are behind their proxies.',
+  'SHARDS',
+  '    Return information about slot range mappings and the nodes associated with them.',
+  'SLOTS',
+  '    Return information about slots range mappings. Each range is made of:',
+  '    start, end, master and replicas IP addresses, ports and ids',
+  'HELP',
+  '    Prints this help.',
+];
+
+/** CLUSTER. */
+export function executeCluster(state: ControlState, call: ControlCall): void {
+  const { args, writer } = call;
+  if (args.length < 2) return writeArityError(writer, 'cluster');
+  const given = wordAt(args, 1) ?? '';
+  const name = given.toUpperCase();
+  const arity = ARITY[name];
+  if (arity === undefined) return refuseSubcommand(call, name, given);
+  const argCount = args.length - 2;
+  if (argCount < arity[0] || argCount > arity[1]) {
+    return writeArityError(writer, `cluster|${name.toLowerCase()}`);
+  }
+  answer(state, call, name);
+}
+
+function answer(state: ControlState, call: ControlCall, name: string): void {
+  const { args, protocol, writer } = call;
+  const { clusterReplies, table } = state;
+  switch (name) {
+    case 'INFO':
+    case 'NODES':
+    case 'SHARDS':
+    case 'SLOTS':
+      writer.raw(clusterReplies.bytesOf(table, name, protocol));
+      break;
+    case 'KEYSLOT': {
+      const key = args[2] ?? new Uint8Array();
+      writer.integer(keySlot(key, 0, key.length));
+      break;
+    }
+    case 'LINKS':
+      writer.array(0);
+      break;
+    case 'MYID':
+      writer.bulk(clusterReplies.selfOf().nodeId);
+      break;
+    case 'MYSHARDID':
+      writer.bulk(clusterReplies.selfOf().shardId);
+      break;
+    case 'REPLICAS':
+    case 'SLAVES':
+      answerReplicas(clusterReplies.viewOf(table).members, call);
+      break;
+    default:
+      writer.array(HELP.length);
+      for (const line of HELP) writer.simple(line);
+  }
+}
+
+function answerReplicas(members: readonly ClusterMember[], { args, writer }: ControlCall): void {
+  const id = wordAt(args, 2) ?? '';
+  if (members.some((member) => member.nodeId === id)) writer.array(0);
+  else writeError(writer, `ERR Unknown node ${id}`);
+}
+
+function refuseSubcommand({ writer }: ControlCall, name: string, given: string): void {
+  if (TOPOLOGY_COMMANDS.includes(name)) {
+    writeError(writer, `ERR CLUSTER ${name} is not supported: the broker manages the topology`);
+  } else if (KEY_COMMANDS.includes(name)) {
+    writeError(writer, `ERR CLUSTER ${name} is not supported: the proxy keeps no index of keys`);
+  } else {
+    writeUnknownSubcommand(writer, 'CLUSTER', given);
+  }
+}

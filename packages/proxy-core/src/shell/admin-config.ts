@@ -1,0 +1,101 @@
+import { hostOf, portOf, type NodeAddress } from '@undermoon/cluster-meta';
+import {
+  planConfigSet,
+  readConfig,
+  readOnlyParameter,
+  type ConfigSource,
+} from '../core/config-table.ts';
+import type { ProxyOptions } from '../options.ts';
+import type { ControlCall, ControlState } from './control-state.ts';
+import {
+  wordAt,
+  wordsFrom,
+  writeArityError,
+  writeError,
+  writeUnknownSubcommand,
+} from './admin-words.ts';
+
+const HELP: readonly string[] = [
+  'CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
+  'GET <pattern>',
+  '    Return parameters matching the glob-like <pattern> and their values.',
+  'SET <directive> <value>',
+  '    Set the configuration <directive> to <value>.',
+  'RESETSTAT',
+  '    Reset statistics reported by the INFO command.',
+  'HELP',
+  '    Prints this help.',
+];
+
+/**
+ * The parameters of a proxy: under Redis' names what Redis has too, under the names of the configuration
+ * file the rest. Passwords are not among them.
+ */
+export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddress): ConfigSource {
+  const values: readonly (readonly [string, string | number])[] = [
+    ['address', options.address],
+    ['announce_address', announceAddress],
+    ['announce_host', hostOf(announceAddress)],
+    ['backend_conn_num', options.backendConnNum],
+    ['backend_timeout', options.backendTimeoutMs],
+    ['bind', hostOf(options.address)],
+    ['client-query-buffer-limit', options.queryBufferBytesMax],
+    ['default_redirection_address', options.defaultRedirectionAddress ?? ''],
+    ['maxclients', options.clientsMax],
+    ['port', portOf(announceAddress)],
+    ['proto-max-bulk-len', options.limits.bulkBytesMax],
+    ['session_timeout', options.sessionTimeoutMs],
+    ['slowlog-log-slower-than', options.slowlogLogSlowerThan],
+    ['slowlog_len', options.slowlogLen],
+    ['slowlog-max-len', options.slowlogLen],
+    ['slowlog_sample_rate', options.slowlogSampleRate],
+    ['timeout', Math.ceil(options.sessionTimeoutMs / 1000)],
+  ];
+  return values.map(([name, value]) => readOnlyParameter(name, () => String(value)));
+}
+
+/** CONFIG. */
+export function executeConfig(state: ControlState, call: ControlCall): void {
+  const { args, writer } = call;
+  if (args.length < 2) return writeArityError(writer, 'config');
+  const given = wordAt(args, 1) ?? '';
+  switch (given.toUpperCase()) {
+    case 'GET':
+      return configGet(state, call);
+    case 'SET':
+      return configSet(state, call);
+    case 'RESETSTAT':
+      if (args.length !== 2) return writeArityError(writer, 'config|resetstat');
+      state.options.resetStats();
+      writer.simple('OK');
+      return;
+    case 'REWRITE':
+      if (args.length !== 2) return writeArityError(writer, 'config|rewrite');
+      return writeError(writer, 'ERR The server is running without a config file');
+    case 'HELP':
+      if (args.length !== 2) return writeArityError(writer, 'config|help');
+      writer.array(HELP.length);
+      for (const line of HELP) writer.simple(line);
+      return;
+    default:
+      writeUnknownSubcommand(writer, 'CONFIG', given);
+  }
+}
+
+function configGet(state: ControlState, { args, writer }: ControlCall): void {
+  if (args.length < 3) return writeArityError(writer, 'config|get');
+  const patterns = args.slice(2).map((_, i) => wordAt(args, i + 2) ?? '');
+  const found = readConfig(state.config, patterns);
+  writer.map(found.length);
+  for (const [name, value] of found) writer.bulk(name).bulk(value);
+}
+
+function configSet(state: ControlState, { args, writer }: ControlCall): void {
+  if (args.length < 4) return writeArityError(writer, 'config|set');
+  const words = wordsFrom(args, 2);
+  if (typeof words === 'number') return writeError(writer, 'ERR syntax error');
+  const plan = planConfigSet(state.config, words);
+  if (!plan.ok) return writeError(writer, `ERR ${plan.message}`);
+  for (const step of plan.value) step();
+  writer.simple('OK');
+}

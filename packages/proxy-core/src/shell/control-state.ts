@@ -1,0 +1,59 @@
+import type { Epoch, NodeAddress } from '@undermoon/cluster-meta';
+import type { RespWriter } from '@undermoon/resp';
+import type { Clock, Logger } from '@undermoon/runtime';
+import type { ConfigSource } from '../core/config-table.ts';
+import type { ProxyStats } from '../core/info.ts';
+import type { RoutingTable } from '../core/routing-table.ts';
+import type { ClusterReplies } from './cluster-replies.ts';
+import type { RedisCredentials } from './redis-control-client.ts';
+import type { ReplicationRunner } from './replication-runner.ts';
+
+export interface ProxyControlOptions {
+  /** This proxy's identity: how clients and peers reach it. */
+  readonly announceAddress: NodeAddress;
+  /** Parameters of CONFIG besides the fixed ones. On equal names these win. */
+  readonly config: ConfigSource;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Version of the package, shown by INFO. */
+  readonly version: string;
+  /** Called once, after the reply to UMCTL SHUTDOWN was written. */
+  readonly onShutdown: () => void;
+  readonly stats: () => ProxyStats;
+  /** Sets the data plane's counters to zero for CONFIG RESETSTAT. */
+  readonly resetStats: () => void;
+  readonly replication?: Partial<ReplicationSettings>;
+}
+
+/** How the Redis servers beside the proxy are watched and told their roles. */
+export interface ReplicationSettings {
+  readonly checkIntervalMs: number;
+  readonly connectTimeoutMs: number;
+  readonly commandTimeoutMs: number;
+  /** First pause after a failure; it doubles up to `checkIntervalMs`. */
+  readonly retryMinMs: number;
+  readonly credentials: RedisCredentials | null;
+  /** Redis servers that one SETREPL may name. */
+  readonly localNodesMax: number;
+}
+
+/** What the command handlers share. */
+export interface ControlState {
+  readonly options: ProxyControlOptions;
+  readonly config: ConfigSource;
+  readonly localNodesMax: number;
+  readonly replication: ReplicationRunner;
+  readonly clusterReplies: ClusterReplies;
+  readonly nodeId: string;
+  table: RoutingTable;
+  replicationEpoch: Epoch;
+  isShuttingDown: boolean;
+  setTable(table: RoutingTable): void;
+}
+
+/** One command and where its reply goes. */
+export interface ControlCall {
+  readonly args: readonly Uint8Array[];
+  readonly protocol: 2 | 3;
+  readonly writer: RespWriter;
+}

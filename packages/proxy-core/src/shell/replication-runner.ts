@@ -1,0 +1,231 @@
+import type { NodeAddress, ReplEntry } from '@undermoon/cluster-meta';
+import type { RespValue } from '@undermoon/resp';
+import type { CancelTimer, Clock, Logger, Outcome } from '@undermoon/runtime';
+import {
+  actionWords,
+  healthOf,
+  nextAction,
+  NOT_OBSERVED,
+  parseRoleReply,
+  type ObservedRole,
+  type ReplicationAction,
+  type ReplicationHealth,
+} from '../core/replication.ts';
+import {
+  RedisControlClient,
+  type ControlFailure,
+  type RedisCredentials,
+} from './redis-control-client.ts';
+
+export interface ReplicationRunnerOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How often a server in its wanted role is asked for it again. */
+  readonly checkIntervalMs: number;
+  readonly connectTimeoutMs: number;
+  readonly commandTimeoutMs: number;
+  /** First pause after a failure; it doubles up to `checkIntervalMs`. */
+  readonly retryMinMs: number;
+  readonly credentials: RedisCredentials | null;
+}
+
+/** One Redis server beside the proxy: what it should be and what it said last. */
+export interface ReplicationStatus {
+  readonly wanted: ReplEntry;
+  readonly observed: ObservedRole;
+  readonly health: ReplicationHealth;
+}
+
+/**
+ * Keeps the Redis servers beside the proxy in their wanted roles: one connection each, ROLE on every
+ * change of the metadata and then periodically, REPLICAOF when the reply differs from the wanted role.
+ */
+export class ReplicationRunner {
+  readonly #options: ReplicationRunnerOptions;
+  readonly #workers = new Map<NodeAddress, NodeWorker>();
+  #entries: readonly ReplEntry[] = [];
+  #isRunning = false;
+
+  constructor(options: ReplicationRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Replaces all wanted roles and acts on them at once. A server no longer named is left as it is. */
+  apply(entries: readonly ReplEntry[]): void {
+    this.#entries = entries;
+    if (this.#isRunning) this.#syncWorkers();
+  }
+
+  /** Starts connecting. Without it nothing is sent. */
+  start(): void {
+    this.#isRunning = true;
+    this.#syncWorkers();
+  }
+
+  /** Closes all connections and timers. Safe to call twice. */
+  stop(): void {
+    this.#isRunning = false;
+    for (const worker of this.#workers.values()) worker.stop();
+    this.#workers.clear();
+  }
+
+  /** Masters first, then replicas, each in the order of the metadata. */
+  statuses(): readonly ReplicationStatus[] {
+    const masters = this.#entries.filter((entry) => entry.role === 'master');
+    const replicas = this.#entries.filter((entry) => entry.role === 'replica');
+    return [...masters, ...replicas].map((wanted) => {
+      const observed = this.#workers.get(wanted.nodeAddress)?.observed ?? NOT_OBSERVED;
+      return { wanted, observed, health: healthOf(wanted, observed) };
+    });
+  }
+
+  #syncWorkers(): void {
+    const addresses = new Set(this.#entries.map((entry) => entry.nodeAddress));
+    for (const [address, worker] of this.#workers) {
+      if (addresses.has(address)) continue;
+      worker.stop();
+      this.#workers.delete(address);
+    }
+    for (const entry of this.#entries) {
+      const worker = this.#workers.get(entry.nodeAddress);
+      if (worker === undefined) {
+        const created = new NodeWorker(entry, this.#options);
+        this.#workers.set(entry.nodeAddress, created);
+        created.check();
+      } else {
+        worker.want(entry);
+      }
+    }
+  }
+}
+
+/** One server. Passes run one after another; a pass always acts on the newest wanted role. */
+class NodeWorker {
+  observed: ObservedRole = NOT_OBSERVED;
+  readonly #options: ReplicationRunnerOptions;
+  readonly #client: RedisControlClient;
+  #wanted: ReplEntry;
+  #command: 'REPLICAOF' | 'SLAVEOF' = 'REPLICAOF';
+  #isBusy = false;
+  #isStale = false;
+  #isStopped = false;
+  #retryMs: number;
+  #lastComplaint = '';
+  #cancelTimer: CancelTimer = () => undefined;
+
+  constructor(wanted: ReplEntry, options: ReplicationRunnerOptions) {
+    this.#wanted = wanted;
+    this.#options = options;
+    this.#retryMs = options.retryMinMs;
+    this.#client = new RedisControlClient({
+      address: wanted.nodeAddress,
+      clock: options.clock,
+      connectTimeoutMs: options.connectTimeoutMs,
+      commandTimeoutMs: options.commandTimeoutMs,
+      credentials: options.credentials,
+      onDown: () => this.#onDown(),
+    });
+  }
+
+  want(entry: ReplEntry): void {
+    this.#wanted = entry;
+    this.#retryMs = this.#options.retryMinMs;
+    this.check();
+  }
+
+  /** Runs a pass now, or another one after the pass that is running. */
+  check(): void {
+    this.#cancelTimer();
+    if (this.#isStopped) return;
+    if (this.#isBusy) {
+      this.#isStale = true;
+      return;
+    }
+    this.#isBusy = true;
+    // Nothing in a pass rejects: failures of the server are values.
+    void this.#runPasses();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelTimer();
+    this.#client.destroy();
+  }
+
+  async #runPasses(): Promise<void> {
+    do {
+      this.#isStale = false;
+      await this.#pass();
+    } while (this.#isStale && !this.#isStopped);
+    this.#isBusy = false;
+    this.#schedule();
+  }
+
+  async #pass(): Promise<void> {
+    const opened = await this.#client.connect();
+    if (!opened.ok) {
+      this.observed = { kind: 'unreachable', reason: opened.message };
+      this.#complain(opened.message);
+      return;
+    }
+    await this.#observe();
+    const action = nextAction(this.#wanted, this.observed);
+    if (action.kind === 'none' || this.#isStopped) return;
+    const from = this.observed;
+    const reply = await this.#act(action);
+    const { nodeAddress: node } = this.#wanted;
+    if (reply.ok && reply.value.type !== 'error') {
+      this.#options.logger.info({ node, from, action }, 'changed the role of a Redis server');
+      this.#lastComplaint = '';
+      await this.#observe();
+    } else {
+      this.#complain(reply.ok && reply.value.type === 'error' ? reply.value.value : 'no reply');
+    }
+  }
+
+  async #observe(): Promise<void> {
+    const reply = await this.#client.request(['ROLE']);
+    this.observed = reply.ok
+      ? parseRoleReply(reply.value)
+      : { kind: 'unreachable', reason: reply.message };
+  }
+
+  async #act(
+    action: Exclude<ReplicationAction, { kind: 'none' }>,
+  ): Promise<Outcome<RespValue, ControlFailure>> {
+    const reply = await this.#client.request(actionWords(action, this.#command));
+    const isUnknown =
+      reply.ok && reply.value.type === 'error' && /^ERR unknown command/i.test(reply.value.value);
+    if (!isUnknown || this.#command === 'SLAVEOF') return reply;
+    this.#command = 'SLAVEOF';
+    return this.#client.request(actionWords(action, this.#command));
+  }
+
+  #onDown(): void {
+    this.observed = { kind: 'unreachable', reason: 'the connection was lost' };
+    if (!this.#isBusy) this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#cancelTimer();
+    if (this.#isStopped) return;
+    const { checkIntervalMs, retryMinMs, clock } = this.#options;
+    let delayMs = checkIntervalMs;
+    if (healthOf(this.#wanted, this.observed) === 'ok') {
+      this.#retryMs = retryMinMs;
+      this.#lastComplaint = '';
+    } else {
+      delayMs = Math.min(this.#retryMs, checkIntervalMs);
+      this.#retryMs = Math.min(this.#retryMs * 2, checkIntervalMs);
+    }
+    this.#cancelTimer = clock.after(delayMs, () => this.check());
+  }
+
+  /** Logs a reason once, not at every retry. */
+  #complain(reason: string): void {
+    if (this.#isStopped || reason === this.#lastComplaint) return;
+    this.#lastComplaint = reason;
+    const { nodeAddress: node, role } = this.#wanted;
+    this.#options.logger.warn({ node, role, reason }, 'cannot set the role of a Redis server');
+  }
+}
