@@ -32,7 +32,7 @@ export interface CreateClusterRequest {
 export type ConfigChanges = readonly (readonly [field: string, value: string])[];
 
 export const clusterSchema: z.ZodType<ClusterPayload> = z
-  .object({ cluster: z.nullable(documentBy(parseClusterJson, 'cluster')).optional() })
+  .object({ cluster: z.nullable(documentBy(parseClusterJson)).optional() })
   .transform(({ cluster }) => ({ cluster: cluster ?? null }));
 
 export const clusterInfoSchema: z.ZodType<ClusterInfo> = z

@@ -146,7 +146,7 @@ const storedClusterSchema: z.ZodType<StoredCluster> = z.object({
   epoch: epochSchema,
   name: clusterNameSchema,
   chunks: z.array(chunkSchema).max(SLOT_COUNT),
-  config: documentBy(parseClusterConfigJson, 'config'),
+  config: documentBy(parseClusterConfigJson),
 });
 
 const storedProxySchema: z.ZodType<StoredProxy> = z

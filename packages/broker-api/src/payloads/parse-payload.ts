@@ -19,10 +19,7 @@ export function parsePayload<T>(schema: z.ZodType<T>, value: unknown): PayloadOu
   const issue = result.error.issues[0];
   const field = fieldPath(issue?.path ?? []);
   const reason = issue?.message ?? 'not valid';
-  const where = field === '' ? 'body' : field;
-  // Messages of the metadata parsers name the field themselves.
-  const message = reason.startsWith(where) ? reason : `${where}: ${reason}`;
-  return { ok: false, code: 'INVALID_BODY', message, field };
+  return { ok: false, code: 'INVALID_BODY', message: `${field || 'body'}: ${reason}`, field };
 }
 
 /** A schema out of a parser that returns null for what it does not accept. */
@@ -35,15 +32,22 @@ export function parsedBy<T>(parse: (value: unknown) => T | null, expected: strin
   });
 }
 
-/** A schema out of a parser of `@undermoon/cluster-meta`, which names the offending field by its path. */
+// How the metadata parsers' messages begin when the fault is in a member: `nodes[2].repl.role: not …`.
+const MEMBER_FAULT = /^([A-Za-z_][\w.[\]]*): (.+)$/s;
+
+/** A schema out of a parser of `@undermoon/cluster-meta`. */
 export function documentBy<T>(
-  parse: (value: unknown, path?: string) => Outcome<T, 'INVALID_JSON_FIELD'>,
-  path: string,
+  parse: (value: unknown) => Outcome<T, 'INVALID_JSON_FIELD'>,
 ): z.ZodType<T> {
   return z.unknown().transform((value, context): T => {
-    const parsed = parse(value, path);
+    const parsed = parse(value);
     if (parsed.ok) return parsed.value;
-    context.addIssue({ code: 'custom', message: parsed.message });
+    const [, member, reason] = MEMBER_FAULT.exec(parsed.message) ?? [];
+    context.addIssue({
+      code: 'custom',
+      message: reason ?? parsed.message,
+      path: member === undefined ? [] : [member],
+    });
     return z.NEVER;
   });
 }

@@ -25,7 +25,7 @@ export interface AddProxyRequest {
 }
 
 export const proxySchema: z.ZodType<ProxyPayload> = z
-  .object({ proxy: z.nullable(documentBy(parseProxyJson, 'proxy')).optional() })
+  .object({ proxy: z.nullable(documentBy(parseProxyJson)).optional() })
   .transform(({ proxy }) => ({ proxy: proxy ?? null }));
 
 export const addProxySchema: z.ZodType<AddProxyRequest> = z
