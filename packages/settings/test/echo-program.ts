@@ -1,0 +1,103 @@
+// A whole program around a small server, for the tests of a process from start to exit.
+import { createServer, type Server, type Socket } from 'node:net';
+
+import { silentLogger } from '@undermoon/runtime';
+
+import { helpSections, type Program } from '../src/index.ts';
+import { packageVersion, runProgram } from '../src/node/index.ts';
+
+const SETTINGS = {
+  address: { type: 'address', group: 'A', default: '127.0.0.1:0', isListener: true, doc: 'Where.' },
+  stuck: { type: 'bool', group: 'A', default: false, doc: 'Never finishes closing.' },
+  refuse: { type: 'string', group: 'A', default: '', doc: 'Throws when made.' },
+} as const;
+
+const PROGRAM: Program<typeof SETTINGS> = {
+  name: 'echo',
+  summary: 'Answers what it is told.',
+  fileName: 'echo.toml',
+  settings: SETTINGS,
+  obsolete: [],
+};
+
+class EchoServer {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #host: string;
+  readonly #port: number;
+  readonly #isStuck: boolean;
+
+  constructor(address: string, isStuck: boolean, onShutdown: () => void) {
+    const colon = address.lastIndexOf(':');
+    this.#host = address.slice(0, colon);
+    this.#port = Number(address.slice(colon + 1));
+    this.#isStuck = isStuck;
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => this.#sockets.delete(socket));
+      socket.on('data', (bytes) => {
+        if (bytes.toString() === 'shutdown') onShutdown();
+        else socket.write(bytes);
+      });
+    });
+  }
+
+  get address(): string {
+    const bound = this.#server.address();
+    return `${this.#host}:${typeof bound === 'object' && bound !== null ? bound.port : this.#port}`;
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#port, this.#host, resolve);
+    });
+  }
+
+  close({ drainTimeoutMs = 0 }: { drainTimeoutMs?: number } = {}): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => {
+        if (!this.#isStuck) resolve();
+      });
+      setTimeout(() => this.destroy(), drainTimeoutMs).unref();
+    });
+  }
+
+  destroy(): void {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+const show = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+process.exit(
+  await runProgram({
+    program: PROGRAM,
+    showHelp: () =>
+      show(
+        helpSections(PROGRAM, '1')
+          .map(({ body }) => body)
+          .join('\n'),
+      ),
+    showVersion: () => show(packageVersion(import.meta.url)),
+    createLogger: () => ({
+      ...silentLogger,
+      warn: (fields, message) =>
+        process.stderr.write(`warn ${message} ${JSON.stringify(fields)}\n`),
+    }),
+    createServer: ({ values }) => {
+      if (values.refuse === 'option') throw Object.assign(new Error('bad option'), { code: 'X' });
+      if (values.refuse === 'bug') throw new TypeError('a bug');
+      let ask: ((reason: string) => void) | undefined;
+      const stopRequested = new Promise<string>((resolve) => {
+        ask = resolve;
+      });
+      const server = new EchoServer(values.address, values.stuck, () => ask?.('told so'));
+      return { server, address: values.address, stopRequested };
+    },
+  }),
+);
