@@ -1,0 +1,58 @@
+import { unreachable } from '@undermoon/runtime';
+import { changeConfig, createCluster, deleteCluster } from './cluster-ops.ts';
+import { done, type ApplyContext, type StoreCommand, type StoreStep } from './command.ts';
+import { recoverEpoch, setEpoch } from './epoch.ts';
+import { balance, failover, retryReplacements } from './failover-ops.ts';
+import { purgeFailures, reportFailure } from './failure-log.ts';
+import { commitMigration } from './migration-ops.ts';
+import type { StoreState } from './model.ts';
+import { addProxy, removeProxy } from './proxy-ops.ts';
+import { restore } from './restore.ts';
+
+/**
+ * Carries out one mutation: the only way a state changes. Expired failure reports are dropped first, so
+ * that they keep no proxy from being used; replacements that are waited for are tried last, because any
+ * mutation may have made a proxy available. The state given is not changed.
+ */
+export function apply(state: StoreState, command: StoreCommand, context: ApplyContext): StoreStep {
+  const step = applyCommand(purgeFailures(state, context), command, context);
+  const retried = retryReplacements(step.state, context);
+  return {
+    state: retried.state,
+    events: [...step.events, ...retried.events],
+    outcome: step.outcome,
+  };
+}
+
+function applyCommand(state: StoreState, command: StoreCommand, context: ApplyContext): StoreStep {
+  switch (command.kind) {
+    case 'add-proxy':
+      return addProxy(state, command);
+    case 'remove-proxy':
+      return removeProxy(state, command.address);
+    case 'create-cluster':
+      return createCluster(state, command.name, command.nodeNumber, context);
+    case 'delete-cluster':
+      return deleteCluster(state, command.name);
+    case 'change-config':
+      return changeConfig(state, command.name, command.changes);
+    case 'balance':
+      return balance(state, command.name);
+    case 'commit-migration':
+      return commitMigration(state, command.task);
+    case 'report-failure':
+      return reportFailure(state, command.address, command.reporterId, context);
+    case 'purge-failures':
+      return done(state, []);
+    case 'failover':
+      return failover(state, command.address, context);
+    case 'set-epoch':
+      return setEpoch(state, command.epoch);
+    case 'recover-epoch':
+      return recoverEpoch(state, command.proxyEpochMax);
+    case 'restore':
+      return restore(state, command.store);
+    default:
+      return unreachable(command);
+  }
+}

@@ -1,0 +1,176 @@
+// Failover of a chunk half, h being the half of the address that is down:
+//
+//   position              other half up                         other half reported or failed
+//   some master on h      flip away from h, mark failed,        nothing changes, NO_AVAILABLE_RESOURCE:
+//                         replace                               there is nowhere to go
+//   no master on h        mark failed, replace                  nothing changes, NO_AVAILABLE_RESOURCE
+//
+// "Replace" puts a free proxy into the half, or leaves the half waiting: a member in the set of failed
+// proxies is waiting, and is tried again after every mutation. In ordered mode nothing is marked or
+// replaced, and a failover that cannot flip answers without a refusal.
+
+import type { Chunk, StoredCluster } from '@undermoon/broker-api';
+import type { ClusterName, NodeAddress } from '@undermoon/cluster-meta';
+import { chooseReplacement } from './allocate.ts';
+import { clusterNotFound } from './cluster-ops.ts';
+import { done, refused, type ApplyContext, type StoreEvent, type StoreStep } from './command.ts';
+import { bumpCluster } from './epoch.ts';
+import { dropReports, isReported, markFailed } from './failure-log.ts';
+import { renewMigrations } from './migration-ops.ts';
+import {
+  CHUNK_PARTS,
+  findMember,
+  halfOf,
+  masterOf,
+  otherHalf,
+  positionAwayFrom,
+  withChunk,
+  withEntry,
+  withMembership,
+  type MemberPlace,
+  type StoreState,
+} from './model.ts';
+
+/** Takes a proxy out of service: its chunk's roles move to the other half, and another proxy replaces it. */
+export function failover(
+  state: StoreState,
+  address: NodeAddress,
+  context: ApplyContext,
+): StoreStep {
+  const proxy = state.proxies.get(address);
+  if (proxy === undefined) {
+    return refused(state, 'PROXY_NOT_FOUND', `proxy ${address} is not registered`);
+  }
+  if (proxy.cluster === null) return failFreeProxy(state, address, context);
+  const place = findMember(state, address);
+  return place === null
+    ? clusterNotFound(state, proxy.cluster)
+    : failMember(state, address, place, context);
+}
+
+/** Tries again to replace the members that were failed over without a replacement. */
+export function retryReplacements(state: StoreState, context: ApplyContext): StoreStep {
+  let next = state;
+  const events: StoreEvent[] = [];
+  if (state.enableOrderedProxy) return done(state, events);
+  for (const address of [...state.failedProxies].toSorted()) {
+    const place = findMember(next, address);
+    if (place === null || isDown(next, survivorOf(place), context)) continue;
+    const step = failMember(next, address, place, context);
+    next = step.state;
+    events.push(...step.events);
+  }
+  return done(next, events);
+}
+
+/** Puts masters back on both halves of every chunk that has no failed or reported half. */
+export function balance(state: StoreState, name: ClusterName): StoreStep {
+  const cluster = state.clusters.get(name);
+  if (cluster === undefined) return clusterNotFound(state, name);
+  const isSound = (address: NodeAddress): boolean =>
+    !state.failedProxies.has(address) && !state.failures.has(address);
+  const chunks = cluster.chunks.map((chunk): Chunk =>
+    chunk.rolePosition !== 'Normal' && chunk.proxyAddresses.every(isSound)
+      ? { ...chunk, rolePosition: 'Normal' }
+      : chunk,
+  );
+  if (chunks.every((chunk, index) => chunk === cluster.chunks[index])) return done(state, []);
+  const next = storeMoved(state, cluster, { ...cluster, chunks });
+  return done(next, [{ kind: 'cluster-balanced', name }]);
+}
+
+// A coordinator may act on a list that it fetched before the proxy registered again: without enough reports
+// about it, a free proxy is in service.
+function failFreeProxy(state: StoreState, address: NodeAddress, context: ApplyContext): StoreStep {
+  const wasFailed = state.failedProxies.has(address);
+  if (!wasFailed && !isReported(state, address, context)) return done(state, []);
+  const failed = markFailed(dropReports(state, address), address, true);
+  return done(failed, wasFailed ? [] : [{ kind: 'proxy-failed', address }]);
+}
+
+function failMember(
+  state: StoreState,
+  address: NodeAddress,
+  place: MemberPlace,
+  context: ApplyContext,
+): StoreStep {
+  const survivor = survivorOf(place);
+  const { name } = place.cluster;
+  if (isDown(state, survivor, context)) {
+    const events: StoreEvent[] = [{ kind: 'failover-withheld', name, address, survivor }];
+    if (state.enableOrderedProxy) return done(state, events);
+    const message = `the other half of the chunk, ${survivor}, is down too`;
+    return refused(state, 'NO_AVAILABLE_RESOURCE', message, events);
+  }
+  const flipped = flipAway(state, place);
+  const events: StoreEvent[] =
+    flipped === state ? [] : [{ kind: 'roles-flipped', name, from: address }];
+  if (state.enableOrderedProxy) return done(flipped, events);
+  if (!state.failedProxies.has(address)) {
+    events.push({ kind: 'proxy-failed', address }, { kind: 'replacement-pending', address });
+  }
+  return replace(markFailed(flipped, address, true), address, events);
+}
+
+function flipAway(state: StoreState, place: MemberPlace): StoreState {
+  const { cluster, chunk, chunkIndex, half } = place;
+  const holdsMaster = CHUNK_PARTS.some(
+    (part) => halfOf(masterOf(chunk.rolePosition, part)) === half,
+  );
+  if (!holdsMaster) return state;
+  const rolePosition = positionAwayFrom(half);
+  return storeMoved(state, cluster, withChunk(cluster, chunkIndex, { ...chunk, rolePosition }));
+}
+
+function replace(
+  state: StoreState,
+  address: NodeAddress,
+  events: readonly StoreEvent[],
+): StoreStep {
+  const place = findMember(state, address);
+  if (place === null) throw new Error(`member ${address} vanished during its failover`);
+  const { cluster, chunk, chunkIndex, half } = place;
+  const replacement = chooseReplacement(state, chunk.hosts[half], chunk.hosts[otherHalf(half)]);
+  if (replacement === null) {
+    const message = `no free proxy on another host than that of ${survivorOf(place)}`;
+    return refused(state, 'NO_AVAILABLE_RESOURCE', message, events);
+  }
+  const nodes = chunk.nodeAddresses;
+  const [first, second] = replacement.nodeAddresses;
+  const changed: Chunk = {
+    ...chunk,
+    hosts: withEntry(chunk.hosts, half, replacement.host),
+    proxyAddresses: withEntry(chunk.proxyAddresses, half, replacement.proxyAddress),
+    nodeAddresses:
+      half === 0 ? [first, second, nodes[2], nodes[3]] : [nodes[0], nodes[1], first, second],
+  };
+  const freed = withMembership(dropReports(state, address), [address], null);
+  const joined = withMembership(freed, [replacement.proxyAddress], cluster.name);
+  const next = bumpCluster(joined, withChunk(cluster, chunkIndex, changed));
+  const by = replacement.proxyAddress;
+  const replaced: StoreEvent = {
+    kind: 'proxy-replaced',
+    name: cluster.name,
+    address,
+    replacement: by,
+  };
+  const told = events.filter((event) => event.kind !== 'replacement-pending');
+  return done(next, [...told, replaced], by);
+}
+
+// Stores a cluster of which chunks took other positions, and gives their migrations the new epoch.
+function storeMoved(state: StoreState, before: StoredCluster, after: StoredCluster): StoreState {
+  const bumped = bumpCluster(state, after);
+  const renewed = renewMigrations(before, after, bumped.globalEpoch);
+  const clusters = new Map(bumped.clusters);
+  clusters.set(after.name, { ...renewed, epoch: bumped.globalEpoch });
+  return { ...bumped, clusters };
+}
+
+function survivorOf({ chunk, half }: MemberPlace): NodeAddress {
+  return chunk.proxyAddresses[otherHalf(half)];
+}
+
+function isDown(state: StoreState, address: NodeAddress, context: ApplyContext): boolean {
+  return state.failedProxies.has(address) || isReported(state, address, context);
+}
