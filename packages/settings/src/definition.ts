@@ -1,5 +1,3 @@
-import type { COMMON_SETTINGS } from './common-settings.ts';
-
 interface SettingCommon {
   /** The heading of `--help` and of the documentation under which the setting is listed. */
   readonly group: string;
@@ -102,11 +100,6 @@ export type ValueOf<D extends SettingDefinition> = D extends { readonly type: 'i
       : D extends { readonly type: 'enum'; readonly values: readonly (infer V)[] }
         ? V
         : string | NullOf<D>;
-
-/** The values of a program's own settings and of those that every program has. */
-export type SettingValues<D extends SettingDefinitions> = {
-  readonly [K in keyof D]: ValueOf<D[K]>;
-} & { readonly [K in keyof typeof COMMON_SETTINGS]: ValueOf<(typeof COMMON_SETTINGS)[K]> };
 
 /** Where a value comes from. `name` is the flag, the variable or the path of the file. */
 export type SettingSource =

@@ -10,7 +10,6 @@ export type {
   SettingDefinitions,
   SettingSource,
   SettingValue,
-  SettingValues,
   StringSetting,
   ValueOf,
 } from './definition.ts';
@@ -24,4 +23,5 @@ export type { FlagHelp, HelpSection } from './help.ts';
 export { printConfig } from './print-config.ts';
 export { readSettings } from './read-settings.ts';
 export type { Settings, SettingsInput, SettingsWarning } from './read-settings.ts';
+export type { SettingValues } from './setting-values.ts';
 export type { ReadFile } from './toml-file.ts';

@@ -6,12 +6,12 @@ import type {
   SettingDefinitions,
   SettingSource,
   SettingValue,
-  SettingValues,
 } from './definition.ts';
 import { type Environment, readEnvironment, variableOf } from './environment.ts';
 import { SettingsError, type SettingsProblem } from './errors.ts';
 import { flagOf, parseCommandLine, type ProgramAction, type RunSwitches } from './flags.ts';
 import { suggestion } from './nearest.ts';
+import type { SettingValues } from './setting-values.ts';
 import { showRaw } from './show-value.ts';
 import { type ReadFile, readTomlFile, type TomlFile } from './toml-file.ts';
 

@@ -77,6 +77,8 @@ const show = (text: string): void => {
 process.exit(
   await runProgram({
     program: PROGRAM,
+    argv: process.argv.slice(2),
+    env: process.env,
     showHelp: () =>
       show(
         helpSections(PROGRAM, '1')

@@ -1,5 +1,5 @@
-export { loadSettings } from './load-settings.ts';
 export { packageVersion } from './package-version.ts';
+export { readTextFile } from './read-text-file.ts';
 export { runProgram } from './run-program.ts';
 export type { ProgramParts, StartedServer } from './run-program.ts';
 export { EXIT_CODES, runServer } from './run-server.ts';

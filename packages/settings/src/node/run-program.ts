@@ -3,8 +3,9 @@ import { type Logger, unreachable } from '@undermoon/runtime';
 import type { Program, SettingDefinitions } from '../definition.ts';
 import { SettingsError } from '../errors.ts';
 import { printConfig } from '../print-config.ts';
-import type { Settings } from '../read-settings.ts';
-import { loadSettings } from './load-settings.ts';
+import type { Environment } from '../environment.ts';
+import { readSettings, type Settings } from '../read-settings.ts';
+import { readTextFile } from './read-text-file.ts';
 import { EXIT_CODES, type RunnableServer, runServer } from './run-server.ts';
 
 /** A server that is ready to listen. */
@@ -19,6 +20,9 @@ export interface StartedServer {
 /** What a command adds to its table: its texts, its logger and its server. */
 export interface ProgramParts<D extends SettingDefinitions, L extends Logger> {
   readonly program: Program<D>;
+  /** The words after the program's name. */
+  readonly argv: readonly string[];
+  readonly env: Environment;
   /** Prints the help text to stdout. */
   showHelp(): void;
   /** Prints the version to stdout. */
@@ -30,19 +34,19 @@ export interface ProgramParts<D extends SettingDefinitions, L extends Logger> {
 }
 
 /**
- * Runs a command from its arguments to its exit code. Errors go to stderr as plain lines that begin
+ * Runs a command from its arguments to its exit code. The settings file is read from the file system. Errors go to stderr as plain lines that begin
  * with the command's name; everything else that happens goes to the logger.
  */
 export async function runProgram<D extends SettingDefinitions, L extends Logger>(
   parts: ProgramParts<D, L>,
 ): Promise<number> {
-  const { program } = parts;
+  const { program, argv, env } = parts;
   const complain = (text: string): void => {
     for (const line of text.split('\n')) process.stderr.write(`${program.name}: ${line}\n`);
   };
   let settings: Settings<D>;
   try {
-    settings = loadSettings(program);
+    settings = readSettings(program, { argv, env, readFile: readTextFile });
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     complain(error.message);

@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** A command that was installed from its own tarball into an otherwise empty folder. */
+export interface PackedCommand {
+  /** The folder; it may be written to. */
+  readonly directory: string;
+  /** The JavaScript file behind the command. */
+  readonly file: string;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Packs a command as it would be published and installs the tarball. Its `dist` must have been built. */
+export async function installPacked(packageDir: string): Promise<PackedCommand> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'undermoon-packed-'));
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  try {
+    await run('pnpm', ['--silent', 'pack', '--pack-destination', directory], { cwd: packageDir });
+    const tarball = (await readdir(directory)).find((name) => name.endsWith('.tgz')) ?? '';
+    await writeFile(path.join(directory, 'package.json'), '{ "private": true }\n');
+    const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
+    await run('npm', ['install', ...quiet, `./${tarball}`], { cwd: directory });
+    const file = await commandFile(packageDir, directory);
+    return { directory, file, [Symbol.asyncDispose]: remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function commandFile(packageDir: string, directory: string): Promise<string> {
+  const text = await readFile(path.join(packageDir, 'package.json'), 'utf8');
+  const manifest: unknown = JSON.parse(text);
+  const name = isNamed(manifest) ? manifest.name : '';
+  const command = path.join(directory, 'node_modules', '.bin', name);
+  return path.resolve(path.dirname(command), await readlink(command));
+}
+
+function isNamed(value: unknown): value is { readonly name: string } {
+  return (
+    typeof value === 'object' && value !== null && 'name' in value && typeof value.name === 'string'
+  );
+}
