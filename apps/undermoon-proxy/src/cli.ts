@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+import { createProxyServer } from '@undermoon/proxy-core';
+import { helpSections } from '@undermoon/settings';
+import { packageVersion, runProgram } from '@undermoon/settings/node';
+import { cac } from 'cac';
+import { destination, pino, stdTimeFunctions } from 'pino';
+
+import { proxyOptionsOf } from './proxy-options.ts';
+import { PROXY_PROGRAM } from './settings.ts';
+
+const version = packageVersion(import.meta.url);
+const cli = cac(PROXY_PROGRAM.name)
+  .version(version)
+  .help(() => helpSections(PROXY_PROGRAM, version));
+
+const exitCode = await runProgram({
+  program: PROXY_PROGRAM,
+  argv: process.argv.slice(2),
+  env: process.env,
+  showHelp: () => cli.outputHelp(),
+  showVersion: () => cli.outputVersion(),
+  createLogger: ({ values }) =>
+    pino(
+      {
+        name: PROXY_PROGRAM.name,
+        level: values.log_level,
+        timestamp: stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }) },
+      },
+      destination({ fd: 2, sync: true }),
+    ),
+  createServer: ({ values }, logger) => {
+    let askForStop: ((reason: string) => void) | undefined;
+    const stopRequested = new Promise<string>((resolve) => {
+      askForStop = resolve;
+    });
+    const server = createProxyServer({
+      ...proxyOptionsOf(values),
+      logger,
+      onShutdown: () => askForStop?.('UMCTL SHUTDOWN'),
+    });
+    return { server, address: values.address, stopRequested };
+  },
+});
+// Whatever a library left behind must not keep a stopped program alive.
+process.exit(exitCode);

@@ -1,0 +1,27 @@
+import type { ProxyServerOptions } from '@undermoon/proxy-core';
+import type { SettingValues } from '@undermoon/settings';
+
+import type { PROXY_SETTINGS } from './settings.ts';
+
+/** The options of the library for the settings of the command. */
+export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): ProxyServerOptions {
+  const announced = values.announce_address;
+  return {
+    address: values.address,
+    ...(announced === null ? {} : { announceAddress: announced }),
+    defaultRedirectionAddress: values.default_redirection_address || null,
+    password: values.password,
+    sessionTimeoutMs: values.session_timeout,
+    clientsMax: values.clients_max,
+    outputBytesMax: values.output_bytes_max,
+    queryBufferBytesMax: values.query_buffer_bytes_max,
+    backendConnNum: values.backend_conn_num,
+    backendTimeoutMs: values.backend_timeout,
+    backendConnectTimeoutMs: values.backend_connect_timeout,
+    backendUsername: values.backend_username,
+    backendPassword: values.backend_password,
+    slowlogLen: values.slowlog_len,
+    slowlogLogSlowerThan: values.slowlog_log_slower_than,
+    slowlogSampleRate: values.slowlog_sample_rate,
+  };
+}
