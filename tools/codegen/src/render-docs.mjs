@@ -1,0 +1,67 @@
+// Renders the rows as docs/commands.md.
+const TITLES = {
+  bitmap: 'Bitmaps',
+  cluster: 'Cluster',
+  connection: 'Connection',
+  generic: 'Keys of any type',
+  geo: 'Places',
+  hash: 'Hashes',
+  hyperloglog: 'HyperLogLog',
+  list: 'Lists',
+  pubsub: 'Publish and subscribe',
+  scripting: 'Scripts and functions',
+  server: 'Server',
+  set: 'Sets',
+  'sorted-set': 'Sorted sets',
+  stream: 'Streams',
+  string: 'Strings',
+  transactions: 'Transactions',
+  undermoon: 'undermoon',
+};
+const VERDICT_WORDS = { forward: 'forwarded', answer: 'answered', refuse: 'refused' };
+
+export function renderDocs(rows, reasons) {
+  const listed = rows.filter((row) => row.subcommands.length === 0 || row.name === 'command');
+  const texts = new Map(reasons);
+  const counts = Object.keys(VERDICT_WORDS).map(
+    (verdict) => listed.filter((row) => row.verdict === verdict).length,
+  );
+  const parts = [header(...counts)];
+  for (const group of Object.keys(TITLES)) {
+    const inGroup = listed.filter((row) => row.group === group);
+    parts.push(`## ${TITLES[group]}`, table(inGroup.map((row) => cells(row, texts))));
+  }
+  const missing = listed.find((row) => !(row.group in TITLES));
+  if (missing !== undefined) throw new Error(`render-docs.mjs has no title for '${missing.group}'`);
+  return `${parts.join('\n\n')}\n`;
+}
+
+function header(forwarded, answered, refused) {
+  return `<!-- Generated from tools/codegen/data by \`pnpm codegen\`. Change the data, not this file. -->
+
+# Commands
+
+What the proxy does with each command of Redis 7.2 in this version:
+
+- **forwarded** (${forwarded}): sent to the Redis server that owns the slot of its keys; all keys must be in one slot.
+- **answered** (${answered}): answered by the proxy itself.
+- **refused** (${refused}): answered with an error that gives the reason below.
+
+\`COMMAND\` lists what is forwarded or answered.`;
+}
+
+function cells(row, reasons) {
+  const name = row.name.toUpperCase().replace('|', ' ');
+  const note = row.verdict === 'refuse' ? reasons.get(row.reason) : row.summary;
+  const condition = row.condition === '' ? '' : ` (only ${row.condition})`;
+  return [`\`${name}\``, VERDICT_WORDS[row.verdict], `${note}${condition}`];
+}
+
+/** A table with cells padded to one width, as the formatter wants it. */
+function table(body) {
+  const all = [['command', 'here', 'note'], ...body];
+  const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => row[column].length)));
+  const line = (row) => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`;
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
+  return [line(all[0]), rule, ...body.map(line)].join('\n');
+}
