@@ -69,7 +69,7 @@ export function applyConfigField(
   if (number === undefined) {
     return refuse('FIELD_NOT_FOUND', `${quote(field)}: no such configuration field`);
   }
-  const parsed = /^\d+$/.test(value) ? Number(value) : null;
+  const parsed = /^\d{1,16}$/.test(value) ? Number(value) : null;
   if (!isMigrationNumber(parsed, number.min)) {
     return refuse('INVALID_VALUE', `${name} ${quote(value)}: ${migrationNumberDomain(number.min)}`);
   }

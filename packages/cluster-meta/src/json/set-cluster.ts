@@ -65,8 +65,8 @@ function addressSlotsToJson(list: readonly AddressSlots[]): Record<string, Tagge
   const slotsOf = new Map<string, TaggedSlotsJson[]>();
   for (const { address, slots } of list) {
     const known = slotsOf.get(address) ?? [];
-    known.push(...slots.map(taggedSlotsToJson));
     slotsOf.set(address, known);
+    for (const item of slots) known.push(taggedSlotsToJson(item));
   }
   return Object.fromEntries(slotsOf);
 }

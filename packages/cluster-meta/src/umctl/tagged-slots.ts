@@ -44,7 +44,7 @@ function takeRanges(cursor: WordCursor): WordsOutcome<SlotRanges> {
   const ranges: SlotRange[] = [];
   for (let i = 0; i < count.value; i++) {
     const word = cursor.next() ?? '';
-    const match = /^(\d+)-(\d+)$/.exec(word);
+    const match = /^(\d{1,20})-(\d{1,20})$/.exec(word);
     if (match === null) return refuseWords(`slot range ${quote(word)}: not start-end`);
     const range: SlotRange = [Number(match[1]), Number(match[2])];
     if (Math.max(...range) >= SLOT_COUNT) {
