@@ -1,9 +1,12 @@
 export { findEngine } from './engine.ts';
 export type { Engine } from './engine.ts';
+export { onProcessExit } from './exit-cleanup.ts';
+export { FaultRelay, startFaultRelay } from './fault-relay.ts';
+export type { Direction, FaultRelayOptions } from './fault-relay.ts';
 export { freePort, freePorts } from './free-port.ts';
+export { RawClient } from './raw-client.ts';
+export type { RawTarget } from './raw-client.ts';
 export { startRedis } from './redis-server.ts';
 export type { RedisServer, RedisServerOptions } from './redis-server.ts';
-export { installPacked } from './packed-command.ts';
-export type { PackedCommand } from './packed-command.ts';
-export { startProgram } from './program.ts';
-export type { ProgramEnd, ProgramOptions, RunningProgram } from './program.ts';
+export { startScriptedPeer } from './scripted-peer.ts';
+export type { Request, ScriptedPeer, ScriptedPeerOptions, ScriptStep } from './scripted-peer.ts';
