@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ReplyOrder } from './reply-order.ts';
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+function collector(): { emit: (b: Uint8Array, s: number, e: number) => void; text: () => string } {
+  const out: string[] = [];
+  return {
+    emit: (bytes, start, end) => out.push(new TextDecoder().decode(bytes.subarray(start, end))),
+    text: () => out.join(''),
+  };
+}
+
+function chunk(text: string, completed: number): Parameters<ReplyOrder<string>['accept']>[1] {
+  const bytes = bytesOf(text);
+  return { bytes, start: 0, end: bytes.length, completed };
+}
+
+test('a later source waits for an earlier one, local replies keep their place', () => {
+  const order = new ReplyOrder<string>();
+  const out = collector();
+  order.expect('x', 2);
+  order.pushLocal(bytesOf('[local]'));
+  order.expect('y', 1);
+  order.accept('y', chunk('y1', 1), out.emit);
+  expect(out.text()).toBe('');
+  order.accept('x', chunk('x1', 1), out.emit);
+  expect(out.text()).toBe('x1');
+  order.accept('x', chunk('x2', 1), out.emit);
+  expect(out.text()).toBe('x1x2[local]y1');
+  expect(order.isEmpty).toBe(true);
+});
+
+test('a part of a reply passes at once for the head and is kept for the others', () => {
+  const order = new ReplyOrder<string>();
+  const out = collector();
+  order.expect('x', 1);
+  order.expect('y', 1);
+  order.accept('y', chunk('Y', 0), out.emit);
+  order.accept('x', chunk('X', 0), out.emit);
+  expect(out.text()).toBe('X');
+  order.accept('y', chunk('Y', 1), out.emit);
+  order.accept('x', chunk('X', 1), out.emit);
+  expect(out.text()).toBe('XXYY');
+});
+
+test('a reply that nobody waits for is a bug, not a guess', () => {
+  const order = new ReplyOrder<string>();
+  order.expect('x', 1);
+  expect(() => order.accept('y', chunk('y', 1), () => undefined)).toThrow('nobody waits');
+  expect(() => order.accept('x', chunk('xx', 2), () => undefined)).toThrow('more replies');
+});
+
+test('replies leave in request order whatever the interleaving', () => {
+  const plan = fc.array(fc.constantFrom('x', 'y', 'z', 'local'), { minLength: 1, maxLength: 60 });
+  fc.assert(
+    fc.property(plan, fc.infiniteStream(fc.nat(2)), (places, picks) => {
+      const order = new ReplyOrder<string>();
+      const out = collector();
+      const waiting = new Map<string, string[]>([
+        ['x', []],
+        ['y', []],
+        ['z', []],
+      ]);
+      places.forEach((place, i) => {
+        if (place === 'local') order.pushLocal(bytesOf(`${i};`));
+        else {
+          order.expect(place, 1);
+          waiting.get(place)?.push(`${i};`);
+        }
+      });
+      const sources = [...waiting.keys()];
+      let left = places.filter((place) => place !== 'local').length;
+      while (left > 0) {
+        const source = sources[picks.next().value ?? 0] ?? 'x';
+        const text = waiting.get(source)?.shift();
+        if (text === undefined) continue;
+        order.accept(source, chunk(text, 1), out.emit);
+        left--;
+      }
+      if (places.some((place) => place !== 'local')) {
+        expect(out.text()).toBe(places.map((_, i) => `${i};`).join(''));
+      }
+    }),
+  );
+});

@@ -1,0 +1,88 @@
+/** Receives reply bytes that are due now. They are only valid during the call. */
+export type EmitReply = (bytes: Uint8Array, start: number, end: number) => void;
+
+interface Segment<Source> {
+  /** Null: a reply made by the proxy itself, complete from the start. */
+  readonly source: Source | null;
+  /** Replies this segment still waits for. */
+  left: number;
+  /** Bytes that arrived before the segment's turn. */
+  readonly early: Uint8Array[];
+}
+
+/**
+ * Puts the replies of one client back into request order when its requests went to more than one place
+ * (two backend connections, or a backend and the proxy itself). Each place answers in order, so a segment
+ * is "the next n replies of that place". The head segment passes its bytes on at once; bytes of later
+ * segments are copied and kept until their turn.
+ *
+ * A client whose requests all go to one backend never needs this object.
+ */
+export class ReplyOrder<Source> {
+  #segments: Segment<Source>[] = [];
+  #first = 0;
+
+  /** True when no reply is owed any more. */
+  get isEmpty(): boolean {
+    return this.#first === this.#segments.length;
+  }
+
+  /** Expects `count` more replies of `source`, after everything expected so far. */
+  expect(source: Source, count: number): void {
+    const last = this.isEmpty ? undefined : this.#segments.at(-1);
+    if (last !== undefined && last.source === source) last.left += count;
+    else this.#segments.push({ source, left: count, early: [] });
+  }
+
+  /** Queues a reply of the proxy itself. The bytes are kept, not copied. */
+  pushLocal(bytes: Uint8Array): void {
+    this.#segments.push({ source: null, left: 0, early: [bytes] });
+  }
+
+  /**
+   * Takes bytes that `source` sent for this client: `completed` whole replies, possibly followed by a part
+   * of the next. Calls `emit` for everything that is now due.
+   */
+  accept(
+    source: Source,
+    chunk: { bytes: Uint8Array; start: number; end: number; completed: number },
+    emit: EmitReply,
+  ): void {
+    const segment = this.#segmentOf(source);
+    if (segment === this.#segments[this.#first]) emit(chunk.bytes, chunk.start, chunk.end);
+    else segment.early.push(chunk.bytes.slice(chunk.start, chunk.end));
+    segment.left -= chunk.completed;
+    if (segment.left < 0) throw new Error('a backend sent more replies than requested');
+    this.#advance(emit);
+  }
+
+  /** How many replies of `source` are next in line for it: the size of its first open segment. */
+  openCount(source: Source): number {
+    return this.#segmentOf(source).left;
+  }
+
+  #segmentOf(source: Source): Segment<Source> {
+    for (let i = this.#first; i < this.#segments.length; i++) {
+      const segment = this.#segments[i]!;
+      if (segment.source === source && segment.left > 0) return segment;
+    }
+    throw new Error('a backend sent a reply that nobody waits for');
+  }
+
+  #advance(emit: EmitReply): void {
+    while (this.#first < this.#segments.length) {
+      const head = this.#segments[this.#first]!;
+      for (const bytes of head.early) emit(bytes, 0, bytes.length);
+      head.early.length = 0;
+      if (head.left > 0) break;
+      this.#first++;
+    }
+    if (this.isEmpty) {
+      this.#segments = [];
+      this.#first = 0;
+    } else if (this.#first > 1024) {
+      this.#segments = this.#segments.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+}

@@ -1,0 +1,73 @@
+const INITIAL_CAPACITY = 64;
+
+/**
+ * The replies that one backend connection still owes, as runs: "the next n replies belong to this sink".
+ * A ring that doubles when full; consecutive runs of one sink merge, so a pipeline of any length is one
+ * entry. Nothing is allocated per command.
+ *
+ *      head                     tail
+ *       v                        v
+ *   [ A:3 | B:1 | A:16 | C:2 |   .   |   .   ]
+ */
+export class RunQueue<Sink> {
+  /** Replies owed in all. */
+  total = 0;
+  #sinks: (Sink | null)[] = Array.from({ length: INITIAL_CAPACITY }, () => null);
+  #counts = new Int32Array(INITIAL_CAPACITY);
+  #mask = INITIAL_CAPACITY - 1;
+  #head = 0;
+  #tail = 0;
+
+  /** Appends `count` replies owed to `sink`. */
+  push(sink: Sink, count: number): void {
+    this.total += count;
+    if (this.#tail !== this.#head) {
+      const last = (this.#tail - 1) & this.#mask;
+      if (this.#sinks[last] === sink) {
+        this.#counts[last]! += count;
+        return;
+      }
+      if (this.#tail - this.#head > this.#mask) this.#grow();
+    }
+    const index = this.#tail & this.#mask;
+    this.#sinks[index] = sink;
+    this.#counts[index] = count;
+    this.#tail = (this.#tail + 1) | 0;
+  }
+
+  /** The sink of the next reply, or null when none is owed. */
+  headSink(): Sink | null {
+    return this.#tail === this.#head ? null : this.#sinks[this.#head & this.#mask]!;
+  }
+
+  /** How many of the next replies belong to the head sink. */
+  headCount(): number {
+    return this.#tail === this.#head ? 0 : this.#counts[this.#head & this.#mask]!;
+  }
+
+  /** Takes `count` replies (at most `headCount()`) off the head run. */
+  take(count: number): void {
+    const index = this.#head & this.#mask;
+    this.total -= count;
+    this.#counts[index]! -= count;
+    if (this.#counts[index] !== 0) return;
+    this.#sinks[index] = null;
+    this.#head = (this.#head + 1) | 0;
+  }
+
+  #grow(): void {
+    const size = this.#mask + 1;
+    const sinks: (Sink | null)[] = Array.from({ length: size * 2 }, () => null);
+    const counts = new Int32Array(size * 2);
+    for (let i = 0; i < size; i++) {
+      const from = (this.#head + i) & this.#mask;
+      sinks[i] = this.#sinks[from]!;
+      counts[i] = this.#counts[from]!;
+    }
+    this.#sinks = sinks;
+    this.#counts = counts;
+    this.#mask = size * 2 - 1;
+    this.#head = 0;
+    this.#tail = size;
+  }
+}

@@ -1,0 +1,132 @@
+import { type NodeAddress, parseNodeAddress } from '@undermoon/cluster-meta';
+import { DEFAULT_RESP_LIMITS, type RespLimits } from '@undermoon/resp';
+import { type Clock, type Logger, silentLogger } from '@undermoon/runtime';
+import { systemClock } from '@undermoon/runtime/node';
+import { ProxyError } from './errors.ts';
+
+/** Options of `createProxyServer`; every field may be left out. */
+export interface ProxyServerOptions {
+  /** Where to listen, `host:port`; port 0 takes a free one. Default 127.0.0.1:5299. */
+  address?: string;
+  /** How clients and peers reach this proxy; must be the address registered at the broker. Default: the listening address. */
+  announceAddress?: string;
+  /** Password that clients must give. Default: none. */
+  password?: string | null;
+  /** Credentials for the Redis servers beside this proxy. Default: none. */
+  backendPassword?: string | null;
+  backendUsername?: string | null;
+  /** Connections per Redis server and protocol version; a session keeps to one of them. Default 2. */
+  backendConnNum?: number;
+  /** Milliseconds without any reply after which a backend connection is given up. Default 3000. */
+  backendTimeoutMs?: number;
+  /** Milliseconds to connect to a Redis server. Default 1000. */
+  backendConnectTimeoutMs?: number;
+  /** Milliseconds to wait after a failed connect before the next one. Default 100. */
+  backendRetryDelayMs?: number;
+  /** Replies a backend connection may owe before its clients are paused. Default 100000. */
+  backendPendingMax?: number;
+  /** Bytes that may wait for a backend before its clients are paused. Default 4 MiB. */
+  backendQueuedBytesMax?: number;
+  /** Milliseconds of idleness after which a client is closed; 0 is never. Default 0. */
+  sessionTimeoutMs?: number;
+  /** Clients at once. Default 10000. */
+  clientsMax?: number;
+  /** Output of one client waiting for the network at which it is no longer read. Default 1 MiB. */
+  outputPauseBytes?: number;
+  /** The same at which it is closed. Default 64 MiB. */
+  outputBytesMax?: number;
+  /** The largest command of a client. Default 1 GiB. */
+  queryBufferBytesMax?: number;
+  /** Limits of the protocol parser. */
+  limits?: Partial<RespLimits>;
+  /** Where keys are redirected while the proxy is in no cluster. Default: nowhere. */
+  defaultRedirectionAddress?: string | null;
+  /** How sockets are read; 'data-events' is the fallback and rarely wanted. Default 'shared-buffer'. */
+  reads?: 'shared-buffer' | 'data-events';
+  /** Milliseconds between two looks at the roles of the Redis servers. Default 1000. */
+  replicationCheckIntervalMs?: number;
+  logger?: Logger;
+  clock?: Clock;
+  /** Called when a peer sends UMCTL SHUTDOWN. Default: the proxy closes itself. */
+  onShutdown?: (() => void) | null;
+}
+
+/** The options with every default filled in. */
+export type ProxyOptions = {
+  readonly [K in keyof Required<Omit<ProxyServerOptions, 'address' | 'announceAddress' | 'limits'>>]:
+    Required<ProxyServerOptions>[K];
+} & {
+  readonly address: NodeAddress;
+  /** Null: the listening address. */
+  readonly announceAddress: NodeAddress | null;
+  readonly limits: RespLimits;
+};
+
+const MIB = 1024 * 1024;
+
+/** Fills in defaults and checks. Throws ProxyError INVALID_OPTION naming the option. */
+export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
+  const options: ProxyOptions = {
+    address: addressOption('address', given.address ?? '127.0.0.1:5299'),
+    announceAddress:
+      given.announceAddress === undefined
+        ? null
+        : addressOption('announceAddress', given.announceAddress),
+    password: given.password ?? null,
+    backendPassword: given.backendPassword ?? null,
+    backendUsername: given.backendUsername ?? null,
+    backendConnNum: given.backendConnNum ?? 2,
+    backendTimeoutMs: given.backendTimeoutMs ?? 3000,
+    backendConnectTimeoutMs: given.backendConnectTimeoutMs ?? 1000,
+    backendRetryDelayMs: given.backendRetryDelayMs ?? 100,
+    backendPendingMax: given.backendPendingMax ?? 100_000,
+    backendQueuedBytesMax: given.backendQueuedBytesMax ?? 4 * MIB,
+    sessionTimeoutMs: given.sessionTimeoutMs ?? 0,
+    clientsMax: given.clientsMax ?? 10_000,
+    outputPauseBytes: given.outputPauseBytes ?? MIB,
+    outputBytesMax: given.outputBytesMax ?? 64 * MIB,
+    queryBufferBytesMax: given.queryBufferBytesMax ?? 1024 * MIB,
+    limits: { ...DEFAULT_RESP_LIMITS, ...given.limits },
+    defaultRedirectionAddress:
+      given.defaultRedirectionAddress == null
+        ? null
+        : addressOption('defaultRedirectionAddress', given.defaultRedirectionAddress),
+    reads: given.reads ?? 'shared-buffer',
+    replicationCheckIntervalMs: given.replicationCheckIntervalMs ?? 1000,
+    logger: given.logger ?? silentLogger,
+    clock: given.clock ?? systemClock,
+    onShutdown: given.onShutdown ?? null,
+  };
+  checkCounts(options);
+  return options;
+}
+
+function checkCounts(options: ProxyOptions): void {
+  const atLeastOne = [
+    'backendConnNum',
+    'backendTimeoutMs',
+    'backendConnectTimeoutMs',
+    'backendPendingMax',
+    'backendQueuedBytesMax',
+    'clientsMax',
+    'outputPauseBytes',
+    'outputBytesMax',
+    'queryBufferBytesMax',
+    'replicationCheckIntervalMs',
+  ] as const;
+  for (const name of atLeastOne) checkInteger(name, options[name], 1);
+  for (const name of ['sessionTimeoutMs', 'backendRetryDelayMs'] as const) {
+    checkInteger(name, options[name], 0);
+  }
+}
+
+function checkInteger(name: string, value: number, min: number): void {
+  if (Number.isSafeInteger(value) && value >= min) return;
+  throw new ProxyError('INVALID_OPTION', `${name}: expected a whole number of at least ${min}`);
+}
+
+function addressOption(name: string, text: string): NodeAddress {
+  const address = parseNodeAddress(text);
+  if (address !== null) return address;
+  throw new ProxyError('INVALID_OPTION', `${name}: "${text}" is not host:port`);
+}

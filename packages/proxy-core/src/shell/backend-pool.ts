@@ -1,0 +1,99 @@
+import type { NodeAddress } from '@undermoon/cluster-meta';
+import { BackendConnection, type BackendCredentials } from './backend-connection.ts';
+import type { DataLoop } from './data-loop.ts';
+
+/** What the pool needs to open connections. */
+export interface BackendPoolOptions {
+  readonly connectionsPerNode: number;
+  readonly credentials: BackendCredentials | null;
+  readonly connectTimeoutMs: number;
+  readonly timeoutMs: number;
+  readonly retryDelayMs: number;
+  readonly queuedBytesMax: number;
+  readonly pendingMax: number;
+}
+
+/** The connections to one Redis server: so many per protocol version, opened on first use. */
+export class BackendGroup {
+  readonly address: NodeAddress;
+  readonly #lanes: readonly [readonly BackendConnection[], readonly BackendConnection[]];
+
+  constructor(loop: DataLoop, address: NodeAddress, options: BackendPoolOptions) {
+    this.address = address;
+    const open = (protocol: 2 | 3): BackendConnection[] =>
+      Array.from(
+        { length: options.connectionsPerNode },
+        () => new BackendConnection(loop, { ...options, address, protocol }),
+      );
+    this.#lanes = [open(2), open(3)];
+  }
+
+  /** The connection of a session: always the same one, so that its commands run in order. */
+  connection(protocol: 2 | 3, lane: number): BackendConnection {
+    const lanes = this.#lanes[protocol - 2]!;
+    return lanes[lane % lanes.length]!;
+  }
+
+  /** All connections of both protocols. */
+  connections(): readonly BackendConnection[] {
+    return [...this.#lanes[0], ...this.#lanes[1]];
+  }
+}
+
+/** The backend connections of one loop, kept in step with the local nodes of the routing table. */
+export class BackendPool {
+  readonly #loop: DataLoop;
+  readonly #options: BackendPoolOptions;
+  #groups = new Map<NodeAddress, BackendGroup>();
+  #draining = new Set<BackendConnection>();
+
+  constructor(loop: DataLoop, options: BackendPoolOptions) {
+    this.#loop = loop;
+    this.#options = options;
+  }
+
+  /** Groups for `addresses`, in that order. Servers no longer named are drained and closed. */
+  retain(addresses: readonly NodeAddress[]): readonly BackendGroup[] {
+    const kept = new Map<NodeAddress, BackendGroup>();
+    for (const address of addresses) {
+      const known = kept.get(address) ?? this.#groups.get(address);
+      kept.set(address, known ?? new BackendGroup(this.#loop, address, this.#options));
+    }
+    const dropped = [...this.#groups].filter(([address]) => !kept.has(address));
+    this.#groups = kept;
+    for (const [, group] of dropped) {
+      for (const connection of group.connections()) {
+        this.#draining.add(connection);
+        connection.drain();
+      }
+    }
+    return addresses.map((address) => kept.get(address)!);
+  }
+
+  /** Fails connections whose server does not answer. Called by the coarse timer. */
+  checkDeadlines(): void {
+    for (const group of this.#groups.values()) {
+      for (const connection of group.connections()) connection.checkDeadline();
+    }
+    for (const connection of this.#draining) {
+      connection.checkDeadline();
+      if (connection.state === 'closed' || connection.pending === 0) {
+        connection.destroy();
+        this.#draining.delete(connection);
+      }
+    }
+  }
+
+  groups(): readonly BackendGroup[] {
+    return [...this.#groups.values()];
+  }
+
+  destroy(): void {
+    for (const group of this.#groups.values()) {
+      for (const connection of group.connections()) connection.destroy();
+    }
+    for (const connection of this.#draining) connection.destroy();
+    this.#groups.clear();
+    this.#draining.clear();
+  }
+}

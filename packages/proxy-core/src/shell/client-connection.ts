@@ -1,0 +1,290 @@
+import { INCOMPLETE } from '@undermoon/resp';
+import { errorReply } from '../core/replies.ts';
+import { type EmitReply, ReplyOrder } from '../core/reply-order.ts';
+import type { Session } from '../core/session.ts';
+import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { OutputTarget } from './client-output.ts';
+import { dispatch } from './dispatcher.ts';
+import { InputCarry } from './input-carry.ts';
+import type { ProxyContext } from './proxy-context.ts';
+import type { Transport, TransportHandler } from './transport.ts';
+
+// Below this, scanning a frame anew costs less than keeping its progress.
+const RESUME_BYTES_MIN = 65_536;
+const ERROR_MARKER = 0x2d;
+
+/**
+ * One client: bytes in, replies out in request order, backpressure both ways. Parsing and routing are in
+ * the dispatcher; this file knows sockets, order and life cycle.
+ */
+export class ClientConnection implements TransportHandler, ReplySink, OutputTarget {
+  readonly context: ProxyContext;
+  readonly session: Session;
+  isClosed = false;
+  /** Monotonic milliseconds of the last bytes from the client. */
+  activeMs: number;
+  #transport: Transport | null = null;
+  #carry: InputCarry | null = null;
+  #owed = 0;
+  #source: BackendConnection | null = null;
+  #order: ReplyOrder<BackendConnection> | null = null;
+  #isStalled = false;
+  #afterQuiet: (() => void) | null = null;
+  #isEnding = false;
+  #isBackendFull = false;
+  #isReading = true;
+  readonly #emit: EmitReply = (bytes, start, end) => {
+    this.context.loop.output.append(this, bytes, start, end);
+  };
+
+  constructor(context: ProxyContext, session: Session) {
+    this.context = context;
+    this.session = session;
+    this.activeMs = context.loop.nowMs;
+  }
+
+  attach(transport: Transport): void {
+    this.#transport = transport;
+  }
+
+  /** Replies that the client still waits for. */
+  get owed(): number {
+    return this.#owed;
+  }
+
+  /** Whether input may be dispatched now. */
+  get isAccepting(): boolean {
+    return !this.#isStalled && !this.#isEnding && !this.isClosed;
+  }
+
+  get isBacklogged(): boolean {
+    return this.#transport !== null && this.#transport.queuedBytes > 0;
+  }
+
+  /** Sends `bytes[start, end)`, `count` commands, to a backend. False: it is known to be unreachable. */
+  forward(backend: BackendConnection, count: number, bytes: Buffer, start: number, end: number): boolean {
+    if (!backend.request(this, count, bytes, start, end)) return false;
+    if (this.#order === null) {
+      if (this.#owed === 0 || this.#source === backend) this.#source = backend;
+      else this.#enterOrder();
+    }
+    this.#owed += count;
+    if (this.#order !== null) this.#order.expect(backend, count);
+    if (backend.isFull) {
+      this.#isBackendFull = true;
+      backend.awaitRoom(this);
+    }
+    return true;
+  }
+
+  /** Answers a command without a backend. The bytes are kept until they are due. */
+  reply(bytes: Buffer): void {
+    if (this.isClosed) return;
+    if (bytes[0] === ERROR_MARKER) this.context.counters.errorReplies++;
+    if (this.#owed === 0) {
+      this.context.loop.output.append(this, bytes, 0, bytes.length);
+      return;
+    }
+    if (this.#order === null) this.#enterOrder();
+    this.#order?.pushLocal(bytes);
+  }
+
+  /** Stops dispatching until every reply owed so far has left, then runs `action` and goes on. */
+  whenQuiet(action: () => void): void {
+    if (this.#owed === 0) {
+      action();
+      return;
+    }
+    this.#isStalled = true;
+    this.#afterQuiet = action;
+    this.#updateReading();
+  }
+
+  /** Delivers what is owed, then closes. Later input is ignored. */
+  endAfterReplies(): void {
+    this.#isEnding = true;
+    this.#carry = null;
+    if (this.#owed === 0) this.#finish();
+  }
+
+  /** Reports a protocol error, after the replies owed for what came before it, and closes. */
+  failProtocol(text: string): void {
+    this.reply(errorReply(`ERR ${text}`));
+    this.endAfterReplies();
+  }
+
+  destroy(): void {
+    if (this.isClosed) return;
+    this.#transport?.destroy();
+    this.onClose();
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    this.activeMs = this.context.loop.nowMs;
+    this.context.counters.netInputBytes += length;
+    if (this.isClosed || this.#isEnding) return;
+    if (this.#carry === null) {
+      const consumed = this.#isStalled ? 0 : dispatch(this, buffer, 0, length);
+      if (consumed < length) this.#keep(buffer, consumed, length);
+    } else {
+      this.#carry.append(buffer, 0, length);
+      if (this.#carry.length > this.context.options.queryBufferBytesMax) {
+        this.failProtocol('Protocol error: command exceeds the query buffer limit');
+      } else if (!this.#isStalled) this.#runCarry(this.#carry);
+    }
+    this.context.loop.output.flush();
+    if (!this.#isReading || this.#isBackendFull) this.#updateReading();
+  }
+
+  onDrain(): void {
+    if (!this.#isReading) this.#updateReading();
+  }
+
+  onEnd(): void {
+    // A client may shut down its sending side and still read the replies it is owed.
+    if (!this.isClosed) this.endAfterReplies();
+  }
+
+  onClose(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.#carry = null;
+    this.#order = null;
+    this.#afterQuiet = null;
+    this.context.clients.delete(this.session.id);
+  }
+
+  onReplyBytes(source: BackendConnection, bytes: Buffer, start: number, end: number, completed: number): void {
+    if (this.isClosed) return;
+    if (this.#order === null) this.context.loop.output.append(this, bytes, start, end);
+    else this.#order.accept(source, { bytes, start, end, completed }, this.#emit);
+    this.#settle(completed);
+  }
+
+  onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void {
+    if (this.isClosed) return;
+    if (isCut) {
+      // A part of the reply is out already: an error in its place would be read as its data.
+      this.destroy();
+      return;
+    }
+    const error = lossReply(source, loss);
+    let left = count;
+    while (left > 0 && !this.isClosed) {
+      const some = this.#order === null ? left : Math.min(left, this.#order.openCount(source));
+      for (let i = 0; i < some; i++) this.onReplyBytes(source, error, 0, error.length, 1);
+      left -= some;
+    }
+  }
+
+  onBackendRoom(): void {
+    this.#isBackendFull = false;
+    if (!this.isClosed) this.#updateReading();
+  }
+
+  send(bytes: Uint8Array): boolean {
+    const transport = this.#transport;
+    if (transport === null || this.isClosed) return true;
+    this.context.counters.netOutputBytes += bytes.length;
+    if (transport.write(bytes)) return true;
+    const { outputBytesMax, outputPauseBytes } = this.context.options;
+    if (transport.queuedBytes > outputBytesMax) {
+      this.context.logger.warn(
+        { client: this.session.peer, queuedBytes: transport.queuedBytes },
+        'client closed: output limit reached',
+      );
+      this.destroy();
+    } else if (transport.queuedBytes > outputPauseBytes) this.#updateReading();
+    return false;
+  }
+
+  #settle(completed: number): void {
+    this.#owed -= completed;
+    if (this.#owed !== 0) return;
+    this.#order = null;
+    if (this.#isEnding) this.#finish();
+    else if (this.#isStalled) this.#unstall();
+  }
+
+  #unstall(): void {
+    const action = this.#afterQuiet;
+    this.#afterQuiet = null;
+    this.#isStalled = false;
+    action?.();
+    if (this.#carry !== null && this.isAccepting) this.#runCarry(this.#carry);
+    this.#updateReading();
+  }
+
+  #enterOrder(): void {
+    this.#order = new ReplyOrder();
+    if (this.#source !== null && this.#owed > 0) this.#order.expect(this.#source, this.#owed);
+  }
+
+  #finish(): void {
+    this.context.loop.output.flush();
+    this.#transport?.end();
+  }
+
+  #runCarry(carry: InputCarry): void {
+    const { scanner } = this.context.loop;
+    if (carry.length < carry.neededBytes) return;
+    if (carry.length > RESUME_BYTES_MIN && carry.argsLeft >= 0) {
+      const end = scanner.resume(carry.bytes, 0, carry.length, carry.argsLeft, carry.resumeOffset);
+      if (end === INCOMPLETE) {
+        this.#noteProgress(carry);
+        return;
+      }
+    }
+    const consumed = dispatch(this, carry.bytes, 0, carry.length);
+    if (this.#carry !== carry) return;
+    if (consumed === carry.length) {
+      this.#carry = null;
+      return;
+    }
+    carry.consume(consumed);
+    if (!this.#isStalled) this.#noteProgress(carry);
+  }
+
+  #keep(buffer: Buffer, start: number, end: number): void {
+    if (this.isClosed || this.#isEnding) return;
+    this.#carry = new InputCarry(buffer, start, end);
+    if (!this.#isStalled) this.#noteProgress(this.#carry);
+  }
+
+  #noteProgress(carry: InputCarry): void {
+    const { scanner } = this.context.loop;
+    carry.neededBytes = scanner.neededBytes;
+    carry.argsLeft = scanner.argsLeft;
+    carry.resumeOffset = scanner.resumeOffset;
+  }
+
+  #updateReading(): void {
+    const transport = this.#transport;
+    if (transport === null) return;
+    const isReading =
+      !this.#isStalled &&
+      !this.#isBackendFull &&
+      transport.queuedBytes <= this.context.options.outputPauseBytes;
+    if (isReading === this.#isReading) return;
+    this.#isReading = isReading;
+    if (isReading) transport.resume();
+    else transport.pause();
+  }
+}
+
+function lossReply(source: BackendConnection, loss: BackendLoss): Buffer {
+  const { address, timeoutMs } = source.options;
+  switch (loss) {
+    case 'unreachable':
+      return errorReply(`CLUSTERDOWN Hash slot not served: cannot reach ${address}`);
+    case 'lost':
+      return errorReply(
+        `ERR connection to ${address} was lost, the command may have been executed`,
+      );
+    case 'timeout':
+      return errorReply(
+        `ERR no reply from ${address} within ${timeoutMs} ms, the command may have been executed`,
+      );
+  }
+}
+

@@ -1,0 +1,48 @@
+import { SLAB_BYTES, Slab } from './slab.ts';
+
+/** A socket that replies go to. */
+export interface OutputTarget {
+  /** Earlier bytes are still waiting for the kernel. */
+  readonly isBacklogged: boolean;
+  /** Sends bytes. True: the kernel took all of them and the caller may reuse the memory; false: it may not. */
+  send(bytes: Uint8Array): boolean;
+}
+
+/**
+ * Gathers reply bytes of one client at a time in a slab shared by the whole loop. Replies of a pipeline
+ * stand together in a backend's chunk, so they leave as one write.
+ */
+export class ClientOutput {
+  #slab = new Slab();
+  #target: OutputTarget | null = null;
+
+  /** Adds `bytes[start, end)` to what `target` gets; the bytes are copied. */
+  append(target: OutputTarget, bytes: Uint8Array, start: number, end: number): void {
+    if (target !== this.#target) {
+      this.flush();
+      this.#target = target;
+    }
+    const size = end - start;
+    if (size > SLAB_BYTES - this.#slab.length) {
+      this.flush();
+      this.#target = target;
+      if (size > SLAB_BYTES) {
+        target.send(Buffer.from(bytes.subarray(start, end)));
+        return;
+      }
+    }
+    this.#slab.append(bytes, start, end);
+  }
+
+  /** Hands what is gathered to its socket. Called at the end of each chunk. */
+  flush(): void {
+    const target = this.#target;
+    const slab = this.#slab;
+    this.#target = null;
+    if (target === null || slab.length === 0) return;
+    const view = slab.view();
+    if (target.isBacklogged) target.send(Buffer.from(view));
+    else if (!target.send(view)) this.#slab = new Slab();
+    slab.length = 0;
+  }
+}

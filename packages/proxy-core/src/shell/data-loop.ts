@@ -1,0 +1,58 @@
+import { RequestScanner, type RespLimits } from '@undermoon/resp';
+import type { Clock } from '@undermoon/runtime';
+import { ClientOutput } from './client-output.ts';
+import { SlabPool } from './slab.ts';
+import { createTransports, type TransportFactory } from './transport.ts';
+
+const READ_BUFFER_BYTES = 65_536;
+
+/** Something with bytes gathered during a loop turn. */
+export interface TurnFlush {
+  flushTurn(): void;
+}
+
+/**
+ * What all connections of one event loop share: the request scanner, the read buffer (inside the
+ * transports), the slabs, the output towards clients, and a clock that is read once per tick.
+ */
+export class DataLoop {
+  readonly scanner: RequestScanner;
+  readonly transports: TransportFactory;
+  readonly slabs: SlabPool = new SlabPool();
+  readonly output: ClientOutput = new ClientOutput();
+  readonly clock: Clock;
+  /** Monotonic milliseconds, as of the last tick: precise enough for timeouts, free to read. */
+  nowMs: number;
+  #dirty: TurnFlush[] = [];
+  #isScheduled = false;
+  readonly #flushTurn = (): void => {
+    this.#isScheduled = false;
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (let i = 0; i < dirty.length; i++) dirty[i]!.flushTurn();
+  };
+
+  constructor(options: {
+    limits: Partial<RespLimits>;
+    clock: Clock;
+    reads: 'shared-buffer' | 'data-events';
+  }) {
+    this.scanner = new RequestScanner(options.limits);
+    this.transports = createTransports(READ_BUFFER_BYTES, options.reads);
+    this.clock = options.clock;
+    this.nowMs = options.clock.monotonicMs();
+  }
+
+  /** Calls `flush.flushTurn()` once, after every socket that is ready in this turn has been read. */
+  flushAtTurnEnd(flush: TurnFlush): void {
+    this.#dirty.push(flush);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#flushTurn);
+  }
+
+  /** Reads the clock; called by the server's one coarse timer. */
+  tick(): void {
+    this.nowMs = this.clock.monotonicMs();
+  }
+}

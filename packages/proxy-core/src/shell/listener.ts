@@ -1,0 +1,49 @@
+import net from 'node:net';
+import { hostOf, type NodeAddress, portOf } from '@undermoon/cluster-meta';
+import { ProxyError } from '../errors.ts';
+
+const BACKLOG = 1024;
+
+/** Listens on one address and hands over accepted sockets, unread. */
+export class Listener {
+  readonly #server: net.Server;
+  readonly #onError: (error: Error) => void;
+
+  /** `onError` gets errors of accepting (such as too many open files); the listener goes on. */
+  constructor(onSocket: (socket: net.Socket) => void, onError: (error: Error) => void) {
+    this.#onError = onError;
+    this.#server = net.createServer(
+      { noDelay: true, pauseOnConnect: true, allowHalfOpen: true },
+      onSocket,
+    );
+  }
+
+  /** Resolves to the address listened on. Throws ProxyError CANNOT_LISTEN. */
+  async listen(address: NodeAddress): Promise<NodeAddress> {
+    const host = hostOf(address);
+    await new Promise<void>((resolve, reject) => {
+      const onFailure = (error: NodeJS.ErrnoException): void => {
+        const reason = error.code === 'EADDRINUSE' ? 'address already in use' : error.message;
+        reject(
+          new ProxyError('CANNOT_LISTEN', `cannot listen on ${address}: ${reason}`, {
+            cause: error,
+          }),
+        );
+      };
+      this.#server.once('error', onFailure);
+      this.#server.listen({ host, port: portOf(address), backlog: BACKLOG }, () => {
+        this.#server.off('error', onFailure);
+        this.#server.on('error', this.#onError);
+        resolve();
+      });
+    });
+    const bound = this.#server.address();
+    if (bound === null || typeof bound === 'string') return address;
+    return `${address.slice(0, address.lastIndexOf(':'))}:${bound.port}` as NodeAddress;
+  }
+
+  /** Stops accepting. Connections that were handed over are not touched. */
+  close(): void {
+    this.#server.close();
+  }
+}

@@ -1,0 +1,188 @@
+import net from 'node:net';
+
+/** What a connection does with the events of its socket. */
+export interface TransportHandler {
+  /**
+   * Bytes arrived in `buffer[0, length)`. The buffer is shared by all sockets of the loop and is
+   * overwritten after the call.
+   */
+  onBytes(buffer: Buffer, length: number): void;
+  /** Everything that was queued has left. */
+  onDrain(): void;
+  /** The peer will send no more. */
+  onEnd(): void;
+  /** The socket is gone. Called exactly once. */
+  onClose(error: Error | null): void;
+}
+
+/** One TCP or Unix socket. */
+export interface Transport {
+  /** Bytes that wait for the kernel. */
+  readonly queuedBytes: number;
+  /** True: the kernel took everything, the memory may be reused. False: the memory belongs to the socket. */
+  write(bytes: Uint8Array): boolean;
+  pause(): void;
+  resume(): void;
+  /** Sends what is queued, then closes. */
+  end(): void;
+  destroy(): void;
+}
+
+/** How sockets of one loop read: into one shared buffer where the runtime can, else by data events. */
+export interface TransportFactory {
+  readonly kind: 'shared-buffer' | 'data-events';
+  /** Takes over a socket that was accepted with `pauseOnConnect`. */
+  accepted(socket: net.Socket, handler: TransportHandler): Transport;
+  /** Connects; `onConnect` is called once if that succeeds, `onClose` of the handler otherwise. */
+  connect(target: ConnectTarget, handler: TransportHandler, onConnect: () => void): Transport;
+}
+
+/** Where to connect to. */
+export interface ConnectTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly timeoutMs: number;
+}
+
+class SocketTransport implements Transport {
+  readonly #socket: net.Socket;
+
+  constructor(socket: net.Socket, handler: TransportHandler) {
+    this.#socket = socket;
+    let failure: Error | null = null;
+    socket.on('error', (error) => {
+      failure = error;
+    });
+    socket.on('drain', () => handler.onDrain());
+    socket.on('end', () => handler.onEnd());
+    socket.on('close', () => handler.onClose(failure));
+  }
+
+  get queuedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.#socket.write(bytes);
+    return this.#socket.writableLength === 0;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** The part of net.Socket that is not in its public types but is needed to re-wrap an accepted one. */
+interface HandleHolder {
+  _handle: object | null;
+}
+
+/**
+ * All sockets read into one buffer: no allocation per read, and idle connections own no read buffer.
+ * `onread` is public for outgoing sockets; an accepted socket gives its handle to a new one.
+ */
+class SharedBufferTransports implements TransportFactory {
+  readonly kind = 'shared-buffer';
+  readonly #buffer: Buffer;
+
+  constructor(bufferBytes: number) {
+    this.#buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  }
+
+  accepted(socket: net.Socket, handler: TransportHandler): Transport {
+    const holder = socket as unknown as HandleHolder;
+    const handle = holder._handle;
+    holder._handle = null;
+    // Lets the server forget the emptied socket; the handle lives on in the new one.
+    socket.destroy();
+    const options = { handle, allowHalfOpen: true, onread: this.#onread(handler) };
+    const taken = new net.Socket(options as unknown as net.SocketConstructorOpts);
+    const transport = new SocketTransport(taken, handler);
+    taken.resume();
+    return transport;
+  }
+
+  connect(target: ConnectTarget, handler: TransportHandler, onConnect: () => void): Transport {
+    const socket = net.connect({
+      host: target.host,
+      port: target.port,
+      noDelay: true,
+      onread: this.#onread(handler),
+    });
+    return connecting(socket, target.timeoutMs, handler, onConnect);
+  }
+
+  #onread(handler: TransportHandler): net.OnReadOpts {
+    const buffer = this.#buffer;
+    return {
+      buffer,
+      callback: (length) => {
+        handler.onBytes(buffer, length);
+        return true;
+      },
+    };
+  }
+}
+
+/** The fallback: public stream events only. */
+class DataEventTransports implements TransportFactory {
+  readonly kind = 'data-events';
+
+  accepted(socket: net.Socket, handler: TransportHandler): Transport {
+    const transport = new SocketTransport(socket, handler);
+    socket.allowHalfOpen = true;
+    socket.on('data', (bytes: Buffer) => handler.onBytes(bytes, bytes.length));
+    socket.resume();
+    return transport;
+  }
+
+  connect(target: ConnectTarget, handler: TransportHandler, onConnect: () => void): Transport {
+    const socket = net.connect({ host: target.host, port: target.port, noDelay: true });
+    socket.on('data', (bytes: Buffer) => handler.onBytes(bytes, bytes.length));
+    return connecting(socket, target.timeoutMs, handler, onConnect);
+  }
+}
+
+function connecting(
+  socket: net.Socket,
+  timeoutMs: number,
+  handler: TransportHandler,
+  onConnect: () => void,
+): Transport {
+  const transport = new SocketTransport(socket, handler);
+  const timer = setTimeout(() => {
+    socket.destroy(new Error(`no connection within ${timeoutMs} ms`));
+  }, timeoutMs);
+  socket.once('close', () => clearTimeout(timer));
+  socket.once('connect', () => {
+    clearTimeout(timer);
+    onConnect();
+  });
+  return transport;
+}
+
+/**
+ * Chooses how sockets read. The shared buffer needs a socket's handle to be movable; whether it is, is
+ * found out by asking a fresh socket, so that a runtime without it gets the fallback, not an error.
+ */
+export function createTransports(
+  bufferBytes: number,
+  prefer: 'shared-buffer' | 'data-events' = 'shared-buffer',
+): TransportFactory {
+  if (prefer === 'shared-buffer' && '_handle' in new net.Socket()) {
+    return new SharedBufferTransports(bufferBytes);
+  }
+  return new DataEventTransports();
+}

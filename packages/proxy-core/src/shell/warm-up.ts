@@ -1,0 +1,31 @@
+import { encodeCommand, type RequestScanner, scanReply } from '@undermoon/resp';
+import { keySlot } from '@undermoon/slots';
+import { isArityOk, singleKeyIndex } from '../core/command-keys.ts';
+import { lookupCommand } from '../core/command-lookup.ts';
+
+const ROUNDS = 3000;
+
+/**
+ * Runs the framing code on made-up commands until the runtime has compiled it. Without this, the first
+ * requests after a start take 10 to 20 ms longer (measured).
+ */
+export function warmUp(scanner: RequestScanner): void {
+  const requests = Buffer.concat([
+    encodeCommand(['GET', 'key:000000000001']),
+    encodeCommand(['SET', 'key:{tag}:2', 'v'.repeat(64)]),
+    encodeCommand(['HSET', 'hash', 'field', 'value']),
+  ]);
+  const replies = Buffer.from(`+OK\r\n:1\r\n$3\r\nabc\r\n*2\r\n$1\r\na\r\n$-1\r\n_\r\n`);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let pos = 0; pos < requests.length; ) {
+      const end = scanner.scan(requests, pos, requests.length);
+      const id = lookupCommand(requests, scanner.argStart[0]!, scanner.argEnd[0]!);
+      if (isArityOk(id, scanner.argc)) {
+        const index = singleKeyIndex(id);
+        keySlot(requests, scanner.argStart[index]!, scanner.argEnd[index]!);
+      }
+      pos = end;
+    }
+    for (let pos = 0; pos < replies.length; ) pos = scanReply(replies, pos, replies.length);
+  }
+}

@@ -1,0 +1,97 @@
+import { parseNodeAddress } from '@undermoon/cluster-meta';
+import { RespWriter } from '@undermoon/resp';
+import { silentLogger, type LogFields, type Logger } from '@undermoon/runtime';
+import { systemClock } from '@undermoon/runtime/node';
+import { FIXED_PARAMETERS, integerParameter } from '../../src/core/config-table.ts';
+import { createProxyControl, type ProxyControl } from '../../src/shell/admin.ts';
+import type { ReplicationSettings } from '../../src/shell/control-state.ts';
+
+/** The control side of a proxy without sockets for clients. */
+export function controlAt(
+  announceAddress: string,
+  options: { logger?: Logger; replication?: Partial<ReplicationSettings> } = {},
+): ProxyControl {
+  let maxclients = 10_000;
+  return createProxyControl({
+    announceAddress: parseNodeAddress(announceAddress)!,
+    config: [
+      ...FIXED_PARAMETERS,
+      integerParameter({
+        name: 'maxclients',
+        min: 1,
+        max: 4_294_967_295,
+        read: () => maxclients,
+        write: (value) => {
+          maxclients = value;
+        },
+      }),
+    ],
+    logger: options.logger ?? silentLogger,
+    clock: systemClock,
+    version: '1.2.3',
+    onShutdown: () => undefined,
+    resetStats: () => undefined,
+    stats: () => ({
+      uptimeSeconds: 1,
+      connectedClients: 1,
+      blockedClients: 0,
+      connectionsMax: 10_000,
+      connectionsReceived: 1,
+      connectionsRejected: 0,
+      commandsProcessed: 1,
+      errorReplies: 0,
+      netInputBytes: 0,
+      netOutputBytes: 0,
+      backends: [],
+    }),
+    replication: options.replication ?? {},
+  });
+}
+
+/** The reply to one command, as text. */
+export function askControl(
+  control: ProxyControl,
+  words: readonly (string | Uint8Array)[],
+  protocol: 2 | 3 = 2,
+): string {
+  const writer = new RespWriter(protocol);
+  const args = words.map((word) => (typeof word === 'string' ? Buffer.from(word) : word));
+  control.execute(args, { protocol }, writer);
+  return writer.take().toString();
+}
+
+/** A logger whose lines can be awaited. */
+export class WatchedLogger implements Logger {
+  readonly lines: { readonly fields: LogFields; readonly message: string }[] = [];
+  #wake: () => void = () => undefined;
+
+  debug(fields: LogFields, message: string): void {
+    this.#add(fields, message);
+  }
+
+  info(fields: LogFields, message: string): void {
+    this.#add(fields, message);
+  }
+
+  warn(fields: LogFields, message: string): void {
+    this.#add(fields, message);
+  }
+
+  error(fields: LogFields, message: string): void {
+    this.#add(fields, message);
+  }
+
+  /** Resolves when `isDone` holds; it is asked again after each line. */
+  async until(isDone: () => boolean): Promise<void> {
+    while (!isDone()) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  #add(fields: LogFields, message: string): void {
+    this.lines.push({ fields, message });
+    this.#wake();
+  }
+}

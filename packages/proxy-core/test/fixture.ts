@@ -1,0 +1,63 @@
+import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
+import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
+
+export const ALL_SLOTS = '0-16383';
+
+/** A proxy with real Redis servers behind it; everything ends with `stop`. */
+export interface Fixture {
+  readonly redis: readonly RedisServer[];
+  readonly proxy: ProxyServer;
+  connect(): Promise<RawClient>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts `ranges.length` Redis servers and one proxy that serves `ranges[i]` from server i; what `peers`
+ * names is served elsewhere.
+ */
+export async function startFixture(
+  ranges: readonly string[],
+  options: ProxyServerOptions = {},
+  peers: readonly (readonly [address: string, range: string])[] = [],
+): Promise<Fixture> {
+  const redis = await Promise.all(ranges.map(() => startRedis()));
+  const proxy = createProxyServer({ address: '127.0.0.1:0', ...options });
+  await proxy.listen();
+  await setCluster(
+    proxy,
+    redis.map((server, i) => [server.address, ranges[i] ?? ALL_SLOTS]),
+    { peers },
+  );
+  return {
+    redis,
+    proxy,
+    connect: () => RawClient.connect(proxy.address),
+    async stop() {
+      proxy.destroy();
+      await Promise.all(redis.map((server) => server.stop()));
+    },
+  };
+}
+
+/** Sends UMCTL SETCLUSTER and SETREPL as a coordinator does. */
+export async function setCluster(
+  proxy: ProxyServer,
+  local: readonly (readonly [address: string, range: string])[],
+  options: { peers?: readonly (readonly [string, string])[]; epoch?: number } = {},
+): Promise<void> {
+  const epoch = String(options.epoch ?? 1);
+  const peers = options.peers ?? [];
+  const client = await RawClient.connect(proxy.address);
+  const roles = local.flatMap(([address]) => ['master', 'test', address, '0']);
+  const repl = await client.command('UMCTL', 'SETREPL', epoch, 'NOFLAG', ...roles);
+  const words = local.flatMap(([address, range]) => [address, '1', range]);
+  const others = peers.flatMap(([address, range]) => [address, '1', range]);
+  const part = others.length > 0 ? ['PEER', ...others] : [];
+  const reply = await client.command(
+    ...['UMCTL', 'SETCLUSTER', 'v2', epoch, 'NOFLAG', 'test', ...words, ...part],
+  );
+  client.close();
+  for (const answer of [repl, reply]) {
+    if (answer.type !== 'simple') throw new Error(`metadata refused: ${JSON.stringify(answer)}`);
+  }
+}
