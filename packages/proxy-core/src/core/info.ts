@@ -6,7 +6,7 @@ export const REDIS_VERSION = '7.2.0';
 /** A Redis server behind the proxy, as its data connections see it. */
 export interface BackendStats {
   readonly address: NodeAddress;
-  readonly state: 'up' | 'connecting' | 'down';
+  readonly state: 'up' | 'connecting' | 'idle';
   readonly connectionCount: number;
   /** Commands sent or queued whose replies are still owed. */
   readonly pendingCount: number;

@@ -45,10 +45,6 @@ export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddre
     ['port', portOf(announceAddress)],
     ['proto-max-bulk-len', options.limits.bulkBytesMax],
     ['session_timeout', options.sessionTimeoutMs],
-    ['slowlog-log-slower-than', options.slowlogLogSlowerThan],
-    ['slowlog_len', options.slowlogLen],
-    ['slowlog-max-len', options.slowlogLen],
-    ['slowlog_sample_rate', options.slowlogSampleRate],
     ['timeout', Math.ceil(options.sessionTimeoutMs / 1000)],
   ];
   return values.map(([name, value]) => readOnlyParameter(name, () => String(value)));

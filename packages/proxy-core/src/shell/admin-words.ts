@@ -26,11 +26,10 @@ export function wordsFrom(args: readonly Uint8Array[], start: number): string[] 
   return words;
 }
 
-/** Writes an error reply of one line and bounded length: it may quote what the client sent. */
+/** Writes an error reply of bounded length: it may quote what the client sent. */
 export function writeError(writer: RespWriter, text: string): void {
-  const line = text.replaceAll(/[\r\n]/g, ' ');
   writer.error(
-    line.length > ERROR_TEXT_LENGTH_MAX ? `${line.slice(0, ERROR_TEXT_LENGTH_MAX)}…` : line,
+    text.length > ERROR_TEXT_LENGTH_MAX ? `${text.slice(0, ERROR_TEXT_LENGTH_MAX)}…` : text,
   );
 }
 

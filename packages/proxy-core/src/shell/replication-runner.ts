@@ -39,6 +39,12 @@ export interface ReplicationStatus {
 /**
  * Keeps the Redis servers beside the proxy in their wanted roles: one connection each, ROLE on every
  * change of the metadata and then periodically, REPLICAOF when the reply differs from the wanted role.
+ *
+ * A master is demoted as soon as the metadata says so, without waiting for its slots to leave the routing
+ * table or for its successor: for a moment writes may be refused (READONLY), but two masters never accept
+ * them longer than the metadata takes to arrive. Replication is asynchronous: what the old master had
+ * accepted and its successor had not received is lost when it follows; its offset is in the log line of the
+ * change. A master that restarted empty is a master all the same; whether to fail over is the broker's to say.
  */
 export class ReplicationRunner {
   readonly #options: ReplicationRunnerOptions;
@@ -101,7 +107,7 @@ export class ReplicationRunner {
 
 /** One server. Passes run one after another; a pass always acts on the newest wanted role. */
 class NodeWorker {
-  observed: ObservedRole = NOT_OBSERVED;
+  #observed: ObservedRole = NOT_OBSERVED;
   readonly #options: ReplicationRunnerOptions;
   readonly #client: RedisControlClient;
   #wanted: ReplEntry;
@@ -111,6 +117,7 @@ class NodeWorker {
   #isStopped = false;
   #retryMs: number;
   #lastComplaint = '';
+  #lastHealth: ReplicationHealth | null = null;
   #cancelTimer: CancelTimer = () => undefined;
 
   constructor(wanted: ReplEntry, options: ReplicationRunnerOptions) {
@@ -125,6 +132,10 @@ class NodeWorker {
       credentials: options.credentials,
       onDown: () => this.#onDown(),
     });
+  }
+
+  get observed(): ObservedRole {
+    return this.#observed;
   }
 
   want(entry: ReplEntry): void {
@@ -164,14 +175,14 @@ class NodeWorker {
   async #pass(): Promise<void> {
     const opened = await this.#client.connect();
     if (!opened.ok) {
-      this.observed = { kind: 'unreachable', reason: opened.message };
+      this.#setObserved({ kind: 'unreachable', reason: opened.message });
       this.#complain(opened.message);
       return;
     }
     await this.#observe();
-    const action = nextAction(this.#wanted, this.observed);
+    const action = nextAction(this.#wanted, this.#observed);
     if (action.kind === 'none' || this.#isStopped) return;
-    const from = this.observed;
+    const from = this.#observed;
     const reply = await this.#act(action);
     const { nodeAddress: node } = this.#wanted;
     if (reply.ok && reply.value.type !== 'error') {
@@ -185,9 +196,9 @@ class NodeWorker {
 
   async #observe(): Promise<void> {
     const reply = await this.#client.request(['ROLE']);
-    this.observed = reply.ok
-      ? parseRoleReply(reply.value)
-      : { kind: 'unreachable', reason: reply.message };
+    this.#setObserved(
+      reply.ok ? parseRoleReply(reply.value) : { kind: 'unreachable', reason: reply.message },
+    );
   }
 
   async #act(
@@ -202,8 +213,19 @@ class NodeWorker {
   }
 
   #onDown(): void {
-    this.observed = { kind: 'unreachable', reason: 'the connection was lost' };
+    this.#setObserved({ kind: 'unreachable', reason: 'the connection was lost' });
     if (!this.#isBusy) this.#schedule();
+  }
+
+  #setObserved(observed: ObservedRole): void {
+    this.#observed = observed;
+    const health = healthOf(this.#wanted, observed);
+    if (this.#isStopped || health === this.#lastHealth) return;
+    this.#lastHealth = health;
+    const { nodeAddress: node, role } = this.#wanted;
+    const fields = { node, role, health, observed };
+    if (health === 'ok') this.#options.logger.info(fields, 'a Redis server is in its wanted role');
+    else this.#options.logger.warn(fields, 'a Redis server is not in its wanted role');
   }
 
   #schedule(): void {
@@ -211,7 +233,7 @@ class NodeWorker {
     if (this.#isStopped) return;
     const { checkIntervalMs, retryMinMs, clock } = this.#options;
     let delayMs = checkIntervalMs;
-    if (healthOf(this.#wanted, this.observed) === 'ok') {
+    if (healthOf(this.#wanted, this.#observed) === 'ok') {
       this.#retryMs = retryMinMs;
       this.#lastComplaint = '';
     } else {

@@ -1,0 +1,150 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  FIXED_PARAMETERS,
+  integerParameter,
+  matchesGlob,
+  planConfigSet,
+  readConfig,
+  readOnlyParameter,
+  type ConfigSource,
+} from './config-table.ts';
+
+test.each([
+  ['*', '', true],
+  ['*', 'save', true],
+  ['s*', 'save', true],
+  ['*ve', 'save', true],
+  ['s*v*', 'save', true],
+  ['s?ve', 'save', true],
+  ['s?ve', 'sve', false],
+  ['SAVE', 'save', true],
+  ['save', 'saves', false],
+  ['', 'save', false],
+  ['', '', true],
+  ['s[abc]ve', 'save', true],
+  ['s[^abc]ve', 'save', false],
+  ['s[^x]ve', 'save', true],
+  ['s[b-z]ve', 'save', false],
+  ['s[z-a]ve', 'save', true],
+  ['s[a', 'sa', true],
+  ['s[]ave', 'save', false],
+  [String.raw`s\ave`, 'save', true],
+  [String.raw`\*`, '*', true],
+  [String.raw`\*`, 'a', false],
+  [String.raw`[\]]`, ']', true],
+  ['a*b*c', 'aXbXbXc', true],
+  ['a*b*c', 'aXbXbX', false],
+])('glob %j on %j: %s', (pattern, text, expected) => {
+  expect(matchesGlob(pattern, text)).toBe(expected);
+});
+
+test('a hostile pattern takes no exponential time', () => {
+  const started = process.cpuUsage().user;
+  expect(matchesGlob('*a'.repeat(200), `${'a'.repeat(5000)}b`)).toBe(false);
+  expect(process.cpuUsage().user - started).toBeLessThan(3_000_000);
+});
+
+test('any pattern on any text ends, and a text with its special characters escaped matches itself', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), (pattern, text) => {
+      matchesGlob(pattern, text);
+      const escaped = text.replaceAll(/[*?[\]\\^-]/g, String.raw`\$&`);
+      expect(matchesGlob(escaped, text)).toBe(true);
+    }),
+  );
+});
+
+function source(): { table: ConfigSource; held: { slower: number; rate: number } } {
+  const held = { slower: 50_000, rate: 1000 };
+  const table = [
+    integerParameter({
+      name: 'slowlog-log-slower-than',
+      min: -1,
+      max: 1_000_000,
+      read: () => held.slower,
+      write: (value) => {
+        held.slower = value;
+      },
+    }),
+    integerParameter({
+      name: 'slowlog_sample_rate',
+      min: 0,
+      max: 10,
+      read: () => held.rate,
+      write: (value) => {
+        held.rate = value;
+      },
+    }),
+    readOnlyParameter('backend_conn_num', () => '2'),
+    ...FIXED_PARAMETERS,
+  ];
+  return { table, held };
+}
+
+describe('readConfig', () => {
+  const { table } = source();
+
+  test.each([
+    [
+      ['save', 'appendonly'],
+      ['save', '', 'appendonly', 'no'],
+    ],
+    [['SAVE'], ['SAVE', '']],
+    [['slowlog_log_slower_than'], ['slowlog_log_slower_than', '50000']],
+    [['slowlog*'], ['slowlog-log-slower-than', '50000', 'slowlog_sample_rate', '1000']],
+    [['s*e', 'save', 's*'].slice(0, 2), ['slowlog_sample_rate', '1000', 'save', '']],
+    [['nothing'], []],
+    [['password'], []],
+  ])('%j', (patterns, expected) => {
+    expect(readConfig(table, patterns).flat()).toEqual(expected);
+  });
+});
+
+function failed(name: string, reason: string): string {
+  return `CONFIG SET failed (possibly related to argument '${name}') - ${reason}`;
+}
+
+describe('planConfigSet', () => {
+  test('applies nothing until told, then everything', () => {
+    const { table, held } = source();
+    const plan = planConfigSet(table, [
+      'SLOWLOG_LOG_SLOWER_THAN',
+      '-1',
+      'slowlog-sample-rate',
+      '3',
+    ]);
+    expect(held).toEqual({ slower: 50_000, rate: 1000 });
+    if (!plan.ok) throw new Error(plan.message);
+    for (const step of plan.value) step();
+    expect(held).toEqual({ slower: -1, rate: 3 });
+  });
+
+  test.each([
+    [['foo', '1'], "Unknown option or number of arguments for CONFIG SET - 'foo'"],
+    [['foo', '1', 'bar'], 'syntax error'],
+    [['save', '1'], failed('save', "can't set immutable config")],
+    [
+      ['slowlog_sample_rate', 'abc'],
+      failed('slowlog_sample_rate', "argument couldn't be parsed into an integer"),
+    ],
+    [
+      ['slowlog_sample_rate', '99999999999999999999'],
+      failed('slowlog_sample_rate', "argument couldn't be parsed into an integer"),
+    ],
+    [
+      ['slowlog_sample_rate', '11'],
+      failed('slowlog_sample_rate', 'argument must be between 0 and 10 inclusive'),
+    ],
+    [
+      ['slowlog_sample_rate', '1', 'slowlog-sample-rate', '2'],
+      failed('slowlog-sample-rate', 'duplicate parameter'),
+    ],
+  ])('%j is refused as by Redis', (words, message) => {
+    expect(planConfigSet(source().table, words)).toEqual({
+      ok: false,
+      code: 'CONFIG_REFUSED',
+      message,
+    });
+  });
+});
