@@ -2,8 +2,7 @@
 export type Epoch = number & { readonly __brand: 'Epoch' };
 
 /** The epoch before any metadata. */
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a constant needs no parser
-export const EPOCH_ZERO: Epoch = 0 as Epoch;
+export const EPOCH_ZERO: Epoch = 0 as Epoch; // oxlint-disable-line typescript/no-unsafe-type-assertion -- needs no parser
 
 /** Returns the epoch, or null when `value` is not one. Larger numbers are refused, never rounded. */
 export function parseEpoch(value: unknown): Epoch | null {

@@ -20,6 +20,7 @@ export { parseProxyJson, proxyToJson } from './json/proxy.ts';
 export type { PeerJson, ProxyJson } from './json/proxy.ts';
 export { parseTaggedSlotsJson, taggedSlotsToJson } from './json/tagged-slots.ts';
 export type { MigrationMetaJson, MigrationTagJson, TaggedSlotsJson } from './json/tagged-slots.ts';
+export { NO_TAG } from './migration.ts';
 export type { MigrationMeta, MigrationTag, MigrationTask, TaggedSlots } from './migration.ts';
 export { hostOf, parseNodeAddress, portOf } from './node-address.ts';
 export type { NodeAddress } from './node-address.ts';

@@ -18,6 +18,9 @@ export type MigrationTag =
   | { readonly kind: 'migrating'; readonly meta: MigrationMeta }
   | { readonly kind: 'importing'; readonly meta: MigrationMeta };
 
+/** The tag of slots that stay where they are. */
+export const NO_TAG: MigrationTag = { kind: 'none' };
+
 /** A set of slots with its tag (the original's "SlotRange"). */
 export interface TaggedSlots {
   readonly ranges: SlotRanges;

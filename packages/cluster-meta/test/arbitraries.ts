@@ -26,7 +26,7 @@ function present<T>(value: T | null): T {
   return value;
 }
 
-export const epoch: fc.Arbitrary<Epoch> = fc
+const epoch: fc.Arbitrary<Epoch> = fc
   .oneof(fc.nat(1000), fc.maxSafeNat())
   .map((value) => present(parseEpoch(value)));
 
@@ -37,17 +37,17 @@ const host = fc.oneof(
   fc.constantFrom('10.0.0.1', 'localhost', 'peer', 'config', 'migrating'),
 );
 
-export const nodeAddress: fc.Arbitrary<NodeAddress> = fc
+const nodeAddress: fc.Arbitrary<NodeAddress> = fc
   .tuple(host, fc.nat(65_535))
   .map(([name, port]) => present(parseNodeAddress(`${name}:${port}`)));
 
-export const clusterName: fc.Arbitrary<ClusterName> = fc
+const clusterName: fc.Arbitrary<ClusterName> = fc
   .oneof(fc.stringMatching(/^[A-Za-z0-9@_-]{1,31}$/), fc.constantFrom('PEER', 'CONFIG', 'v2'))
   .map((text) => present(parseClusterName(text)));
 
 const slot = fc.nat(16_383);
 
-export const slotRanges: fc.Arbitrary<SlotRanges> = fc
+const slotRanges: fc.Arbitrary<SlotRanges> = fc
   .array(fc.tuple(slot, slot), { maxLength: 4 })
   .map((ranges) => present(normalizeRanges(ranges)));
 

@@ -13,9 +13,10 @@ export type SlotRanges = readonly SlotRange[];
 
 /**
  * Brings ranges into normal form. An end before its start is swapped. Returns null when an end is not
- * a slot.
+ * a slot, and the argument itself when it is in normal form already.
  */
 export function normalizeRanges(ranges: readonly SlotRange[]): SlotRanges | null {
+  if (isNormal(ranges)) return ranges;
   const ordered: SlotRange[] = [];
   for (const [a, b] of ranges) {
     if (parseSlotId(a) === null || parseSlotId(b) === null) return null;
@@ -78,6 +79,16 @@ export function hasSlot(ranges: SlotRanges, slot: number): boolean {
   }
   const candidate = ranges[low];
   return candidate !== undefined && candidate[0] <= slot && slot <= candidate[1];
+}
+
+function isNormal(ranges: readonly SlotRange[]): boolean {
+  let last = -2;
+  for (const [start, end] of ranges) {
+    if (start <= last + 1 || end < start) return false;
+    if (parseSlotId(start) === null || parseSlotId(end) === null) return false;
+    last = end;
+  }
+  return true;
 }
 
 /** Sorts and merges. Sorts in place: `ranges` belongs to this function. */

@@ -1,6 +1,6 @@
 import { accept } from '@undermoon/runtime';
-import { normalizeRanges, type SlotRange, type SlotRanges } from '@undermoon/slots';
-import type { MigrationMeta, MigrationTag, TaggedSlots } from '../migration.ts';
+import { normalizeRanges, parseSlotId, type SlotRange, type SlotRanges } from '@undermoon/slots';
+import { NO_TAG, type MigrationMeta, type MigrationTag, type TaggedSlots } from '../migration.ts';
 import {
   isJsonObject,
   memberPath,
@@ -71,16 +71,17 @@ function parseRanges(value: unknown, path: string): JsonOutcome<SlotRanges> {
 function parseRange(value: unknown, path: string): JsonOutcome<SlotRange> {
   if (Array.isArray(value) && value.length === 2) {
     const [start, end] = value as readonly unknown[];
-    if (typeof start === 'number' && typeof end === 'number') {
-      const range: SlotRange = [start, end];
-      if (normalizeRanges([range]) !== null) return accept(range);
-    }
+    if (isSlot(start) && isSlot(end)) return accept([start, end]);
   }
   return refuseJson(value, path, 'a pair of slots [start, end]');
 }
 
+function isSlot(value: unknown): value is number {
+  return typeof value === 'number' && parseSlotId(value) !== null;
+}
+
 function parseTag(value: unknown, path: string): JsonOutcome<MigrationTag> {
-  if (value === 'None') return accept({ kind: 'none' });
+  if (value === 'None') return accept(NO_TAG);
   const [key, ...others] = isJsonObject(value) ? Object.keys(value) : [];
   if (!isJsonObject(value) || others.length > 0 || (key !== 'Migrating' && key !== 'Importing')) {
     return refuseJson(value, path, '"None", {"Migrating": …} or {"Importing": …}');

@@ -15,6 +15,11 @@ export function pushAddressSlots(words: string[], list: readonly AddressSlots[])
   }
 }
 
+interface Entry {
+  readonly address: NodeAddress;
+  readonly slots: TaggedSlots[];
+}
+
 /**
  * Takes items up to the end or a word that begins another section. Items of one address are gathered
  * into one entry, in the order of first appearance. `section` names the part in messages.
@@ -23,18 +28,34 @@ export function takeAddressSlots(
   cursor: WordCursor,
   section: string,
   isSectionEnd: (word: string) => boolean,
-): WordsOutcome<AddressSlots[]> {
-  const slotsOf = new Map<NodeAddress, TaggedSlots[]>();
+): WordsOutcome<readonly AddressSlots[]> {
+  const entries = new Map<string, Entry>();
   let index = 0;
   for (let word = cursor.peek(); word !== undefined && !isSectionEnd(word); word = cursor.peek()) {
-    const address = takeAddress(cursor, 'address');
-    if (!address.ok) return refuseWords(`${section}[${index}]: ${address.message}`);
+    const entry = takeEntry(cursor, word, entries);
+    if (!entry.ok) return refuseWords(`${section}[${index}]: ${entry.message}`);
     const slots = takeTaggedSlots(cursor);
     if (!slots.ok) return refuseWords(`${section}[${index}]: ${slots.message}`);
-    const known = slotsOf.get(address.value);
-    if (known === undefined) slotsOf.set(address.value, [slots.value]);
-    else known.push(slots.value);
+    entry.value.slots.push(slots.value);
     index += 1;
   }
-  return accept([...slotsOf].map(([address, slots]) => ({ address, slots })));
+  return accept([...entries.values()]);
+}
+
+/** Takes the address `word`; one that is known has been checked before. */
+function takeEntry(
+  cursor: WordCursor,
+  word: string,
+  entries: Map<string, Entry>,
+): WordsOutcome<Entry> {
+  const known = entries.get(word);
+  if (known !== undefined) {
+    cursor.next();
+    return accept(known);
+  }
+  const address = takeAddress(cursor, 'address');
+  if (!address.ok) return address;
+  const entry: Entry = { address: address.value, slots: [] };
+  entries.set(word, entry);
+  return accept(entry);
 }

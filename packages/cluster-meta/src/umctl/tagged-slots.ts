@@ -1,6 +1,6 @@
 import { accept } from '@undermoon/runtime';
 import { normalizeRanges, SLOT_COUNT, type SlotRange, type SlotRanges } from '@undermoon/slots';
-import type { MigrationMeta, MigrationTag, TaggedSlots } from '../migration.ts';
+import { NO_TAG, type MigrationMeta, type MigrationTag, type TaggedSlots } from '../migration.ts';
 import { quote } from '../quote.ts';
 import {
   refuseWords,
@@ -26,7 +26,7 @@ export function takeTaggedSlots(cursor: WordCursor): WordsOutcome<TaggedSlots> {
   const kind = takeTagKind(cursor);
   const ranges = takeRanges(cursor);
   if (!ranges.ok) return ranges;
-  if (kind === 'none') return accept({ ranges: ranges.value, tag: { kind } });
+  if (kind === 'none') return accept({ ranges: ranges.value, tag: NO_TAG });
   const meta = takeMigrationMeta(cursor);
   return meta.ok ? accept({ ranges: ranges.value, tag: { kind, meta: meta.value } }) : meta;
 }
