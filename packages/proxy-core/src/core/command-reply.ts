@@ -1,0 +1,202 @@
+import { Buffer } from 'node:buffer';
+import type { RespWriter } from '@undermoon/resp';
+import { argumentIs } from './command-argument.ts';
+import {
+  isInCategory,
+  isListed,
+  keyFlagsOf,
+  listedCommands,
+  listedSubcommands,
+  mayLackKeys,
+  takesKeys,
+  writeDocs,
+  writeHelp,
+  writeInfo,
+} from './command-info.ts';
+import { isArityOk, KeyPositions, locateKeys } from './command-keys.ts';
+import {
+  type CommandFrame,
+  commandName,
+  lookupCommand,
+  lookupSubcommand,
+  resolveCommand,
+} from './command-lookup.ts';
+import { COMMAND_ID } from './command-table.generated.ts';
+import { matchesGlob } from './config-table.ts';
+
+const SYNTAX = 'ERR syntax error';
+
+/**
+ * Writes the answer to COMMAND and its subcommands; `args` is the whole request. Only commands that the
+ * proxy forwards or answers exist here.
+ */
+export function writeCommandReply(writer: RespWriter, args: readonly Uint8Array[]): void {
+  const name = args[1];
+  if (name === undefined) {
+    writeInfos(writer, listedCommands());
+    return;
+  }
+  const id = lookupSubcommand(COMMAND_ID.COMMAND, name, 0, name.length);
+  if (id < 0) writer.error(`ERR unknown subcommand '${wordOf(name)}'. Try COMMAND HELP.`);
+  else if (!isArityOk(id, args.length)) {
+    writer.error(`ERR wrong number of arguments for '${commandName(id)}' command`);
+  } else writeSubcommand(writer, id, args);
+}
+
+function writeSubcommand(writer: RespWriter, id: number, args: readonly Uint8Array[]): void {
+  switch (id) {
+    case COMMAND_ID.COMMAND_COUNT:
+      writer.integer(listedCommands().length);
+      break;
+    case COMMAND_ID.COMMAND_INFO:
+      writeInfos(writer, args.length > 2 ? args.slice(2).map(listedId) : listedCommands());
+      break;
+    case COMMAND_ID.COMMAND_DOCS:
+      writeAllDocs(writer, args.length > 2 ? args.slice(2).map(listedId) : listedCommands());
+      break;
+    case COMMAND_ID.COMMAND_LIST:
+      writeList(writer, args);
+      break;
+    case COMMAND_ID.COMMAND_GETKEYS:
+      writeKeys(writer, args.slice(2), false);
+      break;
+    case COMMAND_ID.COMMAND_GETKEYSANDFLAGS:
+      writeKeys(writer, args.slice(2), true);
+      break;
+    default:
+      writeHelp(writer, COMMAND_ID.COMMAND);
+  }
+}
+
+function writeInfos(writer: RespWriter, ids: readonly number[]): void {
+  writer.array(ids.length);
+  for (const id of ids) {
+    if (id < 0) writer.null();
+    else writeInfo(writer, id);
+  }
+}
+
+function writeAllDocs(writer: RespWriter, ids: readonly number[]): void {
+  const known = ids.filter((id) => id >= 0);
+  writer.map(known.length);
+  for (const id of known) writeDocs(writer, id);
+}
+
+/** The id of a listed command named `get` or `client|id`, -1 if there is none. */
+function listedId(name: Uint8Array): number {
+  const bar = name.indexOf(0x7c);
+  const container = lookupCommand(name, 0, bar < 0 ? name.length : bar);
+  if (container < 0) return -1;
+  const id = bar < 0 ? container : lookupSubcommand(container, name, bar + 1, name.length);
+  return id >= 0 && isListed(id) ? id : -1;
+}
+
+/** COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern] */
+function writeList(writer: RespWriter, args: readonly Uint8Array[]): void {
+  const [, , filter, kind, value] = args;
+  const all = listedCommands().flatMap((id) => [id, ...listedSubcommands(id)]);
+  if (filter === undefined) writeNames(writer, all);
+  else if (args.length !== 5 || wordOf(filter) !== 'filterby') writer.error(SYNTAX);
+  else writeFiltered(writer, all, wordOf(kind), wordOf(value));
+}
+
+function writeFiltered(
+  writer: RespWriter,
+  all: readonly number[],
+  kind: string,
+  value: string,
+): void {
+  if (kind === 'module') writer.array(0);
+  else if (kind === 'aclcat') {
+    writeNames(
+      writer,
+      all.filter((id) => isInCategory(id, value)),
+    );
+  } else if (kind === 'pattern') {
+    writeNames(
+      writer,
+      all.filter((id) => matchesGlob(value, commandName(id))),
+    );
+  } else writer.error(SYNTAX);
+}
+
+function writeNames(writer: RespWriter, ids: readonly number[]): void {
+  writer.array(ids.length);
+  for (const id of ids) writer.bulk(commandName(id));
+}
+
+function writeKeys(writer: RespWriter, words: readonly Uint8Array[], hasFlags: boolean): void {
+  const bytes = Buffer.concat(words);
+  const frame = frameOf(words);
+  const id = resolveCommand(bytes, frame);
+  if (id < 0 || !isListed(id)) writer.error('ERR Invalid command specified');
+  else if (!takesKeys(id)) writer.error('ERR The command has no key arguments');
+  else if (!isArityOk(id, words.length)) {
+    writer.error('ERR Invalid number of arguments specified for command');
+  } else {
+    const keys = new KeyPositions();
+    const count = locateKeys(id, bytes, frame, keys);
+    if (count > 0) {
+      const indexes = [...keys.indexes.subarray(0, count)];
+      writer.array(count);
+      for (const index of indexes) {
+        if (hasFlags) writer.array(2);
+        writer.bulk(words[index] ?? '');
+        if (hasFlags) writeKeyFlags(writer, keyFlags(id, index, bytes, frame));
+      }
+    } else if (mayLackKeys(id)) writer.array(0);
+    else writer.error('ERR Invalid arguments specified for command');
+  }
+}
+
+function writeKeyFlags(writer: RespWriter, flags: readonly string[]): void {
+  writer.set(flags.length);
+  for (const flag of flags) writer.simple(flag);
+}
+
+const WRITES = ['OW', 'update'];
+const READS = ['RO', 'access'];
+const READS_AND_WRITES = ['RW', 'access', 'update'];
+
+/** What SET and BITFIELD do to their key depends on their options. */
+function keyFlags(
+  id: number,
+  index: number,
+  bytes: Uint8Array,
+  frame: CommandFrame,
+): readonly string[] {
+  if (id === COMMAND_ID.SET) {
+    for (let i = 3; i < frame.argc; i++) {
+      if (argumentIs('GET', bytes, frame, i)) return READS_AND_WRITES;
+    }
+    return WRITES;
+  }
+  if (id === COMMAND_ID.BITFIELD) {
+    for (let i = 2; i < frame.argc;) {
+      if (i + 2 < frame.argc && argumentIs('GET', bytes, frame, i)) i += 3;
+      else if (i + 1 < frame.argc && argumentIs('OVERFLOW', bytes, frame, i)) i += 2;
+      else return READS_AND_WRITES;
+    }
+    return READS;
+  }
+  return keyFlagsOf(id, index, frame.argc);
+}
+
+/** The frame of words that lie one after the other without anything between them. */
+function frameOf(words: readonly Uint8Array[]): CommandFrame {
+  const argStart = new Int32Array(words.length);
+  const argEnd = new Int32Array(words.length);
+  let offset = 0;
+  words.forEach((word, i) => {
+    argStart[i] = offset;
+    offset += word.length;
+    argEnd[i] = offset;
+  });
+  return { argc: words.length, argStart, argEnd };
+}
+
+function wordOf(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? [])
+    .toString('latin1')
+    .toLowerCase();
+}
