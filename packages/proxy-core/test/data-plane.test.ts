@@ -139,13 +139,16 @@ describe.each(['shared-buffer', 'data-events'] as const)('data plane reading by 
     ['*1\r\n!3\r\nabc\r\n', "-ERR Protocol error: expected '$', got '!'\r\n"],
     ['*1\r\n$99999999999999\r\n', '-ERR Protocol error: invalid bulk length\r\n'],
     ['GET "unbalanced\r\n', '-ERR Protocol error: unbalanced quotes in request\r\n'],
-  ])('malformed %j is reported after the replies owed, then the connection closes', async (bad, error) => {
-    const client = await fixture.connect();
-    const a = onFirst('malformed');
-    await client.send(Buffer.concat([pipeline(['SET', a, '1'], ['INCR', a]), Buffer.from(bad)]));
-    await client.closed;
-    expect(client.receivedBytes.toString()).toBe(`+OK\r\n:2\r\n${error}`);
-  });
+  ])(
+    'malformed %j is reported after the replies owed, then the connection closes',
+    async (bad, error) => {
+      const client = await fixture.connect();
+      const a = onFirst('malformed');
+      await client.send(Buffer.concat([pipeline(['SET', a, '1'], ['INCR', a]), Buffer.from(bad)]));
+      await client.closed;
+      expect(client.receivedBytes.toString()).toBe(`+OK\r\n:2\r\n${error}`);
+    },
+  );
 
   test('an announced length costs nothing until its bytes arrive', async () => {
     const clients = await Promise.all(Array.from({ length: 50 }, () => fixture.connect()));
@@ -173,7 +176,14 @@ describe.each(['shared-buffer', 'data-events'] as const)('data plane reading by 
     const client = await fixture.connect();
     const a = onFirst('hello');
     await client.send(
-      pipeline(['HSET', a, 'f', 'v'], ['HGETALL', a], ['HELLO', '3'], ['HGETALL', a], ['HELLO', '2'], ['HGETALL', a]),
+      pipeline(
+        ['HSET', a, 'f', 'v'],
+        ['HGETALL', a],
+        ['HELLO', '3'],
+        ['HGETALL', a],
+        ['HELLO', '2'],
+        ['HGETALL', a],
+      ),
     );
     const replies = await client.replies(6);
     expect(replies.map((reply) => reply.type)).toEqual([
@@ -209,7 +219,9 @@ describe.each(['shared-buffer', 'data-events'] as const)('data plane reading by 
     expect(await text('HELLO', '4')).toBe('NOPROTO unsupported protocol version');
     expect(await text('AUTH', 'x')).toContain('without any password configured');
     expect(await text('SUBSCRIBE', 'x')).toContain("'subscribe' is not available");
-    expect(await text('XREAD', 'BLOCK', '0', 'STREAMS', onFirst('x'), '0')).toContain('not available');
+    expect(await text('XREAD', 'BLOCK', '0', 'STREAMS', onFirst('x'), '0')).toContain(
+      'not available',
+    );
     expect(await text('QUIT')).toBe('OK');
     await client.closed;
   });
@@ -245,7 +257,9 @@ test('a password guards everything but the control commands of peers', async () 
   ]);
   await client.close();
   const other = await fixture.connect();
-  expect(await other.command('HELLO', '3', 'AUTH', 'default', 'secret', 'SETNAME', 'me')).toMatchObject({
+  expect(
+    await other.command('HELLO', '3', 'AUTH', 'default', 'secret', 'SETNAME', 'me'),
+  ).toMatchObject({
     type: 'map',
   });
   expect(await other.command('CLIENT', 'GETNAME')).toMatchObject({ value: Buffer.from('me') });

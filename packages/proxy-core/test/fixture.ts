@@ -1,3 +1,4 @@
+import type { RespValue } from '@undermoon/resp';
 import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
 
@@ -39,25 +40,32 @@ export async function startFixture(
   };
 }
 
-/** Sends UMCTL SETCLUSTER and SETREPL as a coordinator does. */
+/** Sends UMCTL SETREPL (if `roles` is not false) and SETCLUSTER as a coordinator does. */
 export async function setCluster(
   proxy: ProxyServer,
   local: readonly (readonly [address: string, range: string])[],
-  options: { peers?: readonly (readonly [string, string])[]; epoch?: number } = {},
+  options: {
+    peers?: readonly (readonly [string, string])[];
+    epoch?: number;
+    roles?: boolean;
+  } = {},
 ): Promise<void> {
   const epoch = String(options.epoch ?? 1);
   const peers = options.peers ?? [];
   const client = await RawClient.connect(proxy.address);
-  const roles = local.flatMap(([address]) => ['master', 'test', address, '0']);
-  const repl = await client.command('UMCTL', 'SETREPL', epoch, 'NOFLAG', ...roles);
+  const answers: RespValue[] = [];
+  if (options.roles !== false) {
+    const roles = local.flatMap(([address]) => ['master', 'test', address, '0']);
+    answers.push(await client.command('UMCTL', 'SETREPL', epoch, 'NOFLAG', ...roles));
+  }
   const words = local.flatMap(([address, range]) => [address, '1', range]);
   const others = peers.flatMap(([address, range]) => [address, '1', range]);
   const part = others.length > 0 ? ['PEER', ...others] : [];
-  const reply = await client.command(
-    ...['UMCTL', 'SETCLUSTER', 'v2', epoch, 'NOFLAG', 'test', ...words, ...part],
+  answers.push(
+    await client.command('UMCTL', 'SETCLUSTER', 'v2', epoch, 'NOFLAG', 'test', ...words, ...part),
   );
-  client.close();
-  for (const answer of [repl, reply]) {
+  await client.close();
+  for (const answer of answers) {
     if (answer.type !== 'simple') throw new Error(`metadata refused: ${JSON.stringify(answer)}`);
   }
 }

@@ -38,9 +38,8 @@ test('close answers what was received, then closes; both ways to stop work twice
 
 test('nothing of a closed proxy keeps the process busy', async () => {
   const count = (): number =>
-    process
-      .getActiveResourcesInfo()
-      .filter((name) => name === 'Timeout' || name.startsWith('TCP')).length;
+    process.getActiveResourcesInfo().filter((name) => name === 'Timeout' || name.startsWith('TCP'))
+      .length;
   const redis = await startRedis();
   const before = count();
   for (const stop of ['close', 'destroy'] as const) {

@@ -27,11 +27,19 @@ export class ReplyOrder<Source> {
     return this.#first === this.#segments.length;
   }
 
-  /** Expects `count` more replies of `source`, after everything expected so far. */
+  /**
+   * Expects `count` more replies of `source`, after everything expected so far. Replies of one segment may
+   * arrive together; those of two segments must be passed to `accept` one segment at a time.
+   */
   expect(source: Source, count: number): void {
-    const last = this.isEmpty ? undefined : this.#segments.at(-1);
-    if (last !== undefined && last.source === source) last.left += count;
+    const last = this.#segments.at(-1);
+    if (last !== undefined && this.continues(source)) last.left += count;
     else this.#segments.push({ source, left: count, early: [] });
+  }
+
+  /** Whether replies of `source` expected next would belong to the last segment. */
+  continues(source: Source): boolean {
+    return !this.isEmpty && this.#segments.at(-1)?.source === source;
   }
 
   /** Queues a reply of the proxy itself. The bytes are kept, not copied. */
@@ -50,7 +58,7 @@ export class ReplyOrder<Source> {
   ): void {
     const segment = this.#segmentOf(source);
     if (segment === this.#segments[this.#first]) emit(chunk.bytes, chunk.start, chunk.end);
-    else segment.early.push(chunk.bytes.slice(chunk.start, chunk.end));
+    else segment.early.push(copyOf(chunk.bytes, chunk.start, chunk.end));
     segment.left -= chunk.completed;
     if (segment.left < 0) throw new Error('a backend sent more replies than requested');
     this.#advance(emit);
@@ -85,4 +93,9 @@ export class ReplyOrder<Source> {
       this.#first = 0;
     }
   }
+}
+
+/** A Buffer's own `slice` would share the memory of the read buffer. */
+function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes, start, end);
 }

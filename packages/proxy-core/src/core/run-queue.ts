@@ -2,8 +2,8 @@ const INITIAL_CAPACITY = 64;
 
 /**
  * The replies that one backend connection still owes, as runs: "the next n replies belong to this sink".
- * A ring that doubles when full; consecutive runs of one sink merge, so a pipeline of any length is one
- * entry. Nothing is allocated per command.
+ * A ring that doubles when full; consecutive runs of one sink may merge, so that a pipeline of any length is
+ * one entry. Nothing is allocated per command.
  *
  *      head                     tail
  *       v                        v
@@ -18,12 +18,15 @@ export class RunQueue<Sink> {
   #head = 0;
   #tail = 0;
 
-  /** Appends `count` replies owed to `sink`. */
-  push(sink: Sink, count: number): void {
+  /**
+   * Appends `count` replies owed to `sink`. They merge with the last run if that is the same sink's, unless
+   * the sink wants to be told where one batch of its replies ends and the next begins.
+   */
+  push(sink: Sink, count: number, canMerge: boolean): void {
     this.total += count;
     if (this.#tail !== this.#head) {
       const last = (this.#tail - 1) & this.#mask;
-      if (this.#sinks[last] === sink) {
+      if (canMerge && this.#sinks[last] === sink) {
         this.#counts[last]! += count;
         return;
       }

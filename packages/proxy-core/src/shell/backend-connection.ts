@@ -29,7 +29,13 @@ export interface ReplySink {
    * `bytes[start, end)` holds `completed` whole replies, possibly followed by a part of the next. The
    * bytes are only valid during the call.
    */
-  onReplyBytes(source: BackendConnection, bytes: Buffer, start: number, end: number, completed: number): void;
+  onReplyBytes(
+    source: BackendConnection,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    completed: number,
+  ): void;
   /** The next `count` replies of `source` will not come. `isCut`: a part of the first was delivered. */
   onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void;
   /** `source` accepts requests again after it was full. */
@@ -116,12 +122,20 @@ export class BackendConnection implements TransportHandler, TurnFlush {
 
   /**
    * Sends `bytes[start, end)`, which hold `count` commands, and owes `sink` as many replies. False: the
-   * server is known to be unreachable and nothing was sent. The bytes are copied.
+   * server is known to be unreachable and nothing was sent. The bytes are copied. `canMerge`: the replies
+   * may be delivered together with those of the sink's request before this one.
    */
-  request(sink: ReplySink, count: number, bytes: Buffer, start: number, end: number): boolean {
+  request(
+    sink: ReplySink,
+    count: number,
+    canMerge: boolean,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): boolean {
     if (this.#state !== 'ready' && !this.#canQueue()) return false;
     if (this.#queue.total === 0) this.#progressMs = this.#loop.nowMs;
-    this.#queue.push(sink, count);
+    this.#queue.push(sink, count, canMerge);
     this.#append(bytes, start, end);
     return true;
   }
@@ -281,7 +295,11 @@ export class BackendConnection implements TransportHandler, TurnFlush {
   #onGreetingBytes(greeting: Greeting, transport: Transport, bytes: Buffer): boolean {
     try {
       greeting.decoder.push(bytes);
-      for (let reply = greeting.decoder.next(); reply !== undefined; reply = greeting.decoder.next()) {
+      for (
+        let reply = greeting.decoder.next();
+        reply !== undefined;
+        reply = greeting.decoder.next()
+      ) {
         if (reply.type === 'error' || greeting.left === 0) return false;
         greeting.left--;
       }

@@ -62,14 +62,20 @@ export class ClientConnection implements TransportHandler, ReplySink, OutputTarg
   }
 
   /** Sends `bytes[start, end)`, `count` commands, to a backend. False: it is known to be unreachable. */
-  forward(backend: BackendConnection, count: number, bytes: Buffer, start: number, end: number): boolean {
-    if (!backend.request(this, count, bytes, start, end)) return false;
-    if (this.#order === null) {
-      if (this.#owed === 0 || this.#source === backend) this.#source = backend;
-      else this.#enterOrder();
-    }
+  forward(
+    backend: BackendConnection,
+    count: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): boolean {
+    const isSingleSource = this.#owed === 0 || this.#source === backend;
+    const order = this.#order;
+    const canMerge = order === null ? isSingleSource : order.continues(backend);
+    if (!backend.request(this, count, canMerge, bytes, start, end)) return false;
+    if (order === null && isSingleSource) this.#source = backend;
+    else (order ?? this.#enterOrder()).expect(backend, count);
     this.#owed += count;
-    if (this.#order !== null) this.#order.expect(backend, count);
     if (backend.isFull) {
       this.#isBackendFull = true;
       backend.awaitRoom(this);
@@ -85,8 +91,7 @@ export class ClientConnection implements TransportHandler, ReplySink, OutputTarg
       this.context.loop.output.append(this, bytes, 0, bytes.length);
       return;
     }
-    if (this.#order === null) this.#enterOrder();
-    this.#order?.pushLocal(bytes);
+    (this.#order ?? this.#enterOrder()).pushLocal(bytes);
   }
 
   /** Stops dispatching until every reply owed so far has left, then runs `action` and goes on. */
@@ -154,7 +159,13 @@ export class ClientConnection implements TransportHandler, ReplySink, OutputTarg
     this.context.clients.delete(this.session.id);
   }
 
-  onReplyBytes(source: BackendConnection, bytes: Buffer, start: number, end: number, completed: number): void {
+  onReplyBytes(
+    source: BackendConnection,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    completed: number,
+  ): void {
     if (this.isClosed) return;
     if (this.#order === null) this.context.loop.output.append(this, bytes, start, end);
     else this.#order.accept(source, { bytes, start, end, completed }, this.#emit);
@@ -215,9 +226,11 @@ export class ClientConnection implements TransportHandler, ReplySink, OutputTarg
     this.#updateReading();
   }
 
-  #enterOrder(): void {
-    this.#order = new ReplyOrder();
-    if (this.#source !== null && this.#owed > 0) this.#order.expect(this.#source, this.#owed);
+  #enterOrder(): ReplyOrder<BackendConnection> {
+    const order = new ReplyOrder<BackendConnection>();
+    if (this.#source !== null && this.#owed > 0) order.expect(this.#source, this.#owed);
+    this.#order = order;
+    return order;
   }
 
   #finish(): void {
@@ -287,4 +300,3 @@ function lossReply(source: BackendConnection, loss: BackendLoss): Buffer {
       );
   }
 }
-

@@ -37,8 +37,6 @@ import { peerIndexOf, SLOT_UNCOVERED } from '../core/routing-table.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { answerCommand, isAllowedWithoutPassword } from './session-commands.ts';
 
-
-
 /**
  * Frames and routes what a client sent: `bytes[start, length)`. Consecutive commands for one backend are
  * forwarded as one run of the original bytes. Returns the offset up to which everything was handled; what
@@ -61,7 +59,8 @@ export function dispatch(
     if (end < 0) break;
     const target = localTarget(client, scanner, bytes);
     if (target < 0 || target !== runTarget) {
-      if (runCount > 0) forwardRun(client, { bytes, start: runStart, end: pos }, runTarget, runCount);
+      if (runCount > 0)
+        forwardRun(client, { bytes, start: runStart, end: pos }, runTarget, runCount);
       runStart = pos;
       runCount = 0;
       runTarget = target;

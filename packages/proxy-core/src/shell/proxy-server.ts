@@ -155,7 +155,11 @@ class Proxy implements ProxyServer {
     }
     const commands = [
       ['UMCTL', 'SETREPL', ...encodeSetRepl(setReplOf(meta, options))],
-      ['UMCTL', 'SETCLUSTER', ...encodeSetCluster(setClusterOf(meta, options), { compress: false })],
+      [
+        'UMCTL',
+        'SETCLUSTER',
+        ...encodeSetCluster(setClusterOf(meta, options), { compress: false }),
+      ],
     ];
     for (const words of commands) {
       const writer = new RespWriter();
@@ -178,7 +182,8 @@ class Proxy implements ProxyServer {
   destroy(reason?: Error): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (reason !== undefined) this.#options.logger.warn({ reason: reason.message }, 'proxy destroyed');
+    if (reason !== undefined)
+      this.#options.logger.warn({ reason: reason.message }, 'proxy destroyed');
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#listener.close();
     for (const client of [...this.#clients.values()]) client.destroy();
@@ -221,8 +226,11 @@ class Proxy implements ProxyServer {
   #onShutdown(): void {
     const { onShutdown, logger } = this.#options;
     logger.info({}, 'shutdown requested over UMCTL');
-    if (onShutdown !== null) onShutdown();
-    else void this.close();
+    // Not before the reply to the request has left.
+    setImmediate(() => {
+      if (onShutdown !== null) onShutdown();
+      else void this.close();
+    });
   }
 
   #swapTable(table: RoutingTable): void {
@@ -236,7 +244,11 @@ class Proxy implements ProxyServer {
   #accept(socket: net.Socket): void {
     const context = this.#context;
     this.#counters.connectionsReceived++;
-    if (context === null || this.#closing !== null || this.#clients.size >= this.#options.clientsMax) {
+    if (
+      context === null ||
+      this.#closing !== null ||
+      this.#clients.size >= this.#options.clientsMax
+    ) {
       this.#counters.connectionsRejected++;
       socket.on('error', () => socket.destroy());
       socket.end(REPLY_MAX_CLIENTS, () => socket.destroy());

@@ -44,6 +44,7 @@ const PENDING_MAX = 64;
 export class RedisControlClient {
   readonly #options: RedisControlClientOptions;
   #socket: net.Socket | null = null;
+  #connecting: net.Socket | null = null;
   #decoder: ValueDecoder = new ValueDecoder();
   #pending: PendingCommand[] = [];
   #isDestroyed = false;
@@ -59,6 +60,7 @@ export class RedisControlClient {
   /** Makes one attempt, with AUTH if there are credentials. One attempt at a time. */
   async connect(): Promise<Outcome<null, ControlFailure>> {
     if (this.#socket !== null) return accept(null);
+    if (this.#isDestroyed) return refuse('NOT_CONNECTED', 'closed by the proxy');
     const opened = await this.#open();
     if (!opened.ok) return opened;
     const { credentials } = this.#options;
@@ -93,6 +95,7 @@ export class RedisControlClient {
   /** Closes the connection for good; unanswered commands fail. */
   destroy(): void {
     this.#isDestroyed = true;
+    this.#connecting?.destroy();
     this.#drop('CONNECTION_LOST', 'closed by the proxy', false);
   }
 
@@ -100,6 +103,7 @@ export class RedisControlClient {
     const { address, clock, connectTimeoutMs } = this.#options;
     return new Promise((settle) => {
       const socket = net.connect({ host: hostOf(address), port: portOf(address), noDelay: true });
+      this.#connecting = socket;
       let lastError = 'the connection was closed';
       const cancelTimeout = clock.after(connectTimeoutMs, () => {
         settle(refuse('CONNECT_TIMEOUT', `no connection within ${connectTimeoutMs} ms`));
@@ -110,16 +114,14 @@ export class RedisControlClient {
       });
       socket.on('close', () => {
         cancelTimeout();
+        this.#connecting = null;
         // Settling a settled promise does nothing, so this is for attempts that failed.
         settle(refuse('CONNECT_FAILED', lastError));
         if (this.#socket === socket) this.#drop('CONNECTION_LOST', lastError, true);
       });
       socket.once('connect', () => {
         cancelTimeout();
-        if (this.#isDestroyed) {
-          socket.destroy();
-          return;
-        }
+        this.#connecting = null;
         this.#socket = socket;
         this.#decoder = new ValueDecoder();
         socket.on('data', (bytes) => this.#onData(bytes));

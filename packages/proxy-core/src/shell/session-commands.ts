@@ -42,7 +42,11 @@ export function isAllowedWithoutPassword(name: string): boolean {
 }
 
 /** Answers a command that never reaches a Redis server; `name` is in lower case, arity is checked. */
-export function answerCommand(client: ClientConnection, name: string, args: readonly Buffer[]): void {
+export function answerCommand(
+  client: ClientConnection,
+  name: string,
+  args: readonly Buffer[],
+): void {
   const handler = HANDLERS.get(name);
   if (handler !== undefined) {
     handler(client, args);
@@ -165,7 +169,7 @@ function parseHello(client: ClientConnection, args: readonly Buffer[]): HelloReq
     return errorReply('NOPROTO unsupported protocol version');
   }
   request.protocol = version === '2' ? 2 : 3;
-  for (let i = 2; i < args.length; ) {
+  for (let i = 2; i < args.length;) {
     const option = args[i]!.toString().toLowerCase();
     if (option === 'auth' && i + 2 < args.length) {
       request.user = args[i + 1]!;
@@ -199,7 +203,11 @@ function clientCommand(client: ClientConnection, args: readonly Buffer[]): void 
 
 interface ClientHandler {
   readonly argc: number;
-  readonly run: (client: ClientConnection, session: ClientConnection['session'], args: readonly Buffer[]) => void;
+  readonly run: (
+    client: ClientConnection,
+    session: ClientConnection['session'],
+    args: readonly Buffer[],
+  ) => void;
 }
 
 const CLIENT_HANDLERS: ReadonlyMap<string, ClientHandler> = new Map<string, ClientHandler>([
@@ -207,7 +215,10 @@ const CLIENT_HANDLERS: ReadonlyMap<string, ClientHandler> = new Map<string, Clie
   ['getname', { argc: 2, run: getName }],
   ['setname', { argc: 3, run: setName }],
   ['setinfo', { argc: 4, run: setInfo }],
-  ['info', { argc: 2, run: (c) => c.reply(written(c, (w) => w.verbatim('txt', `${clientLine(c)}\n`))) }],
+  [
+    'info',
+    { argc: 2, run: (c) => c.reply(written(c, (w) => w.verbatim('txt', `${clientLine(c)}\n`))) },
+  ],
   ['help', { argc: 2, run: clientHelp }],
 ]);
 

@@ -17,7 +17,7 @@ export function warmUp(scanner: RequestScanner): void {
   ]);
   const replies = Buffer.from(`+OK\r\n:1\r\n$3\r\nabc\r\n*2\r\n$1\r\na\r\n$-1\r\n_\r\n`);
   for (let round = 0; round < ROUNDS; round++) {
-    for (let pos = 0; pos < requests.length; ) {
+    for (let pos = 0; pos < requests.length;) {
       const end = scanner.scan(requests, pos, requests.length);
       const id = lookupCommand(requests, scanner.argStart[0]!, scanner.argEnd[0]!);
       if (isArityOk(id, scanner.argc)) {
@@ -26,6 +26,6 @@ export function warmUp(scanner: RequestScanner): void {
       }
       pos = end;
     }
-    for (let pos = 0; pos < replies.length; ) pos = scanReply(replies, pos, replies.length);
+    for (let pos = 0; pos < replies.length;) pos = scanReply(replies, pos, replies.length);
   }
 }
