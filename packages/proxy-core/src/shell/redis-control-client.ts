@@ -114,7 +114,7 @@ export class RedisControlClient {
       });
       socket.on('close', () => {
         cancelTimeout();
-        this.#connecting = null;
+        if (this.#connecting === socket) this.#connecting = null;
         // Settling a settled promise does nothing, so this is for attempts that failed.
         settle(refuse('CONNECT_FAILED', lastError));
         if (this.#socket === socket) this.#drop('CONNECTION_LOST', lastError, true);

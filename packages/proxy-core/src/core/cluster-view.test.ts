@@ -1,0 +1,68 @@
+import { parseClusterName, parseEpoch, parseNodeAddress } from '@undermoon/cluster-meta';
+import { SLOT_COUNT } from '@undermoon/slots';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { buildClusterView } from './cluster-view.ts';
+import { peerIndexOf, SLOT_UNCOVERED, type RoutingTable } from './routing-table.ts';
+
+const SELF = parseNodeAddress('10.0.0.1:6001')!;
+const PEERS = ['10.0.0.2:6001', '10.0.0.3:6001', '[::1]:6001'].map((text) => ({
+  address: parseNodeAddress(text)!,
+  movedSuffix: new Uint8Array(),
+}));
+
+function tableOf(pieces: readonly { length: number; value: number }[]): RoutingTable {
+  const slots = new Int16Array(SLOT_COUNT).fill(SLOT_UNCOVERED);
+  let slot = 0;
+  for (const { length, value } of pieces) {
+    slots.fill(value, slot, slot + length);
+    slot += length;
+  }
+  const localNodes = ['10.0.0.1:7001', '10.0.0.1:7002'].map((text) => parseNodeAddress(text)!);
+  const clusterName = parseClusterName('c');
+  return { epoch: parseEpoch(7)!, clusterName, slots, localNodes, peers: PEERS, meta: null };
+}
+
+test('properties: ranges are sorted, merged and say of each slot what the table says', () => {
+  const piece = fc.record({
+    length: fc.integer({ min: 1, max: 3000 }),
+    value: fc.integer({ min: -4, max: 1 }),
+  });
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
+      const table = tableOf(pieces);
+      const view = buildClusterView(table, SELF, (text) => `id of ${text}`);
+      const owners: string[] = Array.from({ length: SLOT_COUNT }, () => 'nobody');
+      let last = { end: -1, owner: '' };
+      for (const { range, owner } of view.ranges) {
+        expect(range[0]).toBeGreaterThan(last.end);
+        expect(range[0] === last.end + 1 && owner.nodeId === last.owner).toBe(false);
+        owners.fill(owner.nodeId, range[0], range[1] + 1);
+        last = { end: range[1], owner: owner.nodeId };
+      }
+      const expected = [...table.slots].map((value) => {
+        if (value === SLOT_UNCOVERED) return 'nobody';
+        return `id of ${value >= 0 ? SELF : PEERS[peerIndexOf(value)]!.address}`;
+      });
+      expect(owners).toEqual(expected);
+      expect(view.coveredCount).toBe(owners.filter((owner) => owner !== 'nobody').length);
+      for (const member of view.members) {
+        const own = view.ranges.filter(({ owner }) => owner === member).map(({ range }) => range);
+        expect(member.ranges).toEqual(own);
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('members are this proxy and all peers, with or without slots, by address', () => {
+  const view = buildClusterView(tableOf([]), SELF, (text) => text);
+  expect(view.members.map(({ nodeId, isSelf }) => `${nodeId} ${isSelf}`)).toEqual([
+    '10.0.0.1:6001 true',
+    '10.0.0.2:6001 false',
+    '10.0.0.3:6001 false',
+    '[::1]:6001 false',
+  ]);
+  expect(view.members.at(-1)).toMatchObject({ host: '::1', port: 6001 });
+  expect(view.ranges).toEqual([]);
+});
