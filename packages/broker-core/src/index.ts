@@ -1,1 +1,31 @@
-export {};
+export type {
+  Chunk,
+  ChunkPart,
+  MetaStore,
+  RolePosition,
+  StoredCluster,
+  StoredMigration,
+  StoredMigrationMeta,
+  StoredProxy,
+} from '@undermoon/broker-api';
+export { apply } from './core/apply.ts';
+export type {
+  ApplyContext,
+  StoreCommand,
+  StoreEvent,
+  StoreOutcome,
+  StoreRefusal,
+  StoreStep,
+} from './core/command.ts';
+export { placementViolations, storeViolations, transitionViolations } from './core/invariants.ts';
+export { emptyStore } from './core/model.ts';
+export type { StoreState } from './core/model.ts';
+export { clusterInfo, clusterView, proxyView } from './core/query.ts';
+export { parseDump } from './core/restore.ts';
+export type { LoadedDump } from './core/restore.ts';
+export { BrokerError } from './errors.ts';
+export type { BrokerFailureCode } from './errors.ts';
+export type { BrokerOptions, FetchEpoch } from './options.ts';
+export { createBroker } from './shell/broker.ts';
+export type { Broker } from './shell/broker.ts';
+export type { MetaStorage } from './shell/persistence/meta-storage.ts';

@@ -1,0 +1,148 @@
+import {
+  DEFAULT_CLUSTER_CONFIG,
+  parseNodeAddress,
+  type ClusterConfig,
+  type CompressionStrategy,
+  type Epoch,
+  type NodeAddress,
+} from '@undermoon/cluster-meta';
+import { silentLogger, type Clock, type Logger } from '@undermoon/runtime';
+import { systemClock } from '@undermoon/runtime/node';
+import { BrokerError } from './errors.ts';
+import { fetchProxyEpoch } from './shell/fetch-epoch.ts';
+import { fileStorage } from './shell/persistence/file-storage.ts';
+import { memoryStorage, type MetaStorage } from './shell/persistence/meta-storage.ts';
+
+/** Asks a proxy for the epoch of its metadata. Null: it cannot be asked. */
+export type FetchEpoch = (address: NodeAddress) => Promise<Epoch | null>;
+
+/** Settings of a broker. Names and defaults are those of the original's configuration where it has them. */
+export interface BrokerOptions {
+  /** Where to listen, `host:port`; port 0 takes a free one. Default `127.0.0.1:7799`. */
+  readonly address?: string;
+  /** Seconds after its latest report that a proxy is no longer seen as down. Default 60. */
+  readonly failureTtl?: number;
+  /** Distinct reporters that make a proxy count as down. Default 1. */
+  readonly failureQuorum?: number;
+  /** Migrations that proxies are told about at a time, per cluster; 0: all. Default 1. */
+  readonly migrationLimit?: number;
+  /** `memory` loses everything with the process; a file is synced before each answer. Default `memory`. */
+  readonly storage?: 'memory' | { readonly kind: 'file'; readonly path: string } | MetaStorage;
+  /** Standby brokers that the state is pushed to. Default none. */
+  readonly replicaAddresses?: readonly string[];
+  /** Seconds between two pushes; 0: never. Default 0. */
+  readonly syncMetaInterval?: number;
+  /** StatefulSet mode: one cluster, proxies taken by index. A stored state overrides it. Default false. */
+  readonly enableOrderedProxy?: boolean;
+
+  /** Configuration of new clusters: which values are compressed. Default `disabled`. */
+  readonly compressionStrategy?: CompressionStrategy;
+  /** Seconds. Default 10,800. */
+  readonly migrationMaxMigrationTime?: number;
+  /** Milliseconds. Default 10,000. */
+  readonly migrationMaxBlockingTime?: number;
+  /** Microseconds. Default 500. */
+  readonly migrationScanInterval?: number;
+  /** Keys per page. Default 16. */
+  readonly migrationScanCount?: number;
+
+  /** Largest request body in bytes; a whole dump (`PUT /metadata`) may be `dumpBytesMax`. Default 1 MiB. */
+  readonly bodyBytesMax?: number;
+  /** Default 256 MiB. */
+  readonly dumpBytesMax?: number;
+  /** Time for receiving one request, and for a silent connection. Default 30,000. */
+  readonly requestTimeoutMs?: number;
+  /** Mutations that may wait. Default 10,000. */
+  readonly queueLengthMax?: number;
+  /** Bytes of rendered documents kept per cluster. Default 64 MiB. */
+  readonly cacheBytesMax?: number;
+  /** How `PUT /epoch/recovery` asks proxies. Default: `UMCTL GETEPOCH` over TCP, one second each. */
+  readonly fetchEpoch?: FetchEpoch;
+
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+/** Options with every default filled in. */
+export interface ResolvedBrokerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly failureTtl: number;
+  readonly failureQuorum: number;
+  readonly migrationLimit: number;
+  readonly storage: MetaStorage;
+  readonly replicaAddresses: readonly NodeAddress[];
+  readonly syncMetaInterval: number;
+  readonly enableOrderedProxy: boolean;
+  readonly clusterConfig: ClusterConfig;
+  readonly bodyBytesMax: number;
+  readonly dumpBytesMax: number;
+  readonly requestTimeoutMs: number;
+  readonly queueLengthMax: number;
+  readonly cacheBytesMax: number;
+  readonly fetchEpoch: FetchEpoch;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+const MIB = 1024 * 1024;
+
+/** Fills in defaults. Throws INVALID_OPTION naming the option. */
+export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
+  const address = toAddress('address', options.address ?? '127.0.0.1:7799');
+  const colon = address.lastIndexOf(':');
+  return {
+    host: address.slice(0, colon).replace(/^\[|\]$/g, ''),
+    port: Number(address.slice(colon + 1)),
+    failureTtl: whole('failureTtl', options.failureTtl ?? 60, 1),
+    failureQuorum: whole('failureQuorum', options.failureQuorum ?? 1, 0),
+    migrationLimit: whole('migrationLimit', options.migrationLimit ?? 1, 0),
+    storage: toStorage(options.storage ?? 'memory'),
+    replicaAddresses: (options.replicaAddresses ?? []).map((replica, index) =>
+      toAddress(`replicaAddresses[${index}]`, replica),
+    ),
+    syncMetaInterval: whole('syncMetaInterval', options.syncMetaInterval ?? 0, 0),
+    enableOrderedProxy: options.enableOrderedProxy ?? false,
+    clusterConfig: toClusterConfig(options),
+    bodyBytesMax: whole('bodyBytesMax', options.bodyBytesMax ?? MIB, 1),
+    dumpBytesMax: whole('dumpBytesMax', options.dumpBytesMax ?? 256 * MIB, 1),
+    requestTimeoutMs: whole('requestTimeoutMs', options.requestTimeoutMs ?? 30_000, 1),
+    queueLengthMax: whole('queueLengthMax', options.queueLengthMax ?? 10_000, 1),
+    cacheBytesMax: whole('cacheBytesMax', options.cacheBytesMax ?? 64 * MIB, 0),
+    fetchEpoch: options.fetchEpoch ?? fetchProxyEpoch,
+    logger: options.logger ?? silentLogger,
+    clock: options.clock ?? systemClock,
+  };
+}
+
+function toClusterConfig(options: BrokerOptions): ClusterConfig {
+  const { compressionStrategy, migration } = DEFAULT_CLUSTER_CONFIG;
+  const number = (name: keyof BrokerOptions & `migration${string}`, fallback: number, min = 0) =>
+    whole(name, options[name] ?? fallback, min);
+  return {
+    compressionStrategy: options.compressionStrategy ?? compressionStrategy,
+    migration: {
+      maxMigrationTime: number('migrationMaxMigrationTime', migration.maxMigrationTime),
+      maxBlockingTime: number('migrationMaxBlockingTime', migration.maxBlockingTime),
+      scanInterval: number('migrationScanInterval', migration.scanInterval),
+      scanCount: number('migrationScanCount', migration.scanCount, 1),
+    },
+  };
+}
+
+function toStorage(storage: NonNullable<BrokerOptions['storage']>): MetaStorage {
+  if (storage === 'memory') return memoryStorage();
+  return 'kind' in storage ? fileStorage(storage.path) : storage;
+}
+
+function toAddress(name: string, value: string): NodeAddress {
+  const address = parseNodeAddress(value);
+  if (address !== null) return address;
+  throw new BrokerError('INVALID_OPTION', `${name}: ${JSON.stringify(value)} is not "host:port"`);
+}
+
+function whole(name: string, value: number, min: number): number {
+  if (Number.isSafeInteger(value) && value >= min) return value;
+  const message = `${name}: expected a whole number of at least ${min}, got ${value}`;
+  throw new BrokerError('INVALID_OPTION', message);
+}

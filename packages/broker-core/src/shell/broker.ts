@@ -1,0 +1,173 @@
+import type { MetaStore } from '@undermoon/broker-api';
+import type { FastifyInstance } from 'fastify';
+import type { ApplyContext } from '../core/command.ts';
+import { emptyStore, type StoreState } from '../core/model.ts';
+import { parseDump } from '../core/restore.ts';
+import { BrokerError, systemCodeOf } from '../errors.ts';
+import { resolveOptions, type BrokerOptions, type ResolvedBrokerOptions } from '../options.ts';
+import { DocumentCache } from './document-cache.ts';
+import { createHttpServer } from './http-server.ts';
+import type { MetaStorage } from './persistence/meta-storage.ts';
+import { Replicator } from './replicator.ts';
+import { StoreRunner } from './store-runner.ts';
+
+/** A metadata broker: the store and its HTTP server. */
+export interface Broker {
+  /** `host:port`; after `listen` with the actual port. */
+  readonly address: string;
+  /**
+   * Loads the stored state and starts to serve. Fails with STORE_DAMAGED, STORE_LOCKED, STORE_UNREADABLE or
+   * LISTEN_FAILED; nothing is left open then. Can be called once.
+   */
+  listen(): Promise<void>;
+  /**
+   * Stops to accept, finishes what runs (for at most `drainTimeoutMs`, default 10,000, then connections are
+   * cut), and closes the storage. Safe to call twice.
+   */
+  close(options?: { readonly drainTimeoutMs?: number }): Promise<void>;
+  /** Cuts all connections and fails what waits; resolves when the storage is closed. Safe to call twice. */
+  destroy(reason?: Error): Promise<void>;
+  /** The present state. It is immutable: a change makes a new one. Fails with NOT_RUNNING before `listen`. */
+  state(): MetaStore;
+}
+
+/** Creates a broker. Opens nothing before `listen`. Throws INVALID_OPTION naming the option at fault. */
+export function createBroker(options: BrokerOptions = {}): Broker {
+  return new HttpBroker(resolveOptions(options));
+}
+
+interface Running {
+  readonly app: FastifyInstance;
+  readonly runner: StoreRunner;
+  readonly replicator: Replicator;
+}
+
+const DRAIN_TIMEOUT_MS = 10_000;
+
+class HttpBroker implements Broker {
+  readonly #options: ResolvedBrokerOptions;
+  #isStarted = false;
+  #running: Running | null = null;
+  #stopping: Promise<void> | null = null;
+  #port: number;
+
+  constructor(options: ResolvedBrokerOptions) {
+    this.#options = options;
+    this.#port = options.port;
+  }
+
+  get address(): string {
+    const { host } = this.#options;
+    return `${host.includes(':') ? `[${host}]` : host}:${this.#port}`;
+  }
+
+  state(): MetaStore {
+    if (this.#running === null) throw new BrokerError('NOT_RUNNING', 'the broker does not run');
+    return this.#running.runner.state;
+  }
+
+  async listen(): Promise<void> {
+    if (this.#isStarted) throw new BrokerError('NOT_RUNNING', 'a broker can be started once');
+    this.#isStarted = true;
+    const { storage, logger, host, port } = this.#options;
+    const running = this.#build(await this.#load());
+    try {
+      await running.app.listen({ host, port });
+    } catch (cause) {
+      await stop(running, storage);
+      const message = `${this.address}: cannot be listened on: ${systemCodeOf(cause)}`;
+      throw new BrokerError('LISTEN_FAILED', message, { cause });
+    }
+    if (this.#stopping !== null) {
+      await stop(running, storage);
+      throw new BrokerError('NOT_RUNNING', 'the broker was stopped while it started');
+    }
+    const address = running.app.server.address();
+    if (address !== null && typeof address === 'object') this.#port = address.port;
+    this.#running = running;
+    running.replicator.start();
+    logger.info({ address: this.address, epoch: running.runner.state.globalEpoch }, 'broker ready');
+  }
+
+  close(options: { readonly drainTimeoutMs?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#close(options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS);
+    return this.#stopping;
+  }
+
+  async destroy(reason: Error = new Error('the broker was destroyed')): Promise<void> {
+    this.#running?.app.server.closeAllConnections();
+    await this.#running?.runner.abort(reason);
+    // A close under way ends at once now: nothing is left to wait for.
+    await this.close({ drainTimeoutMs: 0 });
+  }
+
+  async #close(drainTimeoutMs: number): Promise<void> {
+    const running = this.#running;
+    this.#isStarted = true;
+    if (running === null) return;
+    const { app } = running;
+    const cancelCut = this.#options.clock.after(drainTimeoutMs, () => {
+      app.server.closeAllConnections();
+    });
+    await stop(running, this.#options.storage);
+    cancelCut();
+  }
+
+  async #load(): Promise<StoreState> {
+    const { storage, enableOrderedProxy, logger } = this.#options;
+    const dump = await storage.load();
+    if (dump === null || dump === undefined) return emptyStore(enableOrderedProxy);
+    const parsed = parseDump(dump);
+    if (!parsed.ok) {
+      await storage.close();
+      throw new BrokerError('STORE_DAMAGED', `the stored state is not usable: ${parsed.message}`);
+    }
+    if (parsed.value.enableOrderedProxy !== enableOrderedProxy) {
+      const stored = parsed.value.enableOrderedProxy;
+      logger.warn({ stored }, 'enableOrderedProxy of the stored state is used, not the option');
+    }
+    return parsed.value;
+  }
+
+  #build(initial: StoreState): Running {
+    const options = this.#options;
+    const { storage, logger, clock, queueLengthMax } = options;
+    const applyContext = (): ApplyContext => ({
+      nowSeconds: Math.floor(clock.now() / 1000),
+      failureTtlSeconds: options.failureTtl,
+      failureQuorum: options.failureQuorum,
+      defaultClusterConfig: options.clusterConfig,
+    });
+    const runner = new StoreRunner({
+      initial,
+      storage,
+      logger,
+      queueLengthMax,
+      context: applyContext,
+    });
+    const replicator = new Replicator(options.replicaAddresses, {
+      intervalSeconds: options.syncMetaInterval,
+      clock,
+      logger,
+      state: () => runner.state,
+    });
+    const cache = new DocumentCache(options.migrationLimit, options.cacheBytesMax);
+    const app = createHttpServer({ options, runner, cache, replicator, applyContext });
+    this.#closeConnectionsWhenClosing(app);
+    return { app, runner, replicator };
+  }
+
+  // A client that reuses its connection would otherwise keep it, and the broker, open.
+  #closeConnectionsWhenClosing(app: FastifyInstance): void {
+    app.addHook('onSend', async (_request, reply) => {
+      if (this.#stopping !== null) reply.header('connection', 'close');
+    });
+  }
+}
+
+async function stop({ app, runner, replicator }: Running, storage: MetaStorage): Promise<void> {
+  replicator.stop();
+  await app.close();
+  await runner.drain();
+  await storage.close();
+}

@@ -1,0 +1,314 @@
+import {
+  addProxySchema,
+  brokerConfigSchema,
+  brokerConfigToJson,
+  clusterInfoToJson,
+  configChangesSchema,
+  createClusterSchema,
+  epochRecoveryToJson,
+  metaStoreToJson,
+  migrationTaskSchema,
+  pageSchema,
+  parsePayload,
+  type BrokerRouteName,
+  type PayloadOutcome,
+} from '@undermoon/broker-api';
+import {
+  EPOCH_ZERO,
+  hostOf,
+  parseClusterName,
+  parseEpoch,
+  parseNodeAddress,
+  type ClusterName,
+  type Epoch,
+  type NodeAddress,
+} from '@undermoon/cluster-meta';
+import type { ApplyContext, StoreCommand, StoreRefusal } from '../core/command.ts';
+import { hasExpiredReports, reportedProxies } from '../core/failure-log.ts';
+import { clusterInfo, pageOf } from '../core/query.ts';
+import { parseDump } from '../core/restore.ts';
+import type { ResolvedBrokerOptions } from '../options.ts';
+import type { DocumentCache } from './document-cache.ts';
+import { JsonDocument } from './document.ts';
+import type { Replicator } from './replicator.ts';
+import type { StoreRunner } from './store-runner.ts';
+
+/** What the routes work on. */
+export interface RouteContext {
+  readonly options: ResolvedBrokerOptions;
+  readonly runner: StoreRunner;
+  readonly cache: DocumentCache;
+  readonly replicator: Replicator;
+  applyContext(): ApplyContext;
+}
+
+/** A request as the routes see it. */
+export interface RouteCall {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: unknown;
+  /** The decoded JSON body, on routes that take one. */
+  readonly body: unknown;
+}
+
+/** What a route answers; a refusal is rendered by its code. */
+export type RouteReply =
+  | { readonly ok: true; readonly kind: 'empty' }
+  | { readonly ok: true; readonly kind: 'text'; readonly text: string }
+  | { readonly ok: true; readonly kind: 'json'; readonly value: unknown }
+  | { readonly ok: true; readonly kind: 'document'; readonly document: JsonDocument }
+  | StoreRefusal;
+
+/** One route and how it is answered. */
+export interface RouteRow {
+  readonly route: BrokerRouteName;
+  /** `dump` allows the size of a whole state. */
+  readonly body: 'none' | 'json' | 'dump';
+  handle(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply>;
+}
+
+/** The version of the original whose HTTP API this is; its peers read it as the broker's version. */
+export const API_COMPATIBILITY_VERSION = '0.6.2';
+
+const REPORTER_ID_LENGTH_MAX = 255;
+const EPOCH_FETCHES_MAX = 64;
+
+/** Every route of the contract. */
+export const ROUTES: readonly RouteRow[] = [
+  { route: 'health', body: 'none', handle: () => json({ status: 'ok' }) },
+  { route: 'ready', body: 'none', handle: readiness },
+  { route: 'version', body: 'none', handle: () => text(API_COMPATIBILITY_VERSION) },
+  { route: 'metadata', body: 'none', handle: ({ runner }) => dumpOf(runner) },
+  { route: 'restoreMetadata', body: 'dump', handle: restoreMetadata },
+  { route: 'clusterNames', body: 'none', handle: clusterNames },
+  { route: 'cluster', body: 'none', handle: cluster },
+  { route: 'createCluster', body: 'json', handle: createCluster },
+  {
+    route: 'deleteCluster',
+    body: 'none',
+    handle: onCluster((name) => ({ kind: 'delete-cluster', name })),
+  },
+  { route: 'clusterInfo', body: 'none', handle: info },
+  { route: 'changeClusterConfig', body: 'json', handle: changeConfig },
+  {
+    route: 'balanceCluster',
+    body: 'none',
+    handle: onCluster((name) => ({ kind: 'balance', name })),
+  },
+  { route: 'commitMigration', body: 'json', handle: commitMigration },
+  { route: 'proxyAddresses', body: 'none', handle: proxyAddresses },
+  { route: 'proxy', body: 'none', handle: proxy },
+  { route: 'addProxy', body: 'json', handle: addProxy },
+  { route: 'removeProxy', body: 'none', handle: removeProxy },
+  { route: 'failedProxies', body: 'none', handle: failedProxies },
+  { route: 'failover', body: 'none', handle: failover },
+  { route: 'failoverV2', body: 'none', handle: failover },
+  { route: 'failures', body: 'none', handle: failures },
+  { route: 'reportFailure', body: 'none', handle: reportFailure },
+  { route: 'config', body: 'none', handle: ({ replicator }) => configOf(replicator) },
+  { route: 'setConfig', body: 'json', handle: setConfig },
+  { route: 'epoch', body: 'none', handle: ({ runner }) => json(runner.state.globalEpoch) },
+  { route: 'recoverEpochs', body: 'none', handle: recoverEpochs },
+  { route: 'setEpoch', body: 'none', handle: setEpoch },
+];
+
+const EMPTY: RouteReply = { ok: true, kind: 'empty' };
+
+function readiness({ runner }: RouteContext): RouteReply {
+  const failure = runner.saveFailure;
+  return failure === null
+    ? json({ status: 'ready' })
+    : { ok: false, code: 'PERSISTENCE_IO_ERROR', message: 'the latest change could not be saved' };
+}
+
+function dumpOf(runner: StoreRunner): RouteReply {
+  return document(new JsonDocument(metaStoreToJson(runner.state)));
+}
+
+function restoreMetadata(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
+  const store = parseDump(call.body);
+  return store.ok ? mutate(context, { kind: 'restore', store: store.value }) : store;
+}
+
+function clusterNames({ runner }: RouteContext, call: RouteCall): RouteReply {
+  const page = parseQuery(call.query);
+  return page.ok ? json({ names: pageOf(runner.state.clusters.keys(), page.value) }) : page;
+}
+
+function cluster({ runner, cache }: RouteContext, call: RouteCall): RouteReply {
+  const name = parseClusterName(call.params['name']);
+  const stored = name === null ? undefined : runner.state.clusters.get(name);
+  return stored === undefined ? json({ cluster: null }) : document(cache.cluster(stored));
+}
+
+function createCluster(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
+  const name = parseClusterName(call.params['name']);
+  if (name === null) return invalidClusterName();
+  const body = parsePayload(createClusterSchema, call.body);
+  if (!body.ok) return body;
+  return mutate(context, { kind: 'create-cluster', name, nodeNumber: body.value.nodeNumber });
+}
+
+function info({ runner, options }: RouteContext, call: RouteCall): RouteReply {
+  const name = call.params['name'] ?? '';
+  const parsed = parseClusterName(name);
+  const stored = parsed === null ? undefined : runner.state.clusters.get(parsed);
+  if (stored !== undefined) {
+    return json(clusterInfoToJson(clusterInfo(stored, options.migrationLimit)));
+  }
+  return { ok: false, code: 'CLUSTER_NOT_FOUND', message: 'there is no such cluster' };
+}
+
+function changeConfig(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
+  const name = parseClusterName(call.params['name']);
+  if (name === null) return invalidClusterName();
+  const body = parsePayload(configChangesSchema, call.body);
+  return body.ok ? mutate(context, { kind: 'change-config', name, changes: body.value }) : body;
+}
+
+function commitMigration(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
+  const task = parsePayload(migrationTaskSchema, call.body);
+  if (task.ok) return mutate(context, { kind: 'commit-migration', task: task.value });
+  return task.field === 'slot_range.tag' ? { ...task, code: 'INVALID_MIGRATION_TASK' } : task;
+}
+
+function proxyAddresses({ runner }: RouteContext, call: RouteCall): RouteReply {
+  const page = parseQuery(call.query);
+  return page.ok ? json({ addresses: pageOf(runner.state.proxies.keys(), page.value) }) : page;
+}
+
+function proxy({ runner, cache }: RouteContext, call: RouteCall): RouteReply {
+  const address = parseNodeAddress(call.params['address']);
+  return address === null ? json({ proxy: null }) : document(cache.proxy(runner.state, address));
+}
+
+function addProxy(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
+  const body = parsePayload(addProxySchema, call.body);
+  if (!body.ok) return body;
+  const { proxyAddress, nodes, host, index } = body.value;
+  const address = parseNodeAddress(proxyAddress);
+  if (address === null) {
+    const message = 'proxy_address: expected an address "host:port"';
+    return { ok: false, code: 'INVALID_PROXY_ADDRESS', message, field: 'proxy_address' };
+  }
+  return mutate(context, {
+    kind: 'add-proxy',
+    address,
+    nodeAddresses: nodes,
+    host: host ?? hostOf(address),
+    index: index ?? null,
+  });
+}
+
+function removeProxy(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
+  const address = parseNodeAddress(call.params['address']);
+  return address === null ? proxyNotFound() : mutate(context, { kind: 'remove-proxy', address });
+}
+
+function failedProxies({ runner }: RouteContext): RouteReply {
+  return json({ addresses: [...runner.state.failedProxies].toSorted() });
+}
+
+async function failover(context: RouteContext, call: RouteCall): Promise<RouteReply> {
+  const address = parseNodeAddress(call.params['address']);
+  if (address === null) return proxyNotFound();
+  const { state, outcome } = await context.runner.run({ kind: 'failover', address });
+  if (!outcome.ok) return outcome;
+  return outcome.value === null
+    ? json({ proxy: null })
+    : document(context.cache.proxy(state, outcome.value));
+}
+
+async function failures(context: RouteContext): Promise<RouteReply> {
+  const { runner } = context;
+  // Reports run out without any call; forgetting them may make a proxy available for a replacement.
+  if (hasExpiredReports(runner.state, context.applyContext())) {
+    await runner.run({ kind: 'purge-failures' });
+  }
+  return json({ addresses: reportedProxies(runner.state, context.applyContext()) });
+}
+
+function reportFailure(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
+  const address = parseNodeAddress(call.params['address']);
+  if (address === null) return proxyNotFound();
+  const reporterId = call.params['reporterId'] ?? '';
+  if (reporterId === '' || reporterId.length > REPORTER_ID_LENGTH_MAX) {
+    const message = `reporterId: expected 1 to ${REPORTER_ID_LENGTH_MAX} characters`;
+    return { ok: false, code: 'INVALID_REQUEST', message, field: 'reporterId' };
+  }
+  return mutate(context, { kind: 'report-failure', address, reporterId });
+}
+
+function configOf(replicator: Replicator): RouteReply {
+  return json(brokerConfigToJson({ replicaAddresses: replicator.replicas }));
+}
+
+function setConfig({ replicator }: RouteContext, call: RouteCall): RouteReply {
+  const body = parsePayload(brokerConfigSchema, call.body);
+  if (!body.ok) return body;
+  replicator.replicas = body.value.replicaAddresses;
+  return EMPTY;
+}
+
+function setEpoch(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
+  const epoch = parseEpoch(call.params['epoch']);
+  if (epoch !== null) return mutate(context, { kind: 'set-epoch', epoch });
+  const message = `epoch: expected a whole number up to ${Number.MAX_SAFE_INTEGER}`;
+  return { ok: false, code: 'INVALID_REQUEST', message, field: 'epoch' };
+}
+
+async function recoverEpochs(context: RouteContext): Promise<RouteReply> {
+  const addresses = [...context.runner.state.proxies.keys()].toSorted();
+  const failedAddresses: NodeAddress[] = [];
+  let proxyEpochMax: Epoch = EPOCH_ZERO;
+  for (let from = 0; from < addresses.length; from += EPOCH_FETCHES_MAX) {
+    const batch = addresses.slice(from, from + EPOCH_FETCHES_MAX);
+    const epochs = await Promise.all(batch.map((address) => context.options.fetchEpoch(address)));
+    for (const [index, address] of batch.entries()) {
+      const epoch = epochs[index] ?? null;
+      if (epoch === null) failedAddresses.push(address);
+      else if (epoch > proxyEpochMax) proxyEpochMax = epoch;
+    }
+  }
+  const { outcome } = await context.runner.run({ kind: 'recover-epoch', proxyEpochMax });
+  return outcome.ok ? json(epochRecoveryToJson({ failedAddresses })) : outcome;
+}
+
+function onCluster(command: (name: ClusterName) => StoreCommand): RouteRow['handle'] {
+  return (context, call) => {
+    const name = parseClusterName(call.params['name']);
+    return name === null ? invalidClusterName() : mutate(context, command(name));
+  };
+}
+
+async function mutate(context: RouteContext, command: StoreCommand): Promise<RouteReply> {
+  const { outcome } = await context.runner.run(command);
+  return outcome.ok ? EMPTY : outcome;
+}
+
+function parseQuery(
+  query: unknown,
+): PayloadOutcome<{ offset: number; limit: number | null }> | StoreRefusal {
+  const page = parsePayload(pageSchema, query);
+  return page.ok ? page : { ...page, code: 'INVALID_QUERY' };
+}
+
+function json(value: unknown): RouteReply {
+  return { ok: true, kind: 'json', value };
+}
+
+function text(value: string): RouteReply {
+  return { ok: true, kind: 'text', text: value };
+}
+
+function document(rendered: JsonDocument): RouteReply {
+  return { ok: true, kind: 'document', document: rendered };
+}
+
+function invalidClusterName(): RouteReply {
+  const message = 'name: expected 1 to 31 characters out of A-Z a-z 0-9 @ - _';
+  return { ok: false, code: 'INVALID_CLUSTER_NAME', message, field: 'name' };
+}
+
+function proxyNotFound(): RouteReply {
+  return { ok: false, code: 'PROXY_NOT_FOUND', message: 'address: not that of a registered proxy' };
+}

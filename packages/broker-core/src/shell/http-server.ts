@@ -1,0 +1,137 @@
+import { BROKER_ROUTES } from '@undermoon/broker-api';
+import type { Logger } from '@undermoon/runtime';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { BrokerError } from '../errors.ts';
+import { answerClientError, refusalOf, sendRefusal } from './http-errors.ts';
+import { ROUTES, type RouteContext, type RouteReply, type RouteRow } from './http-routes.ts';
+
+const URL_PARAMETER_LENGTH_MAX = 512;
+
+/** Builds the HTTP server of a broker. It does not listen yet. */
+export function createHttpServer(context: RouteContext): FastifyInstance {
+  const { options } = context;
+  const app = fastify({
+    bodyLimit: options.bodyBytesMax,
+    requestTimeout: options.requestTimeoutMs,
+    connectionTimeout: options.requestTimeoutMs,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: URL_PARAMETER_LENGTH_MAX },
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, _request, reply) => {
+      sendRefusal(reply, refusalOf(error));
+    },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+  });
+  // Bodies stay bytes here; the routes that take one check its type and decode it.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, next) => next(null, body));
+  for (const row of ROUTES) addRoute(app, context, row);
+  app.setNotFoundHandler(answerUnknownRoute);
+  app.setErrorHandler((error, request, reply) =>
+    answerFailure(error, request, reply, options.logger),
+  );
+  return app;
+}
+
+function addRoute(app: FastifyInstance, context: RouteContext, row: RouteRow): void {
+  const { method, path } = BROKER_ROUTES[row.route];
+  app.route<{ Params: Readonly<Record<string, string>> }>({
+    method,
+    url: path,
+    bodyLimit: row.body === 'dump' ? context.options.dumpBytesMax : context.options.bodyBytesMax,
+    handler: async (request, reply) => {
+      const answer = await row.handle(context, {
+        params: request.params,
+        query: request.query,
+        body: row.body === 'none' ? undefined : decodeBody(request),
+      });
+      return sendReply(request, reply, answer);
+    },
+  });
+}
+
+async function sendReply(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: RouteReply,
+): Promise<FastifyReply> {
+  if (!answer.ok) return sendRefusal(reply, answer);
+  switch (answer.kind) {
+    case 'empty':
+      return reply.send();
+    case 'text':
+      return reply.type('text/plain; charset=utf-8').send(answer.text);
+    case 'json':
+      return reply.type('application/json').send(Buffer.from(JSON.stringify(answer.value)));
+    case 'document': {
+      reply.header('vary', 'accept-encoding').type('application/json');
+      const compressed = acceptsGzip(request) ? await answer.document.compressed() : null;
+      if (compressed === null) return reply.send(answer.document.json);
+      return reply.header('content-encoding', 'gzip').send(compressed);
+    }
+  }
+}
+
+// A content type is optional, as for the original; another one than JSON is refused.
+function decodeBody(request: FastifyRequest): unknown {
+  const type = request.headers['content-type'];
+  if (type !== undefined && !/^\s*application\/json\s*(;|$)/i.test(type)) {
+    throw new BrokerError('UNSUPPORTED_MEDIA_TYPE', 'content-type: expected application/json');
+  }
+  const bytes = request.body;
+  if (!Buffer.isBuffer(bytes) || bytes.length === 0) {
+    throw new BrokerError('INVALID_BODY', 'body: expected JSON, got nothing', { field: '' });
+  }
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+  } catch (cause) {
+    const isMalformed = cause instanceof SyntaxError || cause instanceof TypeError;
+    if (!isMalformed) throw cause;
+    throw new BrokerError('INVALID_BODY', 'body: not JSON in UTF-8', { cause, field: '' });
+  }
+}
+
+function acceptsGzip(request: FastifyRequest): boolean {
+  const accepted = (request.headers['accept-encoding'] ?? '').toLowerCase();
+  return accepted.split(',').some((item) => {
+    const [coding, ...parameters] = item.split(';').map((part) => part.trim());
+    const isAccepted = !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+    return (coding === 'gzip' || coding === '*') && isAccepted;
+  });
+}
+
+// What is there under another method is 405, everything else 404.
+function answerUnknownRoute(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = (request.url.split('?', 1)[0] ?? '').replace(/(.)\/$/, '$1');
+  const methods = Object.values(BROKER_ROUTES)
+    .filter((route) => patternOf(route.path).test(path))
+    .map((route) => route.method);
+  if (methods.length === 0) {
+    return sendRefusal(reply, {
+      ok: false,
+      code: 'ROUTE_NOT_FOUND',
+      message: 'there is no such path',
+    });
+  }
+  const allowed = [...new Set(methods)].join(', ');
+  reply.header('allow', allowed);
+  const message = `this path takes ${allowed}`;
+  return sendRefusal(reply, { ok: false, code: 'METHOD_NOT_ALLOWED', message });
+}
+
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replace(/:[A-Za-z]+/g, '[^/]+')}$`);
+}
+
+function answerFailure(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: Logger,
+): FastifyReply {
+  const refusal = refusalOf(error);
+  if (refusal.code === 'INTERNAL') {
+    logger.error({ method: request.method, url: request.url, error }, 'request failed');
+  }
+  return sendRefusal(reply, refusal);
+}

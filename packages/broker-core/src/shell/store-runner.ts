@@ -1,0 +1,150 @@
+import { metaStoreToJson } from '@undermoon/broker-api';
+import type { Logger } from '@undermoon/runtime';
+import { apply } from '../core/apply.ts';
+import type { ApplyContext, StoreCommand, StoreEvent, StoreStep } from '../core/command.ts';
+import type { StoreState } from '../core/model.ts';
+import { BrokerError } from '../errors.ts';
+import type { MetaStorage } from './persistence/meta-storage.ts';
+
+/** What a runner works with. */
+export interface StoreRunnerOptions {
+  readonly initial: StoreState;
+  readonly storage: MetaStorage;
+  readonly logger: Logger;
+  readonly queueLengthMax: number;
+  /** The time and the settings that a mutation depends on. */
+  context(): ApplyContext;
+}
+
+interface Pending {
+  readonly command: StoreCommand;
+  readonly resolve: (step: StoreStep) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Applied {
+  readonly pending: Pending;
+  readonly step: StoreStep;
+}
+
+// Mutations that are kept with one save. Under load a save covers all that arrived during the one before.
+const BATCH_MAX = 256;
+
+/**
+ * The only writer of the state: applies mutations in order, has the result kept, and only then makes it
+ * the current state and answers. Whoever was answered reads a state that includes the answer.
+ */
+export class StoreRunner {
+  readonly #options: StoreRunnerOptions;
+  #state: StoreState;
+  #queue: Pending[] = [];
+  #running: Promise<void> | null = null;
+  #stopped: BrokerError | null = null;
+  #saveFailure: BrokerError | null = null;
+
+  constructor(options: StoreRunnerOptions) {
+    this.#options = options;
+    this.#state = options.initial;
+  }
+
+  /** The state as last kept. */
+  get state(): StoreState {
+    return this.#state;
+  }
+
+  /** Why the latest save failed, or null. */
+  get saveFailure(): BrokerError | null {
+    return this.#saveFailure;
+  }
+
+  /**
+   * Carries out one mutation. Fails with OVERLOADED, SHUTTING_DOWN or PERSISTENCE_IO_ERROR; the state is
+   * then what it was.
+   */
+  run(command: StoreCommand): Promise<StoreStep> {
+    if (this.#stopped !== null) return Promise.reject(this.#stopped);
+    if (this.#queue.length >= this.#options.queueLengthMax) {
+      const message = `${this.#queue.length} mutations are waiting already`;
+      return Promise.reject(new BrokerError('OVERLOADED', message));
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ command, resolve, reject });
+      this.#running ??= this.#work();
+    });
+  }
+
+  /** Takes no more mutations; resolves when those taken are done. */
+  async drain(): Promise<void> {
+    this.#stopped ??= new BrokerError('SHUTTING_DOWN', 'the broker is shutting down');
+    await this.#running;
+  }
+
+  /** Takes no more mutations and fails those that wait. One that is being saved is finished. */
+  async abort(reason: Error): Promise<void> {
+    this.#stopped ??= new BrokerError('SHUTTING_DOWN', 'the broker was stopped', { cause: reason });
+    for (const pending of this.#queue.splice(0)) pending.reject(this.#stopped);
+    await this.#running;
+  }
+
+  async #work(): Promise<void> {
+    // Mutations that arrive in the same turn share the first save.
+    await Promise.resolve();
+    while (this.#queue.length > 0) await this.#runBatch(this.#queue.splice(0, BATCH_MAX));
+    this.#running = null;
+  }
+
+  async #runBatch(batch: readonly Pending[]): Promise<void> {
+    const before = this.#state;
+    const applied: Applied[] = [];
+    let state = before;
+    for (const pending of batch) {
+      const step = this.#apply(state, pending);
+      if (step === null) continue;
+      state = step.state;
+      applied.push({ pending, step });
+    }
+    const failure = state === before ? null : await this.#save(state);
+    if (failure === null) this.#state = state;
+    for (const { pending, step } of applied) {
+      if (failure !== null && step.state !== before) {
+        pending.reject(failure);
+        continue;
+      }
+      this.#log(step.events);
+      pending.resolve(step);
+    }
+  }
+
+  #apply(state: StoreState, pending: Pending): StoreStep | null {
+    try {
+      return apply(state, pending.command, this.#options.context());
+    } catch (cause) {
+      const { kind } = pending.command;
+      this.#options.logger.error({ command: kind, error: cause }, 'mutation failed');
+      pending.reject(new BrokerError('INTERNAL', `the mutation ${kind} failed`, { cause }));
+      return null;
+    }
+  }
+
+  async #save(state: StoreState): Promise<BrokerError | null> {
+    try {
+      await this.#options.storage.save(metaStoreToJson(state));
+      this.#saveFailure = null;
+    } catch (cause) {
+      this.#options.logger.error({ error: cause }, 'state could not be saved');
+      const message = 'the change could not be saved and was not made';
+      this.#saveFailure = new BrokerError('PERSISTENCE_IO_ERROR', message, { cause });
+    }
+    return this.#saveFailure;
+  }
+
+  #log(events: readonly StoreEvent[]): void {
+    for (const { kind, ...fields } of events) {
+      if (kind === 'failover-withheld' || kind === 'replacement-pending') {
+        this.#options.logger.warn({ event: kind, ...fields }, 'store event');
+      } else {
+        this.#options.logger.info({ event: kind, ...fields }, 'store event');
+      }
+    }
+  }
+}
