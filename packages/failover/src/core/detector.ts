@@ -1,0 +1,323 @@
+// Health of one proxy. A miss counts only when it lies `missSpacingMs` after the one before, so that one
+// lost connection with several probes in flight is one piece of evidence. Any answer makes it alive.
+//
+//   state     answer   miss                        brake released   marked failed by the broker
+//   unknown   alive    suspect (1)                 -                -
+//   alive     alive    suspect (1)                 -                -
+//   suspect   alive    suspect (n+1); at           suspect (0)      reported, without a report
+//                      `missesToReport`: reported
+//   reported  alive    reported                    -                -
+//
+// The last step of `suspect` is suspended while the coordinator doubts itself: when most targets fail at
+// once (the brake), or while the broker is unreachable. Afterwards the misses are counted anew.
+
+import type { NodeAddress } from '@undermoon/cluster-meta';
+import type { Step } from '@undermoon/runtime';
+import type { CoordinatorEffect } from './effect.ts';
+import { notify } from './effect.ts';
+import type { Moment } from './event.ts';
+import { jittered, retarget, spread, withEntries } from './schedule.ts';
+import type { CoordinatorSettings } from './settings.ts';
+
+export type Health =
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'alive' }
+  | { readonly kind: 'suspect'; readonly misses: number; readonly lastMissAt: number }
+  | {
+      readonly kind: 'reported';
+      readonly nextReportAt: number;
+      /** A report has reached the broker. */
+      readonly isAcknowledged: boolean;
+    };
+
+/** One proxy under watch. */
+export interface Target {
+  readonly health: Health;
+  readonly answeredAt: number;
+  readonly nextProbeAt: number;
+  /** Probes without a result. */
+  readonly probes: readonly { readonly id: number; readonly startedAt: number }[];
+  /** The broker has it in its list of failed proxies. */
+  readonly isMarkedFailed: boolean;
+}
+
+export interface DetectorState {
+  readonly targets: ReadonlyMap<NodeAddress, Target>;
+  /** Most targets fail at once: nothing is reported. */
+  readonly isBraking: boolean;
+  readonly isBrokerLost: boolean;
+  readonly nextId: number;
+  /** A probe started before this proves nothing by failing. */
+  readonly distrustBefore: number;
+}
+
+type DetectorStep = Step<DetectorState, CoordinatorEffect>;
+
+/** A detector without targets. */
+export function newDetector(): DetectorState {
+  return {
+    targets: new Map(),
+    isBraking: false,
+    isBrokerLost: false,
+    nextId: 1,
+    distrustBefore: -Infinity,
+  };
+}
+
+/** Answered its last probe. */
+export function isAlive(state: DetectorState, address: NodeAddress): boolean {
+  return state.targets.get(address)?.health.kind === 'alive';
+}
+
+/** Dead beyond doubt: reported, and the coordinator trusts itself. */
+export function isDown(state: DetectorState, address: NodeAddress): boolean {
+  return !isSuspended(state) && state.targets.get(address)?.health.kind === 'reported';
+}
+
+/** Whether reports and failovers are suspended. */
+export function isSuspended(state: DetectorState): boolean {
+  return state.isBraking || state.isBrokerLost;
+}
+
+/** Watches exactly these proxies. New ones are probed at once. */
+export function watch(
+  state: DetectorState,
+  addresses: ReadonlySet<NodeAddress>,
+  failed: ReadonlySet<NodeAddress>,
+  at: number,
+): DetectorState {
+  const { map } = retarget(state.targets, addresses, (): Target => ({
+    health: { kind: 'unknown' },
+    answeredAt: -Infinity,
+    nextProbeAt: at,
+    probes: [],
+    isMarkedFailed: false,
+  }));
+  const changed: [NodeAddress, Target][] = [];
+  for (const [address, target] of map) {
+    const isMarkedFailed = failed.has(address);
+    if (isMarkedFailed !== target.isMarkedFailed)
+      changed.push([address, { ...target, isMarkedFailed }]);
+  }
+  return { ...state, targets: withEntries(map, changed) };
+}
+
+/** Starts the probes that are due: those of live proxies first, when the cap is tight. */
+export function planProbes(
+  state: DetectorState,
+  settings: CoordinatorSettings,
+  moment: Moment,
+): DetectorStep {
+  let running = 0;
+  const due: [NodeAddress, Target][] = [];
+  for (const [address, target] of state.targets) {
+    running += target.probes.length;
+    const max = target.health.kind === 'reported' ? 1 : settings.probesPerProxyMax;
+    if (target.nextProbeAt <= moment.at && target.probes.length < max) due.push([address, target]);
+  }
+  due.sort((a, b) => urgency(a[1]) - urgency(b[1]));
+  const chosen = due.slice(0, Math.max(settings.probesMax - running, 0));
+  let nextId = state.nextId;
+  const effects: CoordinatorEffect[] = [];
+  const entries = chosen.map(([address, target], index): [NodeAddress, Target] => {
+    const id = nextId;
+    nextId += 1;
+    effects.push({ kind: 'probe', id, address });
+    const pause = jittered(probePause(target.health, settings), spread(moment.draw, index));
+    return [
+      address,
+      {
+        ...target,
+        probes: [...target.probes, { id, startedAt: moment.at }],
+        nextProbeAt: moment.at + pause,
+      },
+    ];
+  });
+  return { state: { ...state, targets: withEntries(state.targets, entries), nextId }, effects };
+}
+
+/** Any answer counts, however late, as long as somebody waits for it. */
+export function probeAnswered(
+  state: DetectorState,
+  probe: { readonly id: number; readonly address: NodeAddress },
+  at: number,
+): DetectorStep {
+  const target = state.targets.get(probe.address);
+  if (target === undefined || !target.probes.some((entry) => entry.id === probe.id)) {
+    return { state, effects: [] };
+  }
+  const next: Target = {
+    ...target,
+    health: { kind: 'alive' },
+    answeredAt: at,
+    probes: target.probes.filter((entry) => entry.id !== probe.id),
+  };
+  const isReturn =
+    target.health.kind === 'reported' || (target.isMarkedFailed && target.health.kind !== 'alive');
+  const effects = isReturn
+    ? [
+        notify({
+          kind: 'proxy-returned',
+          address: probe.address,
+          isMarkedFailed: target.isMarkedFailed,
+        }),
+      ]
+    : [];
+  return { state: withTarget(state, probe.address, next), effects };
+}
+
+/** Counts a miss, unless something better is known since the probe started. */
+export function probeFailed(
+  state: DetectorState,
+  settings: CoordinatorSettings,
+  probe: { readonly id: number; readonly address: NodeAddress },
+  at: number,
+): DetectorState {
+  const target = state.targets.get(probe.address);
+  const started = target?.probes.find((entry) => entry.id === probe.id);
+  if (target === undefined || started === undefined) return state;
+  const probes = target.probes.filter((entry) => entry.id !== probe.id);
+  const isVoid = started.startedAt < target.answeredAt || started.startedAt < state.distrustBefore;
+  if (isVoid) return withTarget(state, probe.address, { ...target, probes });
+  const health = afterMiss(target.health, settings, at);
+  const nextProbeAt = Math.min(target.nextProbeAt, at + probePause(health, settings));
+  return withTarget(state, probe.address, { ...target, probes, health, nextProbeAt });
+}
+
+/** This process stood still: the probes that run now prove nothing by failing. */
+export function distrustRunningProbes(state: DetectorState, at: number): DetectorState {
+  return { ...state, distrustBefore: at };
+}
+
+/** Notes whether the broker answers. When it comes back, misses are counted anew. */
+export function brokerReach(state: DetectorState, isBrokerLost: boolean): DetectorState {
+  if (isBrokerLost === state.isBrokerLost) return state;
+  const next = { ...state, isBrokerLost };
+  return isBrokerLost ? next : forgetMisses(next);
+}
+
+/** Sets or releases the brake, then reports those who are due unless reporting is suspended. */
+export function planReports(
+  state: DetectorState,
+  settings: CoordinatorSettings,
+  at: number,
+): DetectorStep {
+  const braked = reviewBrake(state, settings);
+  const effects = [...braked.effects];
+  const changed: [NodeAddress, Target][] = [];
+  let room = settings.reportsMax;
+  for (const [address, target] of braked.state.targets) {
+    const verdict = judge(target, settings, at, isSuspended(braked.state) || room === 0);
+    if (verdict === null) continue;
+    changed.push([address, { ...target, health: verdict.health }]);
+    if (!verdict.isReport) continue;
+    room -= 1;
+    effects.push({ kind: 'report-failure', address });
+  }
+  return {
+    state: { ...braked.state, targets: withEntries(braked.state.targets, changed) },
+    effects,
+  };
+}
+
+/** The broker took the report. */
+export function reportDone(state: DetectorState, address: NodeAddress): DetectorStep {
+  const target = state.targets.get(address);
+  if (target?.health.kind !== 'reported' || target.health.isAcknowledged) {
+    return { state, effects: [] };
+  }
+  const health = { ...target.health, isAcknowledged: true };
+  return {
+    state: withTarget(state, address, { ...target, health }),
+    effects: [notify({ kind: 'failure-reported', address })],
+  };
+}
+
+/** The report did not arrive: again after a tick. */
+export function reportFailed(
+  state: DetectorState,
+  settings: CoordinatorSettings,
+  report: { readonly address: NodeAddress; readonly code: string },
+  at: number,
+): DetectorStep {
+  const { address, code } = report;
+  const target = state.targets.get(address);
+  if (target?.health.kind !== 'reported') return { state, effects: [] };
+  const health = { ...target.health, nextReportAt: at + settings.tickMs };
+  return {
+    state: withTarget(state, address, { ...target, health }),
+    effects: [notify({ kind: 'report-failed', address, code })],
+  };
+}
+
+function withTarget(state: DetectorState, address: NodeAddress, target: Target): DetectorState {
+  return { ...state, targets: withEntries(state.targets, [[address, target]]) };
+}
+
+function urgency(target: Target): number {
+  return target.health.kind === 'reported' ? 2 : target.health.kind === 'suspect' ? 1 : 0;
+}
+
+function probePause(health: Health, settings: CoordinatorSettings): number {
+  if (health.kind === 'reported') return settings.tickMs;
+  return health.kind === 'suspect' ? settings.suspectIntervalMs : settings.probeIntervalMs;
+}
+
+function afterMiss(health: Health, settings: CoordinatorSettings, at: number): Health {
+  if (health.kind === 'reported') return health;
+  if (health.kind !== 'suspect') return { kind: 'suspect', misses: 1, lastMissAt: at };
+  if (at - health.lastMissAt < settings.missSpacingMs) return health;
+  return { kind: 'suspect', misses: health.misses + 1, lastMissAt: at };
+}
+
+function forgetMisses(state: DetectorState): DetectorState {
+  const changed: [NodeAddress, Target][] = [];
+  for (const [address, target] of state.targets) {
+    if (target.health.kind === 'suspect') {
+      changed.push([address, { ...target, health: { ...target.health, misses: 0 } }]);
+    }
+  }
+  return { ...state, targets: withEntries(state.targets, changed) };
+}
+
+function reviewBrake(state: DetectorState, settings: CoordinatorSettings): DetectorStep {
+  let targets = 0;
+  let failing = 0;
+  for (const target of state.targets.values()) {
+    // The broker has dealt with the marked ones: they are old news, not a sudden loss of most targets.
+    if (target.isMarkedFailed) continue;
+    targets += 1;
+    if (target.health.kind === 'suspect' || target.health.kind === 'reported') failing += 1;
+  }
+  const isBraking =
+    failing >= settings.massFailureMin && failing > targets * settings.massFailureRatio;
+  if (isBraking === state.isBraking) return { state, effects: [] };
+  const next = { ...state, isBraking };
+  const kind = isBraking ? 'brake-set' : 'brake-released';
+  return {
+    state: isBraking ? next : forgetMisses(next),
+    effects: [notify({ kind, failing, targets })],
+  };
+}
+
+function judge(
+  target: Target,
+  settings: CoordinatorSettings,
+  at: number,
+  isHeld: boolean,
+): { readonly health: Health; readonly isReport: boolean } | null {
+  const { health, isMarkedFailed } = target;
+  const isDead = health.kind === 'suspect' && health.misses >= settings.missesToReport;
+  const isDueAgain = health.kind === 'reported' && health.nextReportAt <= at && !isMarkedFailed;
+  if (!isDead && !isDueAgain) return null;
+  if (isDead && isMarkedFailed) {
+    return {
+      health: { kind: 'reported', nextReportAt: at, isAcknowledged: true },
+      isReport: false,
+    };
+  }
+  if (isHeld) return null;
+  const nextReportAt = at + settings.reportIntervalMs;
+  const isAcknowledged = health.kind === 'reported' && health.isAcknowledged;
+  return { health: { kind: 'reported', nextReportAt, isAcknowledged }, isReport: true };
+}

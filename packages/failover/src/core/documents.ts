@@ -1,0 +1,78 @@
+import type {
+  ClusterMeta,
+  NodeAddress,
+  NodeMeta,
+  PeerMeta,
+  ProxyMeta,
+} from '@undermoon/cluster-meta';
+
+/** What one proxy has to know, and its place in the order of sending: lower ranks go first. */
+export interface RankedDocument {
+  readonly meta: ProxyMeta;
+  readonly rank: number;
+}
+
+const RANK_IMPORTING = 0;
+const RANK_WITHOUT_SLOTS = 1;
+const RANK_OTHER = 2;
+
+/**
+ * The documents of all proxies of a cluster, as the broker would serve them one by one. Proxies in `first` rank before all
+ * others, in that order; then those that import slots, so that the new owner knows before the old one redirects clients to it.
+ */
+export function documentsOf(
+  cluster: ClusterMeta,
+  first: readonly NodeAddress[],
+): readonly RankedDocument[] {
+  const nodesByProxy = groupByProxy(cluster);
+  const peers: PeerMeta[] = [];
+  for (const [proxyAddress, nodes] of nodesByProxy) {
+    const masters = nodes.filter((node) => node.role === 'master');
+    if (masters.length === 0) continue;
+    peers.push({ proxyAddress, slots: masters.flatMap((node) => node.slots) });
+  }
+  return [...nodesByProxy].map(([address, nodes]) => ({
+    rank: rankOf(address, nodes, first),
+    meta: {
+      address,
+      clusterName: cluster.name,
+      epoch: cluster.epoch,
+      nodes,
+      peers: peers.filter((peer) => peer.proxyAddress !== address),
+      clusterConfig: cluster.config,
+    },
+  }));
+}
+
+/** The proxies of a cluster, each once, in chunk order. */
+export function membersOf(cluster: ClusterMeta): readonly NodeAddress[] {
+  return [...groupByProxy(cluster).keys()];
+}
+
+/** The proxies that hold the other ends of this proxy's replication pairs: its half of the chunk's survivors. */
+export function partnersOf(cluster: ClusterMeta, address: NodeAddress): readonly NodeAddress[] {
+  const own = cluster.nodes.filter((node) => node.proxyAddress === address);
+  return [...new Set(own.flatMap((node) => node.peers.map((peer) => peer.proxyAddress)))];
+}
+
+function groupByProxy(cluster: ClusterMeta): ReadonlyMap<NodeAddress, readonly NodeMeta[]> {
+  const groups = new Map<NodeAddress, NodeMeta[]>();
+  for (const node of cluster.nodes) {
+    const group = groups.get(node.proxyAddress);
+    if (group === undefined) groups.set(node.proxyAddress, [node]);
+    else group.push(node);
+  }
+  return groups;
+}
+
+function rankOf(
+  address: NodeAddress,
+  nodes: readonly NodeMeta[],
+  first: readonly NodeAddress[],
+): number {
+  const place = first.indexOf(address);
+  if (place >= 0) return place - first.length;
+  const slots = nodes.filter((node) => node.role === 'master').flatMap((node) => node.slots);
+  if (slots.some((entry) => entry.tag.kind === 'importing')) return RANK_IMPORTING;
+  return slots.length === 0 ? RANK_WITHOUT_SLOTS : RANK_OTHER;
+}

@@ -1,0 +1,83 @@
+import type { ClusterName, Epoch, NodeAddress } from '@undermoon/cluster-meta';
+
+/**
+ * Something worth telling people: each becomes one log line and one call of the `onEvent` option.
+ * `code` fields hold the error codes of this package, of the broker's contract, or of the operating system.
+ */
+export type CoordinatorNotice =
+  | { readonly kind: 'failure-reported'; readonly address: NodeAddress }
+  | { readonly kind: 'report-failed'; readonly address: NodeAddress; readonly code: string }
+  | {
+      readonly kind: 'proxy-returned';
+      readonly address: NodeAddress;
+      /** The broker still lists it as failed: it has to be registered again before it is used. */
+      readonly isMarkedFailed: boolean;
+    }
+  | {
+      readonly kind: 'proxy-restarted';
+      readonly address: NodeAddress;
+      readonly fromEpoch: Epoch;
+      readonly toEpoch: Epoch;
+    }
+  | {
+      readonly kind: 'failover-done';
+      readonly address: NodeAddress;
+      readonly replacement: NodeAddress | null;
+    }
+  | {
+      readonly kind: 'failover-failed';
+      readonly address: NodeAddress;
+      readonly code: string;
+      readonly retryInMs: number;
+    }
+  | {
+      readonly kind: 'metadata-pushed';
+      readonly address: NodeAddress;
+      readonly clusterName: ClusterName | null;
+      readonly epoch: Epoch;
+      /** False: the proxy had this or newer metadata already. */
+      readonly isNew: boolean;
+      readonly tookMs: number;
+    }
+  | {
+      readonly kind: 'metadata-warning';
+      readonly address: NodeAddress;
+      readonly epoch: Epoch;
+      readonly text: string;
+    }
+  | {
+      readonly kind: 'push-failed';
+      readonly address: NodeAddress;
+      readonly epoch: Epoch;
+      readonly code: string;
+      readonly retryInMs: number;
+    }
+  | {
+      readonly kind: 'migration-committed';
+      readonly clusterName: ClusterName;
+      readonly source: NodeAddress;
+      readonly destination: NodeAddress;
+      readonly epoch: Epoch;
+    }
+  | {
+      readonly kind: 'commit-failed';
+      readonly clusterName: ClusterName;
+      readonly code: string;
+      readonly retryInMs: number;
+    }
+  | { readonly kind: 'inspection-failed'; readonly address: NodeAddress; readonly code: string }
+  | { readonly kind: 'brake-set'; readonly failing: number; readonly targets: number }
+  | { readonly kind: 'brake-released'; readonly failing: number; readonly targets: number }
+  | { readonly kind: 'broker-unreachable'; readonly code: string }
+  | { readonly kind: 'broker-reachable' }
+  | { readonly kind: 'broker-read-failed'; readonly what: string; readonly code: string }
+  | { readonly kind: 'broker-went-back'; readonly fromEpoch: Epoch; readonly toEpoch: Epoch }
+  | {
+      readonly kind: 'epoch-ahead';
+      readonly address: NodeAddress;
+      readonly proxyEpoch: Epoch;
+      readonly brokerEpoch: Epoch;
+    }
+  | { readonly kind: 'epoch-caught-up'; readonly address: NodeAddress }
+  | { readonly kind: 'epoch-recovery'; readonly code: string | null }
+  | { readonly kind: 'stalled'; readonly lateMs: number };

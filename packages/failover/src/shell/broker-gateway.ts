@@ -1,0 +1,129 @@
+import type {
+  ClusterMeta,
+  ClusterName,
+  Epoch,
+  MigrationTask,
+  NodeAddress,
+  ProxyMeta,
+} from '@undermoon/cluster-meta';
+import type { BrokerClient } from '@undermoon/broker-api/client';
+import { BrokerClientError } from '@undermoon/broker-api/client';
+
+/** Documents of all clusters. */
+export interface DocumentListing {
+  readonly names: readonly ClusterName[];
+  readonly clusters: readonly ClusterMeta[];
+  readonly unread: readonly ClusterName[];
+}
+
+/** What the broker has and who is failing. Null: not asked for. */
+export interface InventoryListing {
+  readonly epoch: Epoch;
+  readonly addresses: readonly NodeAddress[] | null;
+  readonly failed: readonly NodeAddress[];
+  readonly failures: readonly NodeAddress[] | null;
+}
+
+const DOCUMENTS_AT_ONCE = 10;
+
+/** The coordinator's questions to the broker, each a short series of calls. */
+export class BrokerGateway {
+  readonly #client: BrokerClient;
+  readonly #reporterId: () => string;
+
+  constructor(client: BrokerClient, reporterId: () => string) {
+    this.#client = client;
+    this.#reporterId = reporterId;
+  }
+
+  /**
+   * The epoch is read first: whatever changes later shows as a higher epoch in the next inventory. The
+   * addresses are listed only when it is not `knownEpoch`.
+   */
+  async inventory(known: {
+    readonly knownEpoch: Epoch | null;
+    readonly withFailures: boolean;
+  }): Promise<InventoryListing> {
+    const epoch = await this.#client.epoch();
+    const [addresses, failed, failures] = await Promise.all([
+      epoch === known.knownEpoch ? null : this.#client.proxyAddresses(),
+      this.#client.failedProxies(),
+      known.withFailures ? this.#client.failures() : null,
+    ]);
+    return { epoch, addresses, failed, failures };
+  }
+
+  failures(): Promise<readonly NodeAddress[]> {
+    return this.#client.failures();
+  }
+
+  /** All clusters. One that cannot be read is left out and named; a broker that does not answer fails the whole. */
+  async documents(): Promise<DocumentListing> {
+    const listed = await this.#client.clusterNames();
+    const { found, unread } = await readEach(listed, (name) => this.#client.cluster(name));
+    const clusters = found.filter((cluster) => cluster !== null);
+    // A cluster that is listed but has no document was deleted in between.
+    const names = [...clusters.map((cluster) => cluster.name), ...unread];
+    return { names, clusters, unread };
+  }
+
+  /** The documents of proxies that are in no known cluster. */
+  async freeDocuments(addresses: readonly NodeAddress[]): Promise<{
+    readonly documents: readonly ProxyMeta[];
+    readonly unread: readonly NodeAddress[];
+  }> {
+    const { found, unread } = await readEach(addresses, (address) => this.#client.proxy(address));
+    return { documents: found.filter((document) => document !== null), unread };
+  }
+
+  cluster(name: ClusterName): Promise<ClusterMeta | null> {
+    return this.#client.cluster(name);
+  }
+
+  report(address: NodeAddress): Promise<void> {
+    return this.#client.reportFailure(address, this.#reporterId());
+  }
+
+  failover(address: NodeAddress): Promise<ProxyMeta | null> {
+    return this.#client.failover(address);
+  }
+
+  /** A task that the broker does not know any more was committed before. */
+  async commit(task: MigrationTask): Promise<void> {
+    try {
+      await this.#client.commitMigration(task);
+    } catch (error) {
+      if (!(error instanceof BrokerClientError)) throw error;
+      if (error.status !== 404 || error.code === 'ROUTE_NOT_FOUND') throw error;
+    }
+  }
+
+  async recoverEpochs(): Promise<void> {
+    await this.#client.recoverEpochs();
+  }
+}
+
+async function readEach<K, V>(
+  keys: readonly K[],
+  read: (key: K) => Promise<V>,
+): Promise<{ readonly found: readonly V[]; readonly unread: readonly K[] }> {
+  const found: V[] = [];
+  const unread: K[] = [];
+  const queue = keys.values();
+  const work = async (): Promise<void> => {
+    for (const key of queue) {
+      try {
+        found.push(await read(key));
+      } catch (error) {
+        if (!(error instanceof BrokerClientError) || isSilent(error)) throw error;
+        unread.push(key);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: DOCUMENTS_AT_ONCE }, work));
+  return { found, unread };
+}
+
+function isSilent(error: BrokerClientError): boolean {
+  return error.code === 'BROKER_UNREACHABLE' || error.code === 'BROKER_TIMEOUT';
+}
