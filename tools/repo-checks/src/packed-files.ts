@@ -20,7 +20,7 @@ const TEST_FILE =
 export function checkPackedFiles(manifest: PackedManifest, files: readonly string[]): Problem[] {
   const packed = new Set(files);
   const problems: Problem[] = [];
-  for (const file of [...packed].sort()) {
+  for (const file of [...packed].toSorted()) {
     if (!isPublishable(file)) {
       problems.push(
         problem(

@@ -10,3 +10,7 @@ export { startRedis } from './redis-server.ts';
 export type { RedisServer, RedisServerOptions } from './redis-server.ts';
 export { startScriptedPeer } from './scripted-peer.ts';
 export type { Request, ScriptedPeer, ScriptedPeerOptions, ScriptStep } from './scripted-peer.ts';
+export { installPacked } from './packed-command.ts';
+export type { PackedCommand } from './packed-command.ts';
+export { startProgram } from './program.ts';
+export type { ProgramEnd, ProgramOptions, RunningProgram } from './program.ts';

@@ -65,9 +65,9 @@ describe('startScriptedPeer', () => {
     await peer.done;
   });
 
-  it.each(['end', 'reset'] as const)('closes in the middle of a reply: %s', async (then) => {
+  it.each(['end', 'reset'] as const)('closes in the middle of a reply: %s', async (connection) => {
     await using peer = await startScriptedPeer({
-      connections: [[{ expect: ['GET', 'a'], reply: '$5\r\nhel', then }]],
+      connections: [[{ expect: ['GET', 'a'], reply: '$5\r\nhel', connection }]],
     });
     await using client = await RawClient.connect(peer.address);
     await expect(client.command('GET', 'a')).rejects.toThrow();
@@ -75,7 +75,9 @@ describe('startScriptedPeer', () => {
   });
 
   it('hangs without closing, and still lets itself be closed', async () => {
-    const peer = await startScriptedPeer({ connections: [[{ expect: ['PING'], then: 'hang' }]] });
+    const peer = await startScriptedPeer({
+      connections: [[{ expect: ['PING'], connection: 'hang' }]],
+    });
     const client = await RawClient.connect(peer.address);
     const reply = client.command('PING');
     await peer.done;

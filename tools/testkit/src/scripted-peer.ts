@@ -19,7 +19,7 @@ export interface ScriptStep {
    * What becomes of the connection: it goes on ('keep', the default), is closed in order ('end'), is reset
    * ('reset'), or stays open while nothing more is read or answered ('hang').
    */
-  readonly then?: 'keep' | 'end' | 'reset' | 'hang';
+  readonly connection?: 'keep' | 'end' | 'reset' | 'hang';
 }
 
 export interface ScriptedPeerOptions {
@@ -129,10 +129,10 @@ class Peer implements ScriptedPeer {
         }
       }
       await send(socket, step.reply ?? []);
-      if (step.then === 'end') socket.end();
-      else if (step.then === 'reset') socket.resetAndDestroy();
-      else if (step.then === 'hang') socket.pause();
-      if (step.then !== undefined && step.then !== 'keep') {
+      if (step.connection === 'end') socket.end();
+      else if (step.connection === 'reset') socket.resetAndDestroy();
+      else if (step.connection === 'hang') socket.pause();
+      if (step.connection !== undefined && step.connection !== 'keep') {
         this.#finish();
         return;
       }

@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { checkClassSizes } from './class-sizes.ts';
+import { checkFileName } from './file-names.ts';
+import { checkHotFile, checkHotFileList } from './hot-files.ts';
+import { checkExportDocs, checkExports } from './index-exports.ts';
+import { checkLockfile } from './lockfile.ts';
+import { renderProblem } from './problem.ts';
+
+const lines = (count: number): string => '  // one line\n'.repeat(count);
+
+describe('checkClassSizes', () => {
+  it('accepts a class of 250 lines', () => {
+    expect(checkClassSizes('a.ts', `export class A {\n${lines(248)}}\n`)).toEqual([]);
+  });
+
+  it('finds a class of 251 lines, with its line', () => {
+    expect(
+      checkClassSizes('a.ts', `\nexport class A {\n${lines(249)}}\n`).map(renderProblem),
+    ).toEqual(['a.ts:2: A has 251 lines, at most 250 are allowed']);
+  });
+});
+
+describe('checkHotFile', () => {
+  it.each([
+    ['await', 'async function f() { await g(); }'],
+    ['for await', 'async function f(xs) { for await (const x of xs) g(x); }'],
+    ['new Promise', 'function f() { return new Promise(g); }'],
+    ['.then', 'function f(x) { x.then(g); }'],
+    ['spread', 'function f(xs) { g(...xs); }'],
+    ['spread', 'function f(xs) { return { ...xs }; }'],
+    ['a function created inside a function', 'function f(xs) { xs.forEach((x) => g(x)); }'],
+    ['a function created inside a function', 'class A { f() { return function () {}; } }'],
+  ])('finds %s', (fault, source) => {
+    expect(checkHotFile('hot.ts', source).map(renderProblem)).toEqual([
+      `hot.ts:1: ${fault} in a hot file`,
+    ]);
+  });
+
+  it('leaves top-level functions, methods, constructors and module initialisation alone', () => {
+    const source = `
+      const table = [...names].map((name) => name.length);
+      class A { constructor() { this.onData = (bytes) => this.take(bytes); } take(bytes) { return bytes; } }
+      function f(x) { return x + 1; }`;
+    expect(checkHotFile('hot.ts', source)).toEqual([]);
+  });
+
+  it('leaves a function alone whose comment says why it is cold', () => {
+    const source = (comment: string): string => `class A {
+      ${comment}
+      #grow() { return this.items.map((item) => item); }
+    }`;
+    expect(
+      checkHotFile('hot.ts', source('// Cold path: the ring doubles a few times in its life.')),
+    ).toEqual([]);
+    expect(checkHotFile('hot.ts', source('// Doubles the ring.'))).toHaveLength(1);
+  });
+});
+
+describe('checkHotFileList', () => {
+  it('finds a file that is not there', () => {
+    expect(checkHotFileList(['a.ts', 'b.ts'], ['a.ts']).map(({ message }) => message)).toEqual([
+      'b.ts does not exist',
+    ]);
+  });
+});
+
+describe('checkFileName', () => {
+  it.each([
+    'packages/a/src/utils.ts',
+    'packages/a/src/helpers/x.ts',
+    'apps/a/src/types.test.ts',
+    'tools/misc/run.mjs',
+  ])('refuses %s', (path) => expect(checkFileName(path)).toHaveLength(1));
+
+  it('accepts a name that holds a banned one', () => {
+    expect(checkFileName('packages/a/src/common-prefix.ts')).toEqual([]);
+  });
+});
+
+describe('checkExports', () => {
+  it.each([`export * from './a.ts';`, `export * as a from './a.ts';`])('refuses %s', (source) => {
+    expect(checkExports('packages/a/src/b.ts', source)).toHaveLength(1);
+  });
+
+  it('refuses anything but exports in an index.ts, and only there', () => {
+    const source = `export { a } from './a.ts';\nexport const b = 1;\n`;
+    expect(checkExports('packages/a/src/index.ts', source).map(renderProblem)).toEqual([
+      'packages/a/src/index.ts:2: index.ts may hold nothing but a list of exports',
+    ]);
+    expect(checkExports('packages/a/src/b.ts', source)).toEqual([]);
+  });
+});
+
+describe('checkExportDocs', () => {
+  const index = `export { a, b as c } from './core/a.ts';\nexport type { T } from './core/a.ts';\n`;
+  const check = (source: string): string[] =>
+    checkExportDocs('packages/p/src/index.ts', index, (file) => {
+      expect(file).toBe('packages/p/src/core/a.ts');
+      return source;
+    }).map(({ message }) => message.split(' ')[0] ?? '');
+
+  it('accepts documented functions, constants and types', () => {
+    expect(
+      check(
+        `/** A. */\nexport function a() {}\n/** B. */\nexport const b = 1;\n/** T. */\nexport type T = 1;`,
+      ),
+    ).toEqual([]);
+  });
+
+  it('finds names without a doc comment of their own', () => {
+    expect(
+      check(
+        `/** The file. */\n\n// A.\nexport function a() {}\nexport const b = 1;\nexport interface T {}`,
+      ),
+    ).toEqual(['a', 'b', 'T']);
+  });
+});
+
+describe('checkLockfile', () => {
+  it('finds a host name', () => {
+    const source = 'a@1:\n  resolution: {tarball: https://registry.example/a.tgz}\n';
+    expect(checkLockfile('pnpm-lock.yaml', source).map(({ line }) => line)).toEqual([2]);
+    expect(checkLockfile('pnpm-lock.yaml', 'a@1:\n  resolution: {integrity: sha512-x}\n')).toEqual(
+      [],
+    );
+  });
+});
