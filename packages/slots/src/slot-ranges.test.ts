@@ -61,6 +61,19 @@ describe('normalizeRanges', () => {
     ]);
   });
 
+  it('merges sorted neighbours, and gives back what is normal', () => {
+    const neighbours: SlotRange[] = [
+      [0, 4],
+      [5, 9],
+    ];
+    expect(normalizeRanges(neighbours)).toEqual([[0, 9]]);
+    const apart: SlotRange[] = [
+      [0, 4],
+      [6, 9],
+    ];
+    expect(normalizeRanges(apart)).toBe(apart);
+  });
+
   it.each<[SlotRange]>([[[0, 16_384]], [[-1, 3]], [[0.5, 1]], [[0, Number.NaN]]])(
     'refuses %j',
     (range) => {
