@@ -20,8 +20,5 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     backendConnectTimeoutMs: values.backend_connect_timeout,
     backendUsername: values.backend_username,
     backendPassword: values.backend_password,
-    slowlogLen: values.slowlog_len,
-    slowlogLogSlowerThan: values.slowlog_log_slower_than,
-    slowlogSampleRate: values.slowlog_sample_rate,
   };
 }

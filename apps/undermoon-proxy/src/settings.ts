@@ -1,6 +1,6 @@
 import type { Program } from '@undermoon/settings';
 
-/** Every setting of the proxy. Keys, units and defaults are those of undermoon 0.6. */
+/** Every setting of the proxy. Those of undermoon 0.6 have its keys, units and defaults. */
 export const PROXY_SETTINGS = {
   address: {
     type: 'address',
@@ -50,7 +50,7 @@ export const PROXY_SETTINGS = {
   output_bytes_max: {
     type: 'int',
     group: 'Clients',
-    default: 64 * 1024 * 1024,
+    default: 67_108_864,
     min: 1,
     unit: 'bytes',
     doc: 'Replies waiting for one client above which it is disconnected.',
@@ -58,7 +58,7 @@ export const PROXY_SETTINGS = {
   query_buffer_bytes_max: {
     type: 'int',
     group: 'Clients',
-    default: 1024 * 1024 * 1024,
+    default: 1_073_741_824,
     min: 1,
     unit: 'bytes',
     doc: 'The largest command of a client.',
@@ -169,6 +169,7 @@ export const PROXY_SETTINGS = {
     min: 1,
     max: 1_000_000,
     unit: 'entries',
+    withoutEffect: true,
     doc: 'Slow commands that are kept.',
   },
   slowlog_log_slower_than: {
@@ -176,6 +177,7 @@ export const PROXY_SETTINGS = {
     group: 'Slow log',
     default: 50_000,
     unit: 'microseconds',
+    withoutEffect: true,
     doc: 'Commands that take longer are kept.',
   },
   slowlog_sample_rate: {
@@ -184,6 +186,7 @@ export const PROXY_SETTINGS = {
     default: 1000,
     min: 0,
     unit: 'commands',
+    withoutEffect: true,
     doc: 'One command in so many is timed; 0 is the same as 1.',
   },
   thread_number: {

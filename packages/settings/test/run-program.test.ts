@@ -25,7 +25,7 @@ async function connectTo(readyLine: string): Promise<Socket> {
   return socket;
 }
 
-describe('a program that runs', () => {
+describe('a program that runs', { timeout: 60_000 }, () => {
   it('says where it listens, warns, and stops with 0 on SIGTERM', async () => {
     const program = start();
     expect(await program.firstLine).toMatch(/^echo listening on 127\.0\.0\.1:\d+$/);
@@ -100,7 +100,7 @@ describe('a program that runs', () => {
   });
 });
 
-describe('a program that does not run', () => {
+describe('a program that does not run', { timeout: 60_000 }, () => {
   it('names a taken address and exits with 1', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');

@@ -1,0 +1,115 @@
+import type { Program } from '@undermoon/settings';
+
+/** Every setting of the coordinator. Those of undermoon 0.6 have its keys, units and defaults. */
+export const COORDINATOR_SETTINGS = {
+  address: {
+    type: 'address',
+    group: 'Addresses',
+    default: '127.0.0.1:6699',
+    isListener: true,
+    doc: 'Where the coordinator listens for its own commands; port 0 takes any free one.',
+  },
+  broker_address: {
+    type: 'list',
+    group: 'Addresses',
+    default: ['127.0.0.1:7799'],
+    doc: 'The brokers, the preferred one first. None means that it waits for `CONFIG SET brokers`.',
+  },
+  reporter_id: {
+    type: 'string',
+    group: 'Addresses',
+    default: null,
+    unset: 'the value of `address`',
+    isEmptyAllowed: false,
+    doc: 'The name under which it reports failures; each coordinator needs one of its own.',
+  },
+  proxy_timeout: {
+    type: 'int',
+    group: 'Proxies',
+    default: 2,
+    min: 1,
+    max: 3600,
+    unit: 'seconds',
+    doc: 'Time for connecting to a proxy and for each command.',
+  },
+  broker_timeout: {
+    type: 'int',
+    group: 'Brokers',
+    default: 3000,
+    min: 1,
+    unit: 'milliseconds',
+    doc: 'Time for one answer of a broker.',
+  },
+  auto_recover_epochs: {
+    type: 'bool',
+    group: 'Brokers',
+    default: false,
+    doc: 'Has a broker raise its epoch when proxies are ahead of it, as after a lost file; otherwise this is only logged.',
+  },
+  enable_compression: {
+    type: 'bool',
+    group: 'Brokers',
+    default: false,
+    doc: 'Compresses the metadata that goes to proxies and comes from the broker.',
+  },
+  disable_failover: {
+    type: 'bool',
+    group: 'Failover',
+    default: false,
+    doc: 'Detects and reports failures but asks for no failover.',
+  },
+  tick_interval: {
+    type: 'int',
+    group: 'Failover',
+    default: 1000,
+    min: 20,
+    max: 60_000,
+    unit: 'milliseconds',
+    doc: 'Period of the rounds; proxies are probed twice in it.',
+  },
+  misses_to_report: {
+    type: 'int',
+    group: 'Failover',
+    default: 3,
+    min: 1,
+    max: 1000,
+    unit: 'probes',
+    doc: 'Unanswered probes in a row after which a proxy is reported.',
+  },
+  mass_failure_percent: {
+    type: 'int',
+    group: 'Failover',
+    default: 50,
+    min: 1,
+    max: 100,
+    unit: 'percent',
+    doc: 'Nothing is reported while a larger share of the proxies fails at once, since then the fault is rather here; 100 switches this off.',
+  },
+  mass_failure_min: {
+    type: 'int',
+    group: 'Failover',
+    default: 2,
+    min: 1,
+    unit: 'proxies',
+    doc: 'Fewer failing proxies than this are always reported.',
+  },
+  thread_number: {
+    type: 'int',
+    group: 'Process',
+    default: 4,
+    min: 1,
+    max: 1024,
+    unit: 'threads',
+    withoutEffect: true,
+    doc: 'Worker threads; there is one event loop.',
+  },
+} as const;
+
+/** The coordinator's command. */
+export const COORDINATOR_PROGRAM: Program<typeof COORDINATOR_SETTINGS> = {
+  name: 'undermoon-coordinator',
+  summary: 'Detects failed proxies, asks the broker for failovers and brings metadata to proxies.',
+  fileName: 'coordinator.toml',
+  settings: COORDINATOR_SETTINGS,
+  obsolete: [],
+};

@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { type RunningProgram, startProgram } from '@undermoon/testkit';
+import { afterEach, describe, expect, it } from 'vitest';
+
+const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
+
+const running: RunningProgram[] = [];
+afterEach(async () => {
+  for (const program of running.splice(0)) await program[Symbol.asyncDispose]();
+});
+
+function start(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): RunningProgram {
+  const program = startProgram(CLI, argv, { env });
+  running.push(program);
+  return program;
+}
+
+/** Sends one inline command and returns the reply's first bytes. */
+async function ask(readyLine: string, command: string): Promise<string> {
+  const socket = connect(Number(readyLine.slice(readyLine.lastIndexOf(':') + 1)), '127.0.0.1');
+  try {
+    socket.write(`${command}\r\n`);
+    const received: unknown[] = await once(socket, 'data');
+    return String(received[0]);
+  } finally {
+    socket.destroy();
+  }
+}
+
+describe('undermoon-proxy', { timeout: 60_000 }, () => {
+  it('serves from its ready line on, and stops with 0 on SIGTERM', async () => {
+    const program = start(['--address', '127.0.0.1:0', '--log-level', 'info']);
+    const line = await program.firstLine;
+    expect(line).toMatch(/^undermoon-proxy listening on 127\.0\.0\.1:\d+$/);
+    expect(await ask(line, 'PING')).toBe('+PONG\r\n');
+    program.kill('SIGTERM');
+    const { code, stdout, stderr } = await program.ended;
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${line}\n` });
+    const levels = stderr
+      .trim()
+      .split('\n')
+      .map((text) => /"level":"(\w+)"/.exec(text)?.[1]);
+    expect(new Set(levels)).toEqual(new Set(['info']));
+  });
+
+  it('takes a file, variables and flags, and announces the address of the file', async () => {
+    const directory = await mkdtemp(path.join(tmpdir(), 'undermoon-proxy-'));
+    try {
+      const file = path.join(directory, 'proxy.toml');
+      await writeFile(file, 'address = "127.0.0.1:23009"\npassword = "from file"\n');
+      const env = { UNDERMOON_PASSWORD: 'from-env', UNDERMOON_AUTO_SELECT_CLUSTER: 'true' };
+      const program = start([file, '--address=127.0.0.1:0', '--json'], env);
+      const ready: unknown = JSON.parse(await program.firstLine);
+      expect(ready).toMatchObject({ event: 'ready', pid: program.pid });
+      const address = /127\.0\.0\.1:\d+/.exec(await program.firstLine)?.[0] ?? '';
+      expect(await ask(address, 'SET a 1')).toMatch(/^-NOAUTH /);
+      expect(await ask(address, 'AUTH from-env')).toBe('+OK\r\n');
+      expect(program.stderr).not.toContain('"level":"warn"');
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  it('ends with 0 when a peer sends UMCTL SHUTDOWN', async () => {
+    const program = start(['--address', '127.0.0.1:0']);
+    const socket = connect(Number((await program.firstLine).split(':').at(-1)), '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write('UMCTL SHUTDOWN\r\n');
+    expect((await program.ended).code).toBe(0);
+    socket.destroy();
+  });
+
+  it('ends with 0 when its stdin ends and it was told to follow its parent', async () => {
+    const program = start(['--address', '127.0.0.1:0', '--exit-with-parent']);
+    await program.firstLine;
+    program.endInput();
+    expect((await program.ended).code).toBe(0);
+  });
+
+  it('names a taken address and exits with 1', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const bound = holder.address();
+    const address = `127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}`;
+    const { code, stdout, stderr } = await start(['--address', address]).ended;
+    holder.close();
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(
+      `undermoon-proxy: cannot listen on ${address}: address already in use\n`,
+    );
+  });
+
+  it('refuses wrong settings and unknown flags with 2', async () => {
+    const wrong = await start([], { UNDERMOON_SLOWLOG_LEN: '0' }).ended;
+    expect(wrong).toMatchObject({ code: 2, stdout: '' });
+    expect(wrong.stderr).toBe(
+      'undermoon-proxy: invalid field slowlog_len (UNDERMOON_SLOWLOG_LEN): ' +
+        'expected a whole number of entries from 1 to 1000000, got "0"\n',
+    );
+    const unknown = await start(['--adress', 'a:1']).ended;
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toBe(
+      'undermoon-proxy: unknown flag --adress, did you mean --address?\n',
+    );
+  });
+
+  it('never shows the password', async () => {
+    const { stdout, stderr } = await start(['--print-config'], { UNDERMOON_PASSWORD: 'hush' })
+      .ended;
+    expect(stdout).toContain('password = "********" # UNDERMOON_PASSWORD\n');
+    expect(stdout + stderr).not.toContain('hush');
+  });
+});
