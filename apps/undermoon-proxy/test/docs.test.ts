@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 import { replaceSettingsTable } from '@undermoon/settings';
 import { expect, it } from 'vitest';
@@ -7,9 +7,9 @@ import { PROXY_PROGRAM } from '../src/settings.ts';
 
 const PAGE = new URL('../../../docs/configuration.md', import.meta.url);
 
-it('docs/configuration.md has the tables of this program (UPDATE_DOCS=1 writes them)', async () => {
-  const page = await readFile(PAGE, 'utf8');
+it('docs/configuration.md has the tables of this program (UPDATE_DOCS=1 writes them)', () => {
+  const page = readFileSync(PAGE, 'utf8');
   const wanted = replaceSettingsTable(page, PROXY_PROGRAM);
-  if (process.env['UPDATE_DOCS'] === '1' && wanted !== null) await writeFile(PAGE, wanted);
+  if (process.env['UPDATE_DOCS'] === '1' && wanted !== null) writeFileSync(PAGE, wanted);
   else expect(page).toBe(wanted);
 });

@@ -1,0 +1,36 @@
+import type { BrokerOptions } from '@undermoon/broker-core';
+import type { SettingValues } from '@undermoon/settings';
+
+import type { BROKER_SETTINGS } from './settings.ts';
+
+type BrokerSettings = SettingValues<typeof BROKER_SETTINGS>;
+
+/** The options of the library for the settings of the command. */
+export function brokerOptionsOf(values: BrokerSettings): BrokerOptions {
+  return {
+    address: values.address,
+    replicaAddresses: values.replica_addresses,
+    syncMetaInterval: values.sync_meta_interval,
+    storage: keepsFile(values) ? { kind: 'file', path: values.meta_filename } : 'memory',
+    failureTtl: values.failure_ttl,
+    failureQuorum: values.failure_quorum,
+    enableOrderedProxy: values.enable_ordered_proxy,
+    migrationLimit: values.migration_limit,
+    compressionStrategy: values.compression_strategy,
+    migrationMaxMigrationTime: values.migration_max_migration_time,
+    migrationMaxBlockingTime: values.migration_max_blocking_time,
+    migrationScanInterval: values.migration_scan_interval,
+    migrationScanCount: values.migration_scan_count,
+  };
+}
+
+// Loading without writing, and writing without loading, lost metadata at the next start; whoever asked
+// for one of them wants a file.
+function keepsFile(values: BrokerSettings): boolean {
+  return (
+    values.storage_type === 'file' ||
+    values.recover_from_meta_file ||
+    values.auto_update_meta_file ||
+    values.update_meta_file_interval > 0
+  );
+}

@@ -1,0 +1,128 @@
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { type RunningProgram, startProgram } from '@undermoon/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
+
+const running: RunningProgram[] = [];
+let directory = '';
+beforeEach(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), 'undermoon-broker-'));
+});
+afterEach(async () => {
+  for (const program of running.splice(0)) await program[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
+});
+
+function start(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): RunningProgram {
+  const program = startProgram(CLI, argv, { env });
+  running.push(program);
+  return program;
+}
+
+const urlOf = (readyLine: string): string => `http://${readyLine.split(' ').at(-1)}/api/v3`;
+
+async function addProxy(url: string, address: string): Promise<number> {
+  const host = address.split(':')[0];
+  const nodes = [`${host}:7001`, `${host}:7002`];
+  const response = await fetch(`${url}/proxies/meta`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ proxy_address: address, nodes }),
+  });
+  return response.status;
+}
+
+async function proxiesOf(url: string): Promise<unknown> {
+  const response = await fetch(`${url}/proxies/addresses`);
+  return response.json();
+}
+
+describe('undermoon-broker', { timeout: 60_000 }, () => {
+  it('serves from its ready line on, and stops with 0 on SIGTERM', async () => {
+    const program = start(['--address', '127.0.0.1:0']);
+    const line = await program.firstLine;
+    expect(line).toMatch(/^undermoon-broker listening on 127\.0\.0\.1:\d+$/);
+    expect((await fetch(`${urlOf(line)}/version`)).status).toBe(200);
+    program.kill('SIGTERM');
+    expect(await program.ended).toMatchObject({ code: 0, stdout: `${line}\n` });
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it.each([
+    ['storage_type = "file"', {}],
+    ['storage_type = "memory"', { UNDERMOON_AUTO_UPDATE_META_FILE: '1' }],
+    ['recover_from_meta_file = true', {}],
+    ['update_meta_file_interval = 10', {}],
+  ])('keeps its metadata in the file with %s %o', async (toml, env) => {
+    const file = path.join(directory, 'broker.toml');
+    const meta = path.join(directory, 'metadata');
+    await writeFile(file, `address = "127.0.0.1:0"\nmeta_filename = "${meta}"\n${toml}\n`);
+    const first = start([file], env);
+    const url = urlOf(await first.firstLine);
+    expect(await addProxy(url, '10.0.0.1:5299')).toBe(200);
+    first.kill('SIGKILL');
+    await first.ended;
+    expect(await readFile(meta, 'utf8')).toContain('10.0.0.1:5299');
+
+    const second = start([file], env);
+    expect(await proxiesOf(urlOf(await second.firstLine))).toEqual({
+      addresses: ['10.0.0.1:5299'],
+    });
+  });
+
+  it('names a damaged file, leaves it alone and exits with 1', async () => {
+    const meta = path.join(directory, 'metadata');
+    await writeFile(meta, '{"version": "mem-broker-0.2", "glob');
+    const argv = ['--address=127.0.0.1:0', '--storage-type=file', `--meta-filename=${meta}`];
+    const { code, stdout, stderr } = await start(argv).ended;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(meta);
+    expect(await readFile(meta, 'utf8')).toBe('{"version": "mem-broker-0.2", "glob');
+  });
+
+  it('ends with 0 when its stdin ends and it was told to follow its parent', async () => {
+    const program = start(['--address', '127.0.0.1:0', '--exit-with-parent', '--json']);
+    expect(JSON.parse(await program.firstLine)).toMatchObject({ event: 'ready', pid: program.pid });
+    program.endInput();
+    expect((await program.ended).code).toBe(0);
+  });
+
+  it('names a taken address and exits with 1', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const bound = holder.address();
+    const address = `127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}`;
+    const { code, stdout, stderr } = await start(['--address', address]).ended;
+    holder.close();
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(
+      `undermoon-broker: cannot listen on ${address}: address already in use\n`,
+    );
+  });
+
+  it('refuses a storage that it does not have instead of losing data', async () => {
+    const { code, stderr } = await start([], { UNDERMOON_STORAGE_TYPE: 'http' }).ended;
+    expect(code).toBe(2);
+    expect(stderr).toBe(
+      'undermoon-broker: invalid field storage_type (UNDERMOON_STORAGE_TYPE): ' +
+        'expected one of memory, file, got "http"\n',
+    );
+  });
+
+  it('never shows the password of the storage, not even the default', async () => {
+    const { stdout } = await start(['--print-config']).ended;
+    expect(stdout).toContain('storage_password = "********" # default\n');
+    const help = await start(['--help']).ended;
+    expect(stdout + help.stdout).not.toContain('my_storage_password');
+  });
+});
