@@ -2,7 +2,10 @@
 export interface RespLimits {
   /** Longest bulk string (also verbatim string, bulk error, simple line) in bytes. */
   readonly bulkBytesMax: number;
-  /** Most elements of one aggregate; for decoded values, of all aggregates of one reply together. */
+  /**
+   * Most elements of one aggregate, keys and values counted each; for decoded values, of all
+   * aggregates of one reply together.
+   */
   readonly arrayLengthMax: number;
   /** Most aggregates open inside each other in a decoded value. */
   readonly nestingDepthMax: number;

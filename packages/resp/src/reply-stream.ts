@@ -207,9 +207,9 @@ export class ReplyStream {
   #useLength(): boolean {
     const length = this.#left;
     if (isAggregate(this.#kind)) {
-      if (length > this.#arrayLengthMax) return false;
-      const paired = this.#kind === MAP || this.#kind === ATTRIBUTE;
-      this.#owed += paired ? 2 * length : length;
+      const elements = this.#kind === MAP || this.#kind === ATTRIBUTE ? 2 * length : length;
+      if (elements > this.#arrayLengthMax) return false;
+      this.#owed += elements;
       // An attribute is no element itself: the value it describes is still owed.
       this.#settle(this.#kind === ATTRIBUTE ? 0 : 1);
       return this.#owed <= LENGTH_CEILING;

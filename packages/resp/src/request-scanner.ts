@@ -98,7 +98,6 @@ export class RequestScanner {
    * arguments: scan the frame once more when it is complete. However the frame is cut, the work
    * is linear in its length.
    */
-  // oxlint-disable-next-line max-params -- called once per chunk on the hot path
   resume(
     buf: Uint8Array,
     frameStart: number,
@@ -117,7 +116,6 @@ export class RequestScanner {
   }
 
   /** The hot loop. Whatever is not plainly right leaves it for `#stopAtArgument`. */
-  // oxlint-disable-next-line max-params -- an options object would be allocated per frame
   #scanArguments(
     buf: Uint8Array,
     frameStart: number,
@@ -191,7 +189,6 @@ export class RequestScanner {
   }
 
   /** Finds out what is the matter with the argument at `at`: not here yet, or wrong. */
-  // oxlint-disable-next-line max-params -- an options object would be allocated per frame
   #stopAtArgument(
     buf: Uint8Array,
     frameStart: number,
