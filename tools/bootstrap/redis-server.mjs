@@ -4,12 +4,7 @@ import path from 'node:path';
 
 // Debian's redis-tools has no redis-server, but its RDB checker is the server's own binary, which looks at the
 // name under which it is started. Installing that package starts no system service, unlike redis-server's.
-export const SERVER_NAMES = [
-  'redis-server',
-  'valkey-server',
-  'redis-check-rdb',
-  'valkey-check-rdb',
-];
+const SERVER_NAMES = ['redis-server', 'valkey-server', 'redis-check-rdb', 'valkey-check-rdb'];
 const APT_ATTEMPTS_MAX = 3;
 
 /**
@@ -17,6 +12,7 @@ const APT_ATTEMPTS_MAX = 3;
  * @property {string} root
  * @property {NodeJS.ProcessEnv} env
  * @property {(text: string) => void} note
+ * @property {boolean} isRoot
  */
 
 /**
@@ -26,13 +22,13 @@ const APT_ATTEMPTS_MAX = 3;
  * @param {Setting} setting
  */
 export function ensureRedisServer(setting) {
-  const { env, note } = setting;
+  const { env, note, isRoot } = setting;
   if (env.UNDERMOON_ENGINE) {
     if (isExecutable(env.UNDERMOON_ENGINE)) return;
     throw new Error(`UNDERMOON_ENGINE is ${env.UNDERMOON_ENGINE}, which is not a program`);
   }
   if (SERVER_NAMES.some((name) => isInPath(name, env))) return;
-  if (process.getuid?.() !== 0 || !isInPath('apt-get', env)) throw new Error(INSTALL_HINT);
+  if (!isRoot || !isInPath('apt-get', env)) throw new Error(INSTALL_HINT);
   note('installing a Redis server (apt-get install redis-tools)');
   installWithApt(setting);
   if (!SERVER_NAMES.some((name) => isInPath(name, env))) {
@@ -40,7 +36,7 @@ export function ensureRedisServer(setting) {
   }
 }
 
-export const INSTALL_HINT = `\
+const INSTALL_HINT = `\
 undermoon needs a Redis or Valkey server, and none is in PATH. Install one and run this again:
 
   Debian, Ubuntu   sudo apt-get install redis-tools     (starts no service)

@@ -4,11 +4,12 @@
 // sure that there is a Redis server, and then builds and runs. Every later run finds these things in place.
 //
 // Uses nothing but Node.js itself: it runs before anything is installed.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureRedisServer } from './redis-server.mjs';
+import { runInPlace } from './run-child.mjs';
 import { fetchTool } from './tools.mjs';
 
 const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
@@ -92,37 +93,7 @@ function start(env, args) {
     'the build failed',
   );
   note(`undermoon up ${args.join(' ')}`.trimEnd());
-  // A process group of its own: Ctrl-C reaches npm and this process, often both twice over (from the terminal
-  // and from npm), and is passed on to the child exactly once.
-  const child = spawn('node', [path.join(root, 'apps/undermoon/dist/cli.js'), 'up', ...args], {
-    env,
-    stdio: 'inherit',
-    detached: true,
-  });
-  passSignals(child);
-  child.once('error', (error) => giveUp(`undermoon could not be started: ${error.message}`));
-  child.once('exit', (code, signal) => {
-    if (signal === null) process.exit(code ?? 1);
-    for (const name of PASSED_SIGNALS) process.removeAllListeners(name);
-    process.kill(process.pid, signal);
-  });
-}
-
-/** @type {NodeJS.Signals[]} */
-const PASSED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGWINCH'];
-const REPEAT_WINDOW_MS = 300;
-
-/** @param {import('node:child_process').ChildProcess} child */
-function passSignals(child) {
-  for (const signal of PASSED_SIGNALS) {
-    let passedAt = 0;
-    process.on(signal, () => {
-      const now = Date.now();
-      if (signal !== 'SIGWINCH' && now - passedAt < REPEAT_WINDOW_MS) return;
-      passedAt = now;
-      child.kill(signal);
-    });
-  }
+  runInPlace('node', [path.join(root, 'apps/undermoon/dist/cli.js'), 'up', ...args], env);
 }
 
 /** @returns {NodeJS.ProcessEnv} */
@@ -146,7 +117,7 @@ function prepare() {
     }
     fetchTool({ root, name: 'pnpm', version: pnpmVersion, env, note });
     installDependencies(env);
-    ensureRedisServer({ root, env, note });
+    ensureRedisServer({ root, env, note, isRoot: process.getuid?.() === 0 });
   } catch (error) {
     giveUp(error instanceof Error ? error.message : String(error));
   }

@@ -2,7 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { checkBuiltFile, checkPackedFiles, type PackedManifest } from './packed-files.ts';
+import {
+  checkBuiltFile,
+  checkDependenciesUsed,
+  checkPackedFiles,
+  type PackedManifest,
+} from './packed-files.ts';
 import { renderProblem, type Problem } from './problem.ts';
 
 /**
@@ -46,12 +51,16 @@ function checkUnpacked(directory: string): Problem[] {
     .filter((entry) => entry.isFile())
     .map((entry) => path.relative(directory, path.join(entry.parentPath, entry.name)));
   const manifest = readManifest(directory);
-  const built = files.filter((file) => /^dist\/.*\.js$/.test(file));
+  const built = new Map(
+    files
+      .filter((file) => /^dist\/.*\.(js|d\.ts)$/.test(file))
+      .map((file) => [file, readFileSync(path.join(directory, file), 'utf8')]),
+  );
+  const scripts = [...built].filter(([file]) => file.endsWith('.js'));
   return [
     ...checkPackedFiles(manifest, files),
-    ...built.flatMap((file) =>
-      checkBuiltFile(manifest, file, readFileSync(path.join(directory, file), 'utf8')),
-    ),
+    ...scripts.flatMap(([file, source]) => checkBuiltFile(manifest, file, source)),
+    ...checkDependenciesUsed(manifest, [...built.values()]),
   ];
 }
 

@@ -2,7 +2,7 @@ import ts from 'typescript';
 import { problem, type Problem } from './problem.ts';
 import { lineOf, parseTypeScript, walk } from './syntax-tree.ts';
 
-export const CLASS_LINES_MAX = 250;
+const CLASS_LINES_MAX = 250;
 
 /** Finds classes that are longer than style rule 3 allows. */
 export function checkClassSizes(path: string, source: string): Problem[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkBuiltFile, checkPackedFiles } from './packed-files.ts';
+import { checkBuiltFile, checkDependenciesUsed, checkPackedFiles } from './packed-files.ts';
 import { renderProblem } from './problem.ts';
 
 const manifest = {
@@ -72,5 +72,23 @@ describe('checkBuiltFile', () => {
   it('finds a bundled CommonJS package', () => {
     const source = `throw Error('Dynamic require of "' + x + '" is not supported');`;
     expect(checkBuiltFile(manifest, 'dist/cli.js', source)).toHaveLength(1);
+  });
+});
+
+describe('checkDependenciesUsed', () => {
+  it('accepts a dependency of a script, of a type declaration, or by a path inside it', () => {
+    for (const text of [
+      `import { a } from "undici";`,
+      `import { A } from 'undici';`,
+      `import("undici/a")`,
+    ]) {
+      expect(checkDependenciesUsed(manifest, ['', text])).toEqual([]);
+    }
+  });
+
+  it('finds a dependency that nothing names', () => {
+    expect(checkDependenciesUsed(manifest, [`import "undici-types";`]).map(renderProblem)).toEqual([
+      'package.json: undici is a dependency that no built file uses',
+    ]);
   });
 });

@@ -94,6 +94,25 @@ export function checkBuiltFile(manifest: PackedManifest, file: string, source: s
   return problems;
 }
 
+/**
+ * Finds dependencies that no built file names: a command bundles its libraries, so that only its build shows what
+ * it needs. `built` holds the texts of the built files, type declarations included.
+ */
+export function checkDependenciesUsed(
+  manifest: PackedManifest,
+  built: readonly string[],
+): Problem[] {
+  return Object.keys(manifest.dependencies ?? {})
+    .filter((name) => !built.some((text) => mentions(text, name)))
+    .map((name) => problem('package.json', `${name} is a dependency that no built file uses`));
+}
+
+function mentions(text: string, name: string): boolean {
+  return [`"${name}"`, `'${name}'`, `"${name}/`, `'${name}/`].some((quoted) =>
+    text.includes(quoted),
+  );
+}
+
 function packageNameOf(specifier: string): string | null {
   if (/^(\.|\/|node:|#)/.test(specifier) || builtinModules.includes(specifier)) return null;
   const parts = specifier.split('/');

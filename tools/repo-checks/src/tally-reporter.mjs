@@ -1,5 +1,9 @@
-// Prints one plain closing line: "N passed, N failed[, N skipped]".
+/** Prints one plain closing line: "N passed, N failed[, N skipped]". */
 export default class TallyReporter {
+  /**
+   * @param {ReadonlyArray<import('vitest/node').TestModule>} modules
+   * @param {ReadonlyArray<unknown>} unhandledErrors
+   */
   onTestRunEnd(modules, unhandledErrors) {
     let passed = 0;
     let failed = unhandledErrors.length;
@@ -13,11 +17,8 @@ export default class TallyReporter {
         else skipped += 1;
       }
     }
+    const skips = skipped > 0 ? `, ${skipped} skipped` : '';
     // The default reporter still has its own summary to print, so this waits for the very end.
-    process.on('exit', () => console.log(tallyLine(passed, failed, skipped)));
+    process.on('exit', () => console.log(`${passed} passed, ${failed} failed${skips}`));
   }
-}
-
-export function tallyLine(passed, failed, skipped) {
-  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
