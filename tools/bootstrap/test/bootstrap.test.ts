@@ -127,7 +127,7 @@ describe('ensureRedisServer', () => {
 
     it('gives up with the log and the command to run', () => {
       addCommand('apt-get', 'echo unable to fetch; exit 100');
-      expect(() => ensure(environment())).toThrow(
+      expect(() => ensure(environment(), true)).toThrow(
         /unable to fetch[^]*could not install[^]*brew install redis/,
       );
       expect(
