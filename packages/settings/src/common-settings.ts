@@ -51,7 +51,7 @@ const RUST_LEVELS: ReadonlyMap<string, (typeof LOG_LEVELS)[number]> = new Map([
  * The most verbose level in a `RUST_LOG` filter such as `undermoon=info,server_proxy=debug`. Targets
  * are not told apart. Null when no level is in it.
  */
-export function rustLogLevel(filter: string): string | null {
+function rustLogLevel(filter: string): string | null {
   let most = -1;
   for (const directive of filter.split(',')) {
     const word = directive.slice(directive.lastIndexOf('=') + 1);

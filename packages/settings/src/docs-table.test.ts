@@ -56,7 +56,7 @@ describe('helpSections', () => {
       .map(({ title, body }) => `${title ?? ''}\n${body}`)
       .join('\n');
     expect(text).toContain('sample 1.2.3');
-    expect(text).toMatch(/--slow-log-len <number> +How many .* In entries\. \(default: 1024\)/);
+    expect(text).toMatch(/--slow-log-len <number> +How many .*\. \(default: 1024 entries\)/);
     expect(text).toMatch(/--announce-address <host:port> +.* \(default: the value of `address`\)/);
     expect(text).toMatch(/-h, --help +Show this text\./);
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(105);

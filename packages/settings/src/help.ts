@@ -75,9 +75,9 @@ function writtenFlag(key: string, definition: SettingDefinition): string {
 }
 
 function helpDoc(definition: SettingDefinition): string {
-  const unit = definition.type === 'int' && definition.unit ? ` In ${definition.unit}.` : '';
+  const unit = definition.type === 'int' && definition.unit ? ` ${definition.unit}` : '';
   const effect = definition.withoutEffect === true ? ' No effect in this version.' : '';
-  return `${definition.doc}${unit}${effect} (default: ${defaultText(definition)})`;
+  return `${definition.doc}${effect} (default: ${defaultText(definition)}${unit})`;
 }
 
 /** The default for people: the value, or what no value means. Secrets are masked. */

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { type Given, inputOf, SAMPLE } from '../test/sample-program.ts';
+import type { Program } from './definition.ts';
 import { printConfig } from './print-config.ts';
 import { readSettings } from './read-settings.ts';
 
@@ -33,6 +34,15 @@ strategy = "disabled" # default
 log_level = "info" # default
 shutdown_timeout = 5000 # default
 `);
+  });
+
+  it('leaves a secret with its default aside, so that the file means the same', () => {
+    const program: Program = {
+      ...SAMPLE,
+      settings: { key: { ...SAMPLE.settings.password, default: 'usual' } },
+    };
+    const text = printConfig(program, readSettings(program, inputOf({})));
+    expect(text).toContain('\n# key = "********" # default\n');
   });
 
   it('can be read again, whatever the values and the path are', () => {

@@ -13,7 +13,8 @@ import { MASK } from './show-value.ts';
 
 /**
  * The settings in effect as a TOML file that could be read again: one line for each, with its source
- * as a comment. Secrets are masked; a setting without a value is a comment.
+ * as a comment. Secrets are masked; a setting without a value, or a secret that has its default, is a
+ * comment, so that the output for the defaults is a file that means the defaults.
  */
 export function printConfig<D extends SettingDefinitions>(
   program: Program<D>,
@@ -28,7 +29,9 @@ export function printConfig<D extends SettingDefinitions>(
       lines.push('', `# ${group}`);
     }
     const source = settings.sources.get(key) ?? { kind: 'default' };
-    lines.push(`${entryOf(key, definition, values[key] ?? null)} # ${sourceText(source)}`);
+    const entry = entryOf(key, definition, values[key] ?? null);
+    const isHidden = definition.secret === true && source.kind === 'default';
+    lines.push(`${isHidden && !entry.startsWith('#') ? '# ' : ''}${entry} # ${sourceText(source)}`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -9,6 +9,7 @@ import { packageVersion, runProgram } from '../src/node/index.ts';
 const SETTINGS = {
   address: { type: 'address', group: 'A', default: '127.0.0.1:0', isListener: true, doc: 'Where.' },
   stuck: { type: 'bool', group: 'A', default: false, doc: 'Never finishes closing.' },
+  slow: { type: 'bool', group: 'A', default: false, doc: 'Never finishes starting.' },
   refuse: { type: 'string', group: 'A', default: '', doc: 'Throws when made.' },
 } as const;
 
@@ -26,12 +27,14 @@ class EchoServer {
   readonly #host: string;
   readonly #port: number;
   readonly #isStuck: boolean;
+  readonly #isSlow: boolean;
 
-  constructor(address: string, isStuck: boolean, onShutdown: () => void) {
+  constructor(address: string, how: { stuck: boolean; slow: boolean }, onShutdown: () => void) {
     const colon = address.lastIndexOf(':');
     this.#host = address.slice(0, colon);
     this.#port = Number(address.slice(colon + 1));
-    this.#isStuck = isStuck;
+    this.#isStuck = how.stuck;
+    this.#isSlow = how.slow;
     this.#server = createServer((socket) => {
       this.#sockets.add(socket);
       socket.on('error', () => undefined);
@@ -49,9 +52,12 @@ class EchoServer {
   }
 
   listen(): Promise<void> {
+    if (this.#isSlow) process.stdout.write('starting\n');
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(this.#port, this.#host, resolve);
+      this.#server.listen(this.#port, this.#host, () => {
+        if (!this.#isSlow) resolve();
+      });
     });
   }
 
@@ -98,7 +104,7 @@ process.exit(
       const stopRequested = new Promise<string>((resolve) => {
         ask = resolve;
       });
-      const server = new EchoServer(values.address, values.stuck, () => ask?.('told so'));
+      const server = new EchoServer(values.address, values, () => ask?.('told so'));
       return { server, address: values.address, stopRequested };
     },
   }),

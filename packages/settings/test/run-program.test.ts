@@ -80,6 +80,13 @@ describe('a program that runs', { timeout: 60_000 }, () => {
     expect(stderr).toContain('the shutdown deadline passed');
   });
 
+  it('stops with 0 while it is still starting', async () => {
+    const program = start('--slow');
+    expect(await program.firstLine).toBe('starting');
+    program.kill('SIGTERM');
+    expect(await program.ended).toMatchObject({ code: 0, stdout: 'starting\n' });
+  });
+
   it('stops with 0 when stdin ends, if asked to follow its parent', async () => {
     const program = start('--exit-with-parent');
     await program.firstLine;

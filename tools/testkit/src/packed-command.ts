@@ -38,7 +38,13 @@ async function commandFile(packageDir: string, directory: string): Promise<strin
   const manifest: unknown = JSON.parse(text);
   const name = isNamed(manifest) ? manifest.name : '';
   const command = path.join(directory, 'node_modules', '.bin', name);
-  return path.resolve(path.dirname(command), await readlink(command));
+  try {
+    return path.resolve(path.dirname(command), await readlink(command));
+  } catch (error) {
+    throw new Error(`the tarball of ${packageDir} holds no command: is it built?`, {
+      cause: error,
+    });
+  }
 }
 
 function isNamed(value: unknown): value is { readonly name: string } {

@@ -27,7 +27,6 @@ export function startFailureText(address: string, error: unknown): string {
 
 // A file that cannot be opened has codes such as EACCES too.
 function isAboutListening(error: Error): boolean {
-  return !('syscall' in error) || error.syscall === 'listen' || error.syscall === 'bind'
-    ? true
-    : error.syscall === 'getaddrinfo';
+  const syscall: unknown = 'syscall' in error ? error.syscall : undefined;
+  return syscall === 'listen' || syscall === 'bind' || syscall === 'getaddrinfo';
 }

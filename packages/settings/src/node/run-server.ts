@@ -46,13 +46,8 @@ export async function runServer(options: RunOptions): Promise<number> {
   const stops = watchStops(options);
   try {
     const { server, logger } = options;
-    try {
-      await server.listen();
-    } catch (error) {
-      server.destroy();
-      process.stderr.write(`${options.name}: ${startFailureText(options.address, error)}\n`);
-      return EXIT_CODES.failure;
-    }
+    const failure = await listen(options, stops.first);
+    if (failure !== null) return failure;
     printReady(options);
     logger.info({ address: server.address, pid: process.pid }, 'listening');
     const reason = await stops.first;
@@ -60,6 +55,26 @@ export async function runServer(options: RunOptions): Promise<number> {
     return await stop(options, stops.second);
   } finally {
     stops.unwatch();
+  }
+}
+
+/** Null when the server listens, otherwise the exit code. Starting may take long: a stop ends it. */
+async function listen(options: RunOptions, stopped: Promise<string>): Promise<number | null> {
+  const { server, logger } = options;
+  const listening = server.listen().then(() => null);
+  try {
+    const reason = await Promise.race([listening, stopped]);
+    if (reason === null) return null;
+    logger.info({ reason }, 'stopped before it was ready');
+    server.destroy();
+    return EXIT_CODES.ok;
+  } catch (error) {
+    server.destroy();
+    process.stderr.write(`${options.name}: ${startFailureText(options.address, error)}\n`);
+    return EXIT_CODES.failure;
+  } finally {
+    // After a stop its outcome no longer matters, but it must not be an unhandled rejection.
+    listening.catch(() => undefined);
   }
 }
 
