@@ -105,16 +105,15 @@ function settingsOf(options: CoordinatorOptions): CoordinatorSettings {
   if (!(massFailureRatio > 0 && massFailureRatio <= 1)) {
     throw invalid('massFailureRatio', massFailureRatio, 'above 0, at most 1');
   }
-  const probeIntervalMs = tickMs / 2;
   const proxyTimeoutMs = options.proxyTimeoutMs ?? 2000;
   return {
     ...DEFAULT_SETTINGS,
     tickMs,
-    probeIntervalMs,
+    probeIntervalMs: tickMs / 2,
     suspectIntervalMs: tickMs / 4,
     missSpacingMs: tickMs / 5,
-    // Enough for a probe at each interval while the first ones still wait for their time limit.
-    probesPerProxyMax: Math.min(Math.ceil(proxyTimeoutMs / probeIntervalMs) + 1, 32),
+    // Enough to go on probing a suspect while the first probes still wait for their time limit.
+    probesPerProxyMax: Math.min(Math.ceil((4 * proxyTimeoutMs) / tickMs) + 2, 64),
     reportIntervalMs: 5 * tickMs,
     stallMs: Math.max(tickMs, 1000),
     backoffMinMs: tickMs,

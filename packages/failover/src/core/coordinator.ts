@@ -212,7 +212,7 @@ function onInventory(
   if (event.kind === 'inventory-failed') {
     const missed = lift(state, 'broker', view.missedInventory(state.broker, event.code));
     return andThen(missed, (next) =>
-      quiet(withDetector(next, detector.brokerReach(next.detector, true))),
+      quiet(withDetector(next, detector.brokerReach(next.detector, true, event.at))),
     );
   }
   const taken = view.tookInventory(state.broker, event);
@@ -225,7 +225,7 @@ function onInventory(
     broker: taken.state,
     failures: failureState,
     sync: taken.wentBack ? sync.dropWanted(state.sync) : state.sync,
-    detector: detector.brokerReach(state.detector, false),
+    detector: detector.brokerReach(state.detector, false, event.at),
   };
   const broker = { epoch: event.epoch, askedAt: slot.startedAt };
   return [

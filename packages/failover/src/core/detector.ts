@@ -190,10 +190,14 @@ export function distrustRunningProbes(state: DetectorState, at: number): Detecto
 }
 
 /** Notes whether the broker answers. When it comes back, misses are counted anew. */
-export function brokerReach(state: DetectorState, isBrokerLost: boolean): DetectorState {
+export function brokerReach(
+  state: DetectorState,
+  isBrokerLost: boolean,
+  at: number,
+): DetectorState {
   if (isBrokerLost === state.isBrokerLost) return state;
   const next = { ...state, isBrokerLost };
-  return isBrokerLost ? next : forgetMisses(next);
+  return isBrokerLost ? next : startAfresh(next, at);
 }
 
 /** Sets or releases the brake, then reports those who are due unless reporting is suspended. */
@@ -202,7 +206,7 @@ export function planReports(
   settings: CoordinatorSettings,
   at: number,
 ): DetectorStep {
-  const braked = reviewBrake(state, settings);
+  const braked = reviewBrake(state, settings, at);
   const effects = [...braked.effects];
   const changed: [NodeAddress, Target][] = [];
   let room = settings.reportsMax;
@@ -270,34 +274,51 @@ function afterMiss(health: Health, settings: CoordinatorSettings, at: number): H
   return { kind: 'suspect', misses: health.misses + 1, lastMissAt: at };
 }
 
-function forgetMisses(state: DetectorState): DetectorState {
+/** Forgets what was seen in doubtful times: the misses so far, and the probes still under way. */
+function startAfresh(state: DetectorState, at: number): DetectorState {
   const changed: [NodeAddress, Target][] = [];
   for (const [address, target] of state.targets) {
     if (target.health.kind === 'suspect') {
       changed.push([address, { ...target, health: { ...target.health, misses: 0 } }]);
     }
   }
-  return { ...state, targets: withEntries(state.targets, changed) };
+  return { ...state, targets: withEntries(state.targets, changed), distrustBefore: at };
 }
 
-function reviewBrake(state: DetectorState, settings: CoordinatorSettings): DetectorStep {
+function reviewBrake(
+  state: DetectorState,
+  settings: CoordinatorSettings,
+  at: number,
+): DetectorStep {
   let targets = 0;
+  let missing = 0;
   let failing = 0;
   for (const target of state.targets.values()) {
     // The broker has dealt with the marked ones: they are old news, not a sudden loss of most targets.
     if (target.isMarkedFailed) continue;
     targets += 1;
-    if (target.health.kind === 'suspect' || target.health.kind === 'reported') failing += 1;
+    const isMissing = target.health.kind === 'suspect' || target.health.kind === 'reported';
+    if (isMissing) missing += 1;
+    if (isMissing || isOverdue(target, settings, at)) failing += 1;
   }
   const isBraking =
-    failing >= settings.massFailureMin && failing > targets * settings.massFailureRatio;
+    missing > 0 &&
+    failing >= settings.massFailureMin &&
+    failing > targets * settings.massFailureRatio;
   if (isBraking === state.isBraking) return { state, effects: [] };
   const next = { ...state, isBraking };
   const kind = isBraking ? 'brake-set' : 'brake-released';
   return {
-    state: isBraking ? next : forgetMisses(next),
+    state: isBraking ? next : startAfresh(next, at),
     effects: [notify({ kind, failing, targets })],
   };
+}
+
+/** Has owed an answer for longer than between two probes: no miss yet, but a sign of trouble. */
+function isOverdue(target: Target, settings: CoordinatorSettings, at: number): boolean {
+  const oldest = target.probes[0];
+  if (oldest === undefined) return false;
+  return at - Math.max(oldest.startedAt, target.answeredAt) > 1.5 * settings.probeIntervalMs;
 }
 
 function judge(

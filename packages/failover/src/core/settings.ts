@@ -46,7 +46,7 @@ export const DEFAULT_SETTINGS: CoordinatorSettings = {
   suspectIntervalMs: 250,
   missSpacingMs: 200,
   missesToReport: 3,
-  probesPerProxyMax: 5,
+  probesPerProxyMax: 10,
   reportIntervalMs: 5000,
   massFailureRatio: 0.5,
   massFailureMin: 2,
