@@ -53,8 +53,9 @@ export interface ProxyServerOptions {
 
 /** The options with every default filled in. */
 export type ProxyOptions = {
-  readonly [K in keyof Required<Omit<ProxyServerOptions, 'address' | 'announceAddress' | 'limits'>>]:
-    Required<ProxyServerOptions>[K];
+  readonly [
+    K in keyof Required<Omit<ProxyServerOptions, 'address' | 'announceAddress' | 'limits'>>
+  ]: Required<ProxyServerOptions>[K];
 } & {
   readonly address: NodeAddress;
   /** Null: the listening address. */
@@ -88,7 +89,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     queryBufferBytesMax: given.queryBufferBytesMax ?? 1024 * MIB,
     limits: { ...DEFAULT_RESP_LIMITS, ...given.limits },
     defaultRedirectionAddress:
-      given.defaultRedirectionAddress == null
+      given.defaultRedirectionAddress === undefined || given.defaultRedirectionAddress === null
         ? null
         : addressOption('defaultRedirectionAddress', given.defaultRedirectionAddress),
     reads: given.reads ?? 'shared-buffer',

@@ -100,9 +100,9 @@ test('an idle session is closed after its timeout, a used one is not', async () 
   const fixture = await startFixture(['0-16383'], { sessionTimeoutMs: 300 });
   const idle = await fixture.connect();
   const used = await fixture.connect();
-  let isIdleClosed = false;
-  void idle.closed.then(() => (isIdleClosed = true));
-  while (!isIdleClosed) expect(await used.command('PING')).toMatchObject({ value: 'PONG' });
+  const state = { isIdleClosed: false };
+  void idle.closed.then(() => (state.isIdleClosed = true));
+  while (!state.isIdleClosed) expect(await used.command('PING')).toMatchObject({ value: 'PONG' });
   await used.close();
   await fixture.stop();
 });

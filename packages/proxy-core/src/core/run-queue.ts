@@ -12,7 +12,7 @@ const INITIAL_CAPACITY = 64;
 export class RunQueue<Sink> {
   /** Replies owed in all. */
   total = 0;
-  #sinks: (Sink | null)[] = Array.from({ length: INITIAL_CAPACITY }, () => null);
+  #sinks: (Sink | null)[] = emptyRing<Sink>(INITIAL_CAPACITY);
   #counts = new Int32Array(INITIAL_CAPACITY);
   #mask = INITIAL_CAPACITY - 1;
   #head = 0;
@@ -60,7 +60,7 @@ export class RunQueue<Sink> {
 
   #grow(): void {
     const size = this.#mask + 1;
-    const sinks: (Sink | null)[] = Array.from({ length: size * 2 }, () => null);
+    const sinks = emptyRing<Sink>(size * 2);
     const counts = new Int32Array(size * 2);
     for (let i = 0; i < size; i++) {
       const from = (this.#head + i) & this.#mask;
@@ -73,4 +73,10 @@ export class RunQueue<Sink> {
     this.#head = 0;
     this.#tail = size;
   }
+}
+
+function emptyRing<Sink>(size: number): (Sink | null)[] {
+  const ring: (Sink | null)[] = [];
+  for (let i = 0; i < size; i++) ring.push(null);
+  return ring;
 }

@@ -4,8 +4,8 @@ import { Buffer } from 'node:buffer';
 export function secretEquals(given: Uint8Array, secret: string): boolean {
   const wanted = Buffer.from(secret);
   let difference = given.length ^ wanted.length;
-  for (let i = 0; i < given.length; i++) {
-    difference |= given[i]! ^ (wanted[i % Math.max(1, wanted.length)] ?? 0);
+  for (const [i, byte] of given.entries()) {
+    difference |= byte ^ (wanted[i % Math.max(1, wanted.length)] ?? 0);
   }
   return difference === 0;
 }

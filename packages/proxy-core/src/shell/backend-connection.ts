@@ -1,18 +1,9 @@
-import {
-  encodeCommand,
-  MALFORMED,
-  ReplyStream,
-  RespProtocolError,
-  scanReply,
-  ValueDecoder,
-} from '@undermoon/resp';
 import { hostOf, type NodeAddress, portOf } from '@undermoon/cluster-meta';
-import { RunQueue } from '../core/run-queue.ts';
+import { type BackendCredentials, BackendGreeting } from './backend-greeting.ts';
 import type { DataLoop, TurnFlush } from './data-loop.ts';
+import { ReplyDemux, type ReplyTaker } from './reply-demux.ts';
 import { SLAB_BYTES, type Slab } from './slab.ts';
-import type { Transport, TransportHandler } from './transport.ts';
-
-const PUSH_MARKER = 0x3e;
+import type { ConnectHandler, Transport } from './transport.ts';
 
 /** Why replies will not come. */
 export type BackendLoss =
@@ -24,28 +15,11 @@ export type BackendLoss =
   | 'timeout';
 
 /** Who waits for replies of a backend. Lives as long as its own connection. */
-export interface ReplySink {
-  /**
-   * `bytes[start, end)` holds `completed` whole replies, possibly followed by a part of the next. The
-   * bytes are only valid during the call.
-   */
-  onReplyBytes(
-    source: BackendConnection,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    completed: number,
-  ): void;
+export interface ReplySink extends ReplyTaker<BackendConnection> {
   /** The next `count` replies of `source` will not come. `isCut`: a part of the first was delivered. */
   onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void;
   /** `source` accepts requests again after it was full. */
   onBackendRoom(): void;
-}
-
-/** Credentials for the Redis server, where it wants any. */
-export interface BackendCredentials {
-  readonly username: string | null;
-  readonly password: string;
 }
 
 /** Fixed properties of a backend connection. */
@@ -72,19 +46,12 @@ export interface BackendOptions {
  */
 type State = 'idle' | 'connecting' | 'ready' | 'closed';
 
-/** A handshake whose replies are still to come. */
-interface Greeting {
-  readonly decoder: ValueDecoder;
-  left: number;
-}
-
 /** One pipelined connection to a Redis server, shared by many clients. */
-export class BackendConnection implements TransportHandler, TurnFlush {
+export class BackendConnection implements ConnectHandler, TurnFlush {
   readonly options: BackendOptions;
   readonly #loop: DataLoop;
-  readonly #queue = new RunQueue<ReplySink>();
-  #stream = new ReplyStream();
-  readonly #waiting = new Set<ReplySink>();
+  #demux = new ReplyDemux<BackendConnection, ReplySink>();
+  #waiting = new Set<ReplySink>();
   #state: State = 'idle';
   #transport: Transport | null = null;
   #slab: Slab | null = null;
@@ -93,7 +60,7 @@ export class BackendConnection implements TransportHandler, TurnFlush {
   #progressMs = 0;
   #retryAtMs = 0;
   #isDraining = false;
-  #greeting: Greeting | null = null;
+  #greeting: BackendGreeting | null = null;
 
   constructor(loop: DataLoop, options: BackendOptions) {
     this.#loop = loop;
@@ -106,13 +73,15 @@ export class BackendConnection implements TransportHandler, TurnFlush {
 
   /** Replies owed. */
   get pending(): number {
-    return this.#queue.total;
+    return this.#demux.queue.total;
   }
 
   /** Whether clients that want this backend should not be read for now. */
   get isFull(): boolean {
     const queued = this.#transport === null ? this.#earlyBytes : this.#transport.queuedBytes;
-    return queued > this.options.queuedBytesMax || this.#queue.total > this.options.pendingMax;
+    return (
+      queued > this.options.queuedBytesMax || this.#demux.queue.total > this.options.pendingMax
+    );
   }
 
   /** Calls `sink.onBackendRoom()` once when there is room again. */
@@ -134,8 +103,8 @@ export class BackendConnection implements TransportHandler, TurnFlush {
     end: number,
   ): boolean {
     if (this.#state !== 'ready' && !this.#canQueue()) return false;
-    if (this.#queue.total === 0) this.#progressMs = this.#loop.nowMs;
-    this.#queue.push(sink, count, canMerge);
+    if (this.#demux.queue.total === 0) this.#progressMs = this.#loop.nowMs;
+    this.#demux.queue.push(sink, count, canMerge);
     this.#append(bytes, start, end);
     return true;
   }
@@ -143,7 +112,7 @@ export class BackendConnection implements TransportHandler, TurnFlush {
   /** Closes when the last owed reply has come; new requests are refused. */
   drain(): void {
     this.#isDraining = true;
-    if (this.#queue.total === 0) this.destroy();
+    if (this.#demux.queue.total === 0) this.destroy();
   }
 
   destroy(): void {
@@ -156,7 +125,7 @@ export class BackendConnection implements TransportHandler, TurnFlush {
 
   /** Fails a connection whose oldest request got no answer for too long. Called by the coarse timer. */
   checkDeadline(): void {
-    if (this.#state !== 'ready' || this.#queue.total === 0) return;
+    if (this.#state !== 'ready' || this.#demux.queue.total === 0) return;
     if (this.#loop.nowMs - this.#progressMs < this.options.timeoutMs) return;
     this.#fail('timeout');
   }
@@ -164,13 +133,13 @@ export class BackendConnection implements TransportHandler, TurnFlush {
   onBytes(buffer: Buffer, length: number): void {
     this.#progressMs = this.#loop.nowMs;
     const isSane =
-      this.#greeting !== null && this.#transport !== null
-        ? this.#onGreetingBytes(this.#greeting, this.#transport, buffer.subarray(0, length))
-        : this.#demux(buffer, length);
+      this.#greeting === null
+        ? this.#demux.deliver(this, buffer, length)
+        : this.#onGreetingBytes(this.#greeting, buffer.subarray(0, length));
     if (!isSane) this.#fail('lost');
     this.#loop.output.flush();
     if (this.#waiting.size > 0 && !this.isFull) this.#offerRoom();
-    if (this.#isDraining && this.#queue.total === 0) this.destroy();
+    if (this.#isDraining && this.#demux.queue.total === 0) this.destroy();
   }
 
   onDrain(): void {
@@ -225,109 +194,38 @@ export class BackendConnection implements TransportHandler, TurnFlush {
     this.#slab.append(bytes, start, end);
   }
 
-  /** False when the server broke the protocol. */
-  #demux(buffer: Buffer, length: number): boolean {
-    const queue = this.#queue;
-    const stream = this.#stream;
-    let pos = 0;
-    while (pos < length) {
-      const sink = queue.headSink();
-      if (sink === null) return false;
-      const start = pos;
-      let left = queue.headCount();
-      let completed = 0;
-      if (stream.isActive) {
-        const next = stream.feed(buffer, pos, length);
-        if (next === MALFORMED) return false;
-        pos = next;
-        if (!stream.isActive) {
-          completed = 1;
-          left--;
-        }
-      }
-      while (left > 0 && pos < length) {
-        // Nobody subscribes or tracks on a shared connection, so a push would be counted as a reply.
-        if (buffer[pos] === PUSH_MARKER) return false;
-        const next = scanReply(buffer, pos, length);
-        if (next === MALFORMED) return false;
-        if (next < 0) {
-          if (stream.feed(buffer, pos, length) === MALFORMED) return false;
-          pos = length;
-          break;
-        }
-        pos = next;
-        completed++;
-        left--;
-      }
-      if (completed > 0) queue.take(completed);
-      sink.onReplyBytes(this, buffer, start, pos, completed);
-    }
-    return true;
-  }
-
   #connect(): void {
     this.#state = 'connecting';
     const { address, connectTimeoutMs } = this.options;
     const target = { host: hostOf(address), port: portOf(address), timeoutMs: connectTimeoutMs };
-    const transport = this.#loop.transports.connect(target, this, () => {
-      if (this.#transport === transport) this.#onConnected(transport);
-    });
-    this.#transport = transport;
+    this.#transport = this.#loop.transports.connect(target, this);
   }
 
-  #onConnected(transport: Transport): void {
-    const { protocol, credentials } = this.options;
-    const commands: string[][] = [];
-    if (credentials !== null) {
-      const { username, password } = credentials;
-      commands.push(username === null ? ['AUTH', password] : ['AUTH', username, password]);
-    }
-    if (protocol === 3) commands.push(['HELLO', '3']);
-    if (commands.length === 0) {
-      this.#becomeReady(transport);
+  onConnect(transport: Transport): void {
+    if (this.#transport !== transport) return;
+    const greeting = new BackendGreeting(this.options.protocol, this.options.credentials);
+    if (greeting.isDone) {
+      this.#becomeReady();
       return;
     }
-    this.#greeting = { decoder: new ValueDecoder(), left: commands.length };
-    for (const command of commands) transport.write(encodeCommand(command));
+    this.#greeting = greeting;
+    transport.write(greeting.bytes);
   }
 
-  /** Nothing of a client is sent before the server accepted the handshake. */
-  #onGreetingBytes(greeting: Greeting, transport: Transport, bytes: Buffer): boolean {
-    try {
-      greeting.decoder.push(bytes);
-      for (
-        let reply = greeting.decoder.next();
-        reply !== undefined;
-        reply = greeting.decoder.next()
-      ) {
-        if (reply.type === 'error' || greeting.left === 0) return false;
-        greeting.left--;
-      }
-    } catch (error) {
-      if (error instanceof RespProtocolError) return false;
-      throw error;
-    }
-    if (greeting.left === 0) this.#becomeReady(transport);
+  /** Nothing of a client is sent before the server accepted the greeting. */
+  #onGreetingBytes(greeting: BackendGreeting, bytes: Buffer): boolean {
+    if (!greeting.accept(bytes)) return false;
+    if (greeting.isDone) this.#becomeReady();
     return true;
   }
 
-  #becomeReady(transport: Transport): void {
+  #becomeReady(): void {
     this.#greeting = null;
     this.#state = 'ready';
     this.#progressMs = this.#loop.nowMs;
-    for (const bytes of this.#early) transport.write(bytes);
+    for (const bytes of this.#early) this.#transport?.write(bytes);
     this.#early = [];
     this.#earlyBytes = 0;
-  }
-
-  #takeQueue(): [ReplySink, number][] {
-    const runs: [ReplySink, number][] = [];
-    for (let sink = this.#queue.headSink(); sink !== null; sink = this.#queue.headSink()) {
-      const count = this.#queue.headCount();
-      runs.push([sink, count]);
-      this.#queue.take(count);
-    }
-    return runs;
   }
 
   /** Drops the socket; the next request connects anew, but not before the retry delay. */
@@ -343,25 +241,28 @@ export class BackendConnection implements TransportHandler, TurnFlush {
   }
 
   #failAll(loss: BackendLoss): void {
-    const isCut = this.#stream.isActive;
-    if (isCut) this.#stream = new ReplyStream();
+    const { queue, isCut } = this.#demux;
+    // New requests, which sinks may make while they are told, belong to the next connection.
+    this.#demux = new ReplyDemux();
     this.#greeting = null;
     this.#early = [];
     this.#earlyBytes = 0;
     if (this.#slab !== null) this.#loop.slabs.give(this.#slab);
     this.#slab = null;
-    const runs = this.#takeQueue();
-    for (let i = 0; i < runs.length; i++) {
-      const [sink, count] = runs[i]!;
-      sink.onReplyLoss(this, count, loss, isCut && i === 0);
+    let isFirst = true;
+    for (let sink = queue.headSink(); sink !== null; sink = queue.headSink()) {
+      const count = queue.headCount();
+      queue.take(count);
+      sink.onReplyLoss(this, count, loss, isCut && isFirst);
+      isFirst = false;
     }
     this.#loop.output.flush();
     if (this.#waiting.size > 0) this.#offerRoom();
   }
 
   #offerRoom(): void {
-    const sinks = [...this.#waiting];
-    this.#waiting.clear();
+    const sinks = this.#waiting;
+    this.#waiting = new Set();
     for (const sink of sinks) sink.onBackendRoom();
   }
 }

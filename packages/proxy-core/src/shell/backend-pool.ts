@@ -1,5 +1,6 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
-import { BackendConnection, type BackendCredentials } from './backend-connection.ts';
+import { BackendConnection } from './backend-connection.ts';
+import type { BackendCredentials } from './backend-greeting.ts';
 import type { DataLoop } from './data-loop.ts';
 
 /** What the pool needs to open connections. */
@@ -16,7 +17,8 @@ export interface BackendPoolOptions {
 /** The connections to one Redis server: so many per protocol version, opened on first use. */
 export class BackendGroup {
   readonly address: NodeAddress;
-  readonly #lanes: readonly [readonly BackendConnection[], readonly BackendConnection[]];
+  readonly #resp2: readonly BackendConnection[];
+  readonly #resp3: readonly BackendConnection[];
 
   constructor(loop: DataLoop, address: NodeAddress, options: BackendPoolOptions) {
     this.address = address;
@@ -25,18 +27,21 @@ export class BackendGroup {
         { length: options.connectionsPerNode },
         () => new BackendConnection(loop, { ...options, address, protocol }),
       );
-    this.#lanes = [open(2), open(3)];
+    this.#resp2 = open(2);
+    this.#resp3 = open(3);
   }
 
   /** The connection of a session: always the same one, so that its commands run in order. */
   connection(protocol: 2 | 3, lane: number): BackendConnection {
-    const lanes = this.#lanes[protocol - 2]!;
-    return lanes[lane % lanes.length]!;
+    const lanes = protocol === 2 ? this.#resp2 : this.#resp3;
+    const connection = lanes[lane % lanes.length];
+    if (connection === undefined) throw new Error('a backend without connections');
+    return connection;
   }
 
   /** All connections of both protocols. */
   connections(): readonly BackendConnection[] {
-    return [...this.#lanes[0], ...this.#lanes[1]];
+    return [...this.#resp2, ...this.#resp3];
   }
 }
 
@@ -67,7 +72,7 @@ export class BackendPool {
         connection.drain();
       }
     }
-    return addresses.map((address) => kept.get(address)!);
+    return addresses.flatMap((address) => kept.get(address) ?? []);
   }
 
   /** Fails connections whose server does not answer. Called by the coarse timer. */

@@ -1,4 +1,3 @@
-import { INCOMPLETE } from '@undermoon/resp';
 import { errorReply } from '../core/replies.ts';
 import { type EmitReply, ReplyOrder } from '../core/reply-order.ts';
 import type { Session } from '../core/session.ts';
@@ -6,22 +5,19 @@ import type { BackendConnection, BackendLoss, ReplySink } from './backend-connec
 import type { OutputTarget } from './client-output.ts';
 import { dispatch } from './dispatcher.ts';
 import { InputCarry } from './input-carry.ts';
-import type { ProxyContext } from './proxy-context.ts';
+import type { Client, ProxyContext } from './proxy-context.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 
-// Below this, scanning a frame anew costs less than keeping its progress.
-const RESUME_BYTES_MIN = 65_536;
 const ERROR_MARKER = 0x2d;
 
 /**
  * One client: bytes in, replies out in request order, backpressure both ways. Parsing and routing are in
  * the dispatcher; this file knows sockets, order and life cycle.
  */
-export class ClientConnection implements TransportHandler, ReplySink, OutputTarget {
+export class ClientConnection implements Client, TransportHandler, ReplySink, OutputTarget {
   readonly context: ProxyContext;
   readonly session: Session;
   isClosed = false;
-  /** Monotonic milliseconds of the last bytes from the client. */
   activeMs: number;
   #transport: Transport | null = null;
   #carry: InputCarry | null = null;
@@ -47,12 +43,10 @@ export class ClientConnection implements TransportHandler, ReplySink, OutputTarg
     this.#transport = transport;
   }
 
-  /** Replies that the client still waits for. */
   get owed(): number {
     return this.#owed;
   }
 
-  /** Whether input may be dispatched now. */
   get isAccepting(): boolean {
     return !this.#isStalled && !this.#isEnding && !this.isClosed;
   }
@@ -61,7 +55,6 @@ export class ClientConnection implements TransportHandler, ReplySink, OutputTarg
     return this.#transport !== null && this.#transport.queuedBytes > 0;
   }
 
-  /** Sends `bytes[start, end)`, `count` commands, to a backend. False: it is known to be unreachable. */
   forward(
     backend: BackendConnection,
     count: number,
@@ -83,7 +76,6 @@ export class ClientConnection implements TransportHandler, ReplySink, OutputTarg
     return true;
   }
 
-  /** Answers a command without a backend. The bytes are kept until they are due. */
   reply(bytes: Buffer): void {
     if (this.isClosed) return;
     if (bytes[0] === ERROR_MARKER) this.context.counters.errorReplies++;
@@ -94,7 +86,6 @@ export class ClientConnection implements TransportHandler, ReplySink, OutputTarg
     (this.#order ?? this.#enterOrder()).pushLocal(bytes);
   }
 
-  /** Stops dispatching until every reply owed so far has left, then runs `action` and goes on. */
   whenQuiet(action: () => void): void {
     if (this.#owed === 0) {
       action();
@@ -105,14 +96,12 @@ export class ClientConnection implements TransportHandler, ReplySink, OutputTarg
     this.#updateReading();
   }
 
-  /** Delivers what is owed, then closes. Later input is ignored. */
   endAfterReplies(): void {
     this.#isEnding = true;
     this.#carry = null;
     if (this.#owed === 0) this.#finish();
   }
 
-  /** Reports a protocol error, after the replies owed for what came before it, and closes. */
   failProtocol(text: string): void {
     this.reply(errorReply(`ERR ${text}`));
     this.endAfterReplies();
@@ -240,35 +229,20 @@ export class ClientConnection implements TransportHandler, ReplySink, OutputTarg
 
   #runCarry(carry: InputCarry): void {
     const { scanner } = this.context.loop;
-    if (carry.length < carry.neededBytes) return;
-    if (carry.length > RESUME_BYTES_MIN && carry.argsLeft >= 0) {
-      const end = scanner.resume(carry.bytes, 0, carry.length, carry.argsLeft, carry.resumeOffset);
-      if (end === INCOMPLETE) {
-        this.#noteProgress(carry);
-        return;
-      }
-    }
+    if (!carry.isWorthScanning(scanner)) return;
     const consumed = dispatch(this, carry.bytes, 0, carry.length);
     if (this.#carry !== carry) return;
-    if (consumed === carry.length) {
-      this.#carry = null;
-      return;
+    if (consumed === carry.length) this.#carry = null;
+    else {
+      carry.consume(consumed);
+      if (!this.#isStalled) carry.note(scanner);
     }
-    carry.consume(consumed);
-    if (!this.#isStalled) this.#noteProgress(carry);
   }
 
   #keep(buffer: Buffer, start: number, end: number): void {
     if (this.isClosed || this.#isEnding) return;
     this.#carry = new InputCarry(buffer, start, end);
-    if (!this.#isStalled) this.#noteProgress(this.#carry);
-  }
-
-  #noteProgress(carry: InputCarry): void {
-    const { scanner } = this.context.loop;
-    carry.neededBytes = scanner.neededBytes;
-    carry.argsLeft = scanner.argsLeft;
-    carry.resumeOffset = scanner.resumeOffset;
+    if (!this.#isStalled) this.#carry.note(this.context.loop.scanner);
   }
 
   #updateReading(): void {

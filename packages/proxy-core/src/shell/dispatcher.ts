@@ -34,7 +34,7 @@ import {
   unknownSubcommandReply,
 } from '../core/replies.ts';
 import { peerIndexOf, SLOT_UNCOVERED } from '../core/routing-table.ts';
-import type { ClientConnection } from './client-connection.ts';
+import type { Client } from './proxy-context.ts';
 import { answerCommand, isAllowedWithoutPassword } from './session-commands.ts';
 
 /**
@@ -42,12 +42,7 @@ import { answerCommand, isAllowedWithoutPassword } from './session-commands.ts';
  * forwarded as one run of the original bytes. Returns the offset up to which everything was handled; what
  * follows is the start of an incomplete command, or waits until the client accepts input again.
  */
-export function dispatch(
-  client: ClientConnection,
-  bytes: Buffer,
-  start: number,
-  length: number,
-): number {
+export function dispatch(client: Client, bytes: Buffer, start: number, length: number): number {
   const { scanner } = client.context.loop;
   let pos = start;
   let runStart = start;
@@ -82,7 +77,7 @@ interface Span {
 }
 
 /** The fast path: the local node that serves a command's keys; negative for everything else. */
-function localTarget(client: ClientConnection, scanner: RequestScanner, bytes: Buffer): number {
+function localTarget(client: Client, scanner: RequestScanner, bytes: Buffer): number {
   if (scanner.argc === 0 || !client.session.isAuthenticated) return -1;
   const id = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
   if (id < 0 || !isArityOk(id, scanner.argc)) return -1;
@@ -98,7 +93,7 @@ function localTarget(client: ClientConnection, scanner: RequestScanner, bytes: B
   return slot < 0 ? -1 : slots[slot]!;
 }
 
-function forwardRun(client: ClientConnection, span: Span, target: number, count: number): void {
+function forwardRun(client: Client, span: Span, target: number, count: number): void {
   const { context, session } = client;
   const group = context.groups[target]!;
   context.counters.commandsProcessed += count;
@@ -108,7 +103,7 @@ function forwardRun(client: ClientConnection, span: Span, target: number, count:
   for (let i = 0; i < count; i++) client.reply(error);
 }
 
-function dispatchOther(client: ClientConnection, scanner: RequestScanner, span: Span): void {
+function dispatchOther(client: Client, scanner: RequestScanner, span: Span): void {
   if (scanner.isInline) dispatchInline(client, span);
   else if (scanner.argc > 0) {
     client.context.counters.commandsProcessed++;
@@ -117,7 +112,7 @@ function dispatchOther(client: ClientConnection, scanner: RequestScanner, span: 
 }
 
 /** An inline command is rewritten in the form that every later step expects. */
-function dispatchInline(client: ClientConnection, span: Span): void {
+function dispatchInline(client: Client, span: Span): void {
   const words = splitInline(span.bytes, span.start, span.end);
   if (words === null) {
     client.failProtocol(UNBALANCED_QUOTES_TEXT);
@@ -140,7 +135,7 @@ function isHttp(word: Buffer): boolean {
 }
 
 /** Everything but a command for a local node, in the order in which Redis checks. */
-function answerOther(client: ClientConnection, scanner: RequestScanner, bytes: Buffer): void {
+function answerOther(client: Client, scanner: RequestScanner, bytes: Buffer): void {
   const { session } = client;
   const container = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
   const id = resolveSubcommand(container, bytes, scanner);
@@ -161,12 +156,7 @@ function answerOther(client: ClientConnection, scanner: RequestScanner, bytes: B
 }
 
 /** Why a command for keys is not served here. */
-function redirection(
-  client: ClientConnection,
-  scanner: RequestScanner,
-  id: number,
-  bytes: Buffer,
-): Buffer {
+function redirection(client: Client, scanner: RequestScanner, id: number, bytes: Buffer): Buffer {
   const { table, keys, options } = client.context;
   const keyCount = findKeys(id, bytes, scanner, keys);
   if (keyCount < 0) return errorReply(keyErrorText(id, keyCount));

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { hostOf, type NodeAddress, portOf } from '@undermoon/cluster-meta';
+import { hostOf, type NodeAddress, parseNodeAddress, portOf } from '@undermoon/cluster-meta';
 import { ProxyError } from '../errors.ts';
 
 const BACKLOG = 1024;
@@ -20,7 +20,6 @@ export class Listener {
 
   /** Resolves to the address listened on. Throws ProxyError CANNOT_LISTEN. */
   async listen(address: NodeAddress): Promise<NodeAddress> {
-    const host = hostOf(address);
     await new Promise<void>((resolve, reject) => {
       const onFailure = (error: NodeJS.ErrnoException): void => {
         const reason = error.code === 'EADDRINUSE' ? 'address already in use' : error.message;
@@ -31,15 +30,19 @@ export class Listener {
         );
       };
       this.#server.once('error', onFailure);
-      this.#server.listen({ host, port: portOf(address), backlog: BACKLOG }, () => {
-        this.#server.off('error', onFailure);
-        this.#server.on('error', this.#onError);
-        resolve();
-      });
+      this.#server.listen(
+        { host: hostOf(address), port: portOf(address), backlog: BACKLOG },
+        () => {
+          this.#server.off('error', onFailure);
+          this.#server.on('error', this.#onError);
+          resolve();
+        },
+      );
     });
     const bound = this.#server.address();
     if (bound === null || typeof bound === 'string') return address;
-    return `${address.slice(0, address.lastIndexOf(':'))}:${bound.port}` as NodeAddress;
+    const host = address.slice(0, address.lastIndexOf(':'));
+    return parseNodeAddress(`${host}:${bound.port}`) ?? address;
   }
 
   /** Stops accepting. Connections that were handed over are not touched. */

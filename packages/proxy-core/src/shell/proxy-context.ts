@@ -1,10 +1,12 @@
+import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { Clock, Logger } from '@undermoon/runtime';
 import type { KeyPositions } from '../core/command-keys.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
+import type { Session } from '../core/session.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { ProxyControl } from './admin.ts';
+import type { BackendConnection } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
-import type { ClientConnection } from './client-connection.ts';
 import type { DataLoop } from './data-loop.ts';
 
 /** Numbers that INFO shows. Plain fields, bumped on the data path. */
@@ -20,15 +22,47 @@ export interface Counters {
 /** What the connections of one proxy share. `table` and `groups` change together, between two chunks. */
 export interface ProxyContext {
   readonly options: ProxyOptions;
+  /** Where the proxy listens. */
+  readonly address: NodeAddress;
   readonly loop: DataLoop;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly counters: Counters;
-  readonly clients: Map<number, ClientConnection>;
+  readonly clients: Map<number, Client>;
   readonly control: ProxyControl;
   /** Where the keys of the command in hand are; reused. */
   readonly keys: KeyPositions;
   table: RoutingTable;
   /** Backend connections by the table's local node index. */
   groups: readonly BackendGroup[];
+}
+
+/** One client, as those who carry out its commands see it. */
+export interface Client {
+  readonly context: ProxyContext;
+  readonly session: Session;
+  /** Whether input may be dispatched now. */
+  readonly isAccepting: boolean;
+  /** Replies that the client still waits for. */
+  readonly owed: number;
+  /** Monotonic milliseconds of the last bytes from the client. */
+  readonly activeMs: number;
+  /** Sends `bytes[start, end)`, `count` commands, to a backend. False: it is known to be unreachable. */
+  forward(
+    backend: BackendConnection,
+    count: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): boolean;
+  /** Answers a command without a backend. The bytes are kept until they are due. */
+  reply(bytes: Buffer): void;
+  /** Stops dispatching until every reply owed so far has left, then runs `action` and goes on. */
+  whenQuiet(action: () => void): void;
+  /** Delivers what is owed, then closes. Later input is ignored. */
+  endAfterReplies(): void;
+  /** Reports a protocol error, after the replies owed for what came before it, and closes. */
+  failProtocol(text: string): void;
+  /** Closes at once. */
+  destroy(): void;
 }

@@ -18,12 +18,12 @@ import { type ProxyOptions, type ProxyServerOptions, resolveOptions } from '../o
 import { version } from '../version.ts';
 import { configSourceOf } from './admin-config.ts';
 import { createProxyControl, type ProxyControl } from './admin.ts';
-import type { BackendCredentials } from './backend-connection.ts';
+import type { BackendCredentials } from './backend-greeting.ts';
 import { type BackendGroup, BackendPool } from './backend-pool.ts';
 import { ClientConnection } from './client-connection.ts';
 import { DataLoop } from './data-loop.ts';
 import { Listener } from './listener.ts';
-import type { Counters, ProxyContext } from './proxy-context.ts';
+import type { Client, Counters, ProxyContext } from './proxy-context.ts';
 import { warmUp } from './warm-up.ts';
 
 const TICK_MS = 100;
@@ -77,7 +77,7 @@ class Proxy implements ProxyServer {
   readonly #pool: BackendPool;
   readonly #counters: Counters = { ...NO_COUNTS };
   readonly #credentials: BackendCredentials | null;
-  readonly #clients = new Map<number, ClientConnection>();
+  readonly #clients = new Map<number, Client>();
   readonly #startedMs: number;
   #context: ProxyContext | null = null;
   #address: NodeAddress;
@@ -132,6 +132,7 @@ class Proxy implements ProxyServer {
     const control = this.#createControl();
     this.#context = {
       options: this.#options,
+      address: this.#address,
       loop: this.#loop,
       logger: this.#options.logger,
       clock: this.#options.clock,
@@ -186,7 +187,7 @@ class Proxy implements ProxyServer {
       this.#options.logger.warn({ reason: reason.message }, 'proxy destroyed');
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#listener.close();
-    for (const client of [...this.#clients.values()]) client.destroy();
+    for (const client of this.#clients.values()) client.destroy();
     this.#pool.destroy();
     this.#context?.control.destroy();
   }
@@ -284,7 +285,7 @@ class Proxy implements ProxyServer {
 
   async #drain(drainTimeoutMs: number): Promise<void> {
     this.#listener.close();
-    for (const client of [...this.#clients.values()]) client.endAfterReplies();
+    for (const client of this.#clients.values()) client.endAfterReplies();
     const deadline = this.#options.clock.monotonicMs() + drainTimeoutMs;
     await new Promise<void>((resolve) => {
       const check = (): void => {

@@ -18,7 +18,7 @@ export class Slab {
     this.length = at + end - start;
     // Below about 50 bytes a loop beats the call into the runtime.
     if (end - start <= BYTE_LOOP_MAX) for (let i = start; i < end; i++) to[at++] = from[i]!;
-    else Buffer.prototype.copy.call(from, to, at, start, end);
+    else to.set(from.subarray(start, end), at);
   }
 
   /** The gathered bytes as a view that is valid until the slab is filled again. */

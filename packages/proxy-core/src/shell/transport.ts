@@ -15,6 +15,11 @@ export interface TransportHandler {
   onClose(error: Error | null): void;
 }
 
+/** The same for an outgoing connection. */
+export interface ConnectHandler extends TransportHandler {
+  onConnect(transport: Transport): void;
+}
+
 /** One TCP or Unix socket. */
 export interface Transport {
   /** Bytes that wait for the kernel. */
@@ -33,8 +38,8 @@ export interface TransportFactory {
   readonly kind: 'shared-buffer' | 'data-events';
   /** Takes over a socket that was accepted with `pauseOnConnect`. */
   accepted(socket: net.Socket, handler: TransportHandler): Transport;
-  /** Connects; `onConnect` is called once if that succeeds, `onClose` of the handler otherwise. */
-  connect(target: ConnectTarget, handler: TransportHandler, onConnect: () => void): Transport;
+  /** Connects; the handler's `onConnect` is called if that succeeds, its `onClose` otherwise. */
+  connect(target: ConnectTarget, handler: ConnectHandler): Transport;
 }
 
 /** Where to connect to. */
@@ -84,9 +89,17 @@ class SocketTransport implements Transport {
   }
 }
 
-/** The part of net.Socket that is not in its public types but is needed to re-wrap an accepted one. */
-interface HandleHolder {
-  _handle: object | null;
+/**
+ * Takes the handle out of an accepted socket, which then closes as if it had lost its connection. Not
+ * public API, hence the question before: a runtime without it gets the fallback, not an error.
+ */
+function takeHandle(socket: net.Socket): object | null {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return null;
+  Reflect.set(socket, '_handle', null);
+  // Lets the server forget the emptied socket; the handle lives on in a new one.
+  socket.destroy();
+  return handle;
 }
 
 /**
@@ -102,26 +115,24 @@ class SharedBufferTransports implements TransportFactory {
   }
 
   accepted(socket: net.Socket, handler: TransportHandler): Transport {
-    const holder = socket as unknown as HandleHolder;
-    const handle = holder._handle;
-    holder._handle = null;
-    // Lets the server forget the emptied socket; the handle lives on in the new one.
-    socket.destroy();
+    const handle = takeHandle(socket);
+    // The connection may be gone already; an empty socket then closes by itself.
+    if (handle === null) return new SocketTransport(socket, handler);
     const options = { handle, allowHalfOpen: true, onread: this.#onread(handler) };
-    const taken = new net.Socket(options as unknown as net.SocketConstructorOpts);
+    const taken = new net.Socket(options);
     const transport = new SocketTransport(taken, handler);
     taken.resume();
     return transport;
   }
 
-  connect(target: ConnectTarget, handler: TransportHandler, onConnect: () => void): Transport {
+  connect(target: ConnectTarget, handler: ConnectHandler): Transport {
     const socket = net.connect({
       host: target.host,
       port: target.port,
       noDelay: true,
       onread: this.#onread(handler),
     });
-    return connecting(socket, target.timeoutMs, handler, onConnect);
+    return connecting(socket, target.timeoutMs, handler);
   }
 
   #onread(handler: TransportHandler): net.OnReadOpts {
@@ -148,19 +159,14 @@ class DataEventTransports implements TransportFactory {
     return transport;
   }
 
-  connect(target: ConnectTarget, handler: TransportHandler, onConnect: () => void): Transport {
+  connect(target: ConnectTarget, handler: ConnectHandler): Transport {
     const socket = net.connect({ host: target.host, port: target.port, noDelay: true });
     socket.on('data', (bytes: Buffer) => handler.onBytes(bytes, bytes.length));
-    return connecting(socket, target.timeoutMs, handler, onConnect);
+    return connecting(socket, target.timeoutMs, handler);
   }
 }
 
-function connecting(
-  socket: net.Socket,
-  timeoutMs: number,
-  handler: TransportHandler,
-  onConnect: () => void,
-): Transport {
+function connecting(socket: net.Socket, timeoutMs: number, handler: ConnectHandler): Transport {
   const transport = new SocketTransport(socket, handler);
   const timer = setTimeout(() => {
     socket.destroy(new Error(`no connection within ${timeoutMs} ms`));
@@ -168,7 +174,7 @@ function connecting(
   socket.once('close', () => clearTimeout(timer));
   socket.once('connect', () => {
     clearTimeout(timer);
-    onConnect();
+    handler.onConnect(transport);
   });
   return transport;
 }

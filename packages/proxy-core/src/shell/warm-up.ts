@@ -19,10 +19,11 @@ export function warmUp(scanner: RequestScanner): void {
   for (let round = 0; round < ROUNDS; round++) {
     for (let pos = 0; pos < requests.length;) {
       const end = scanner.scan(requests, pos, requests.length);
-      const id = lookupCommand(requests, scanner.argStart[0]!, scanner.argEnd[0]!);
-      if (isArityOk(id, scanner.argc)) {
-        const index = singleKeyIndex(id);
-        keySlot(requests, scanner.argStart[index]!, scanner.argEnd[index]!);
+      const [nameStart = 0, keyStart = 0] = scanner.argStart;
+      const [nameEnd = 0, keyEnd = 0] = scanner.argEnd;
+      const id = lookupCommand(requests, nameStart, nameEnd);
+      if (isArityOk(id, scanner.argc) && singleKeyIndex(id) === 1) {
+        keySlot(requests, keyStart, keyEnd);
       }
       pos = end;
     }
