@@ -1,0 +1,122 @@
+import { countSlots, type SlotRanges } from '@undermoon/slots';
+import { describe, expect, test } from 'vitest';
+import {
+  addProxyCommand,
+  CheckedStore,
+  clusterName,
+  DEMO,
+  EXPANDING_DUMP,
+  proxyAt,
+  storeWithCluster,
+} from '../../test/store-fixture.ts';
+import { NODE_NUMBER_MAX } from './cluster-ops.ts';
+import type { StoreCommand } from './command.ts';
+import { parseDump } from './restore.ts';
+
+const create = (nodeNumber: number, name = DEMO): StoreCommand => ({
+  kind: 'create-cluster',
+  name,
+  nodeNumber,
+});
+
+describe('createCluster', () => {
+  test.each<{ nodes: number; first: SlotRanges; last: SlotRanges }>([
+    { nodes: 4, first: [[0, 8191]], last: [[8192, 16383]] },
+    { nodes: 8, first: [[0, 4095]], last: [[12288, 16383]] },
+    { nodes: 12, first: [[0, 2730]], last: [[13654, 16383]] },
+  ])('deals all slots to $nodes nodes', ({ nodes, first, last }) => {
+    const store = storeWithCluster(nodes / 2, nodes);
+    const chunks = store.state.clusters.get(DEMO)?.chunks ?? [];
+    expect(chunks[0]?.stableSlots[0]).toEqual(first);
+    expect(chunks.at(-1)?.stableSlots[1]).toEqual(last);
+    const counts = chunks.flatMap((chunk) =>
+      chunk.stableSlots.map((part) => countSlots(part ?? [])),
+    );
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+    expect(counts.toSorted((left, right) => right - left)).toEqual(counts);
+  });
+
+  test.each([0, 1, 2, 6, -4, 4.5, NODE_NUMBER_MAX + 4, Number.MAX_SAFE_INTEGER])(
+    'refuses %d nodes',
+    (nodes) => {
+      expect(storeWithCluster(4, 4).code(create(nodes, clusterName('x')))).toBe(
+        'INVALID_NODE_NUMBER',
+      );
+    },
+  );
+
+  test('refuses a name that is taken, whatever the number of nodes is', () => {
+    expect(storeWithCluster(4, 4).code(create(3))).toBe('ALREADY_EXISTED');
+  });
+
+  test('refuses what the proxies do not suffice for, and changes nothing', () => {
+    const store = storeWithCluster(4, 4);
+    const { state } = store;
+    expect(store.code(create(8, clusterName('x')))).toBe('NO_AVAILABLE_RESOURCE');
+    expect(store.state).toBe(state);
+  });
+});
+
+describe('deleteCluster', () => {
+  test('frees the proxies', () => {
+    const store = storeWithCluster(2, 4);
+    expect(store.code({ kind: 'remove-proxy', address: proxyAt(1) })).toBe('IN_USE');
+    store.must({ kind: 'delete-cluster', name: DEMO });
+    expect(store.code({ kind: 'delete-cluster', name: DEMO })).toBe('CLUSTER_NOT_FOUND');
+    store.must({ kind: 'remove-proxy', address: proxyAt(1) });
+  });
+});
+
+describe('changeConfig', () => {
+  const change = (...changes: [string, string][]): StoreCommand => ({
+    kind: 'change-config',
+    name: DEMO,
+    changes,
+  });
+
+  test('changes several fields', () => {
+    const store = storeWithCluster(2, 4);
+    store.must(change(['compression_strategy', 'ALLOW_ALL'], ['migration_scan_interval', '0']));
+    expect(store.state.clusters.get(DEMO)?.config).toMatchObject({
+      compressionStrategy: 'allow_all',
+      migration: { scanInterval: 0, scanCount: 16 },
+    });
+  });
+
+  test.each([
+    { field: 'nope', value: '1', message: 'FIELD_NOT_FOUND' },
+    { field: 'migration_scan_count', value: '0', message: 'INVALID_VALUE' },
+    { field: 'compression_strategy', value: 'some', message: 'INVALID_VALUE' },
+  ])('refuses $field = $value and keeps all fields', ({ field, value, message }) => {
+    const store = storeWithCluster(2, 4);
+    const { state } = store;
+    expect(store.run(change(['migration_scan_interval', '7'], [field, value]))).toEqual({
+      ok: false,
+      code: 'INVALID_CONFIG',
+      message,
+      key: field,
+      value,
+    });
+    expect(store.state).toBe(state);
+  });
+
+  test('is refused while slots move', () => {
+    const parsed = parseDump(EXPANDING_DUMP);
+    const store = new CheckedStore(parsed.ok ? parsed.value : undefined);
+    expect(store.code(change(['migration_scan_interval', '7']))).toBe('MIGRATION_RUNNING');
+  });
+
+  test('of an unknown cluster is refused', () => {
+    expect(new CheckedStore().code(change())).toBe('CLUSTER_NOT_FOUND');
+  });
+});
+
+describe('addProxy', () => {
+  test('keeps the record of a known proxy', () => {
+    const store = new CheckedStore();
+    store.must(addProxyCommand(1, 'a'));
+    const record = store.state.proxies.get(proxyAt(1));
+    expect(store.code(addProxyCommand(1, 'b'))).toBe('ALREADY_EXISTED');
+    expect(store.state.proxies.get(proxyAt(1))).toBe(record);
+  });
+});
