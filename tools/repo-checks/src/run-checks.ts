@@ -3,6 +3,7 @@ import { checkFileName } from './file-names.ts';
 import { checkHotFile, checkHotFileList } from './hot-files.ts';
 import { checkExportDocs, checkExports } from './index-exports.ts';
 import { checkLockfile } from './lockfile.ts';
+import { checkMarkdownLinks } from './markdown-links.ts';
 import { checkManifests, type Manifest, type Member } from './manifests.ts';
 import { checkImportTable, checkPackageGraph, type ImportTable } from './package-graph.ts';
 import type { Problem } from './problem.ts';
@@ -24,6 +25,9 @@ export function checkRepository(repository: Repository): Problem[] {
     ...hotFiles
       .filter((file) => repository.files.includes(file))
       .flatMap((file) => checkHotFile(file, repository.read(file))),
+    ...repository.files
+      .filter((file) => file.endsWith('.md'))
+      .flatMap((file) => checkMarkdownLinks(file, repository.read(file), repository.files)),
     ...checkLockfile(LOCKFILE, repository.read(LOCKFILE)),
     ...checkManifests(members),
     ...checkImportTable(IMPORT_TABLE, table),

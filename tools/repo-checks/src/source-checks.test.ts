@@ -4,6 +4,7 @@ import { checkFileName } from './file-names.ts';
 import { checkHotFile, checkHotFileList } from './hot-files.ts';
 import { checkExportDocs, checkExports } from './index-exports.ts';
 import { checkLockfile } from './lockfile.ts';
+import { checkMarkdownLinks } from './markdown-links.ts';
 import { renderProblem } from './problem.ts';
 
 const lines = (count: number): string => '  // one line\n'.repeat(count);
@@ -123,5 +124,22 @@ describe('checkLockfile', () => {
     expect(checkLockfile('pnpm-lock.yaml', 'a@1:\n  resolution: {integrity: sha512-x}\n')).toEqual(
       [],
     );
+  });
+});
+
+describe('checkMarkdownLinks', () => {
+  const files = ['docs/a.md', 'docs/decisions/1.md', 'README.md'];
+
+  it('accepts files, folders, anchors and addresses', () => {
+    const source =
+      '[a](a.md#part) [b](decisions/) [c](../README.md) [d](#here) [e](https://example.org/x)';
+    expect(checkMarkdownLinks('docs/b.md', source, files)).toEqual([]);
+  });
+
+  it('finds a link to nothing, outside of code', () => {
+    const source = 'text\n```\n[no](link.md)\n```\n[gone](../docs/gone.md)\n';
+    expect(checkMarkdownLinks('docs/b.md', source, files).map(renderProblem)).toEqual([
+      'docs/b.md:5: links to ../docs/gone.md, which does not exist',
+    ]);
   });
 });
