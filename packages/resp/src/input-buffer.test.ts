@@ -66,3 +66,17 @@ it('copies a long input only a few times, however small its chunks', () => {
   }
   expect(replaced).toBeLessThan(10);
 });
+
+it('moves many unread bytes rarely, however few are read at a time', () => {
+  const input = new InputBuffer();
+  input.append(Buffer.alloc(60_000));
+  let moved = 0;
+  for (let i = 0; i < 50_000; i++) {
+    input.consume(input.start + 1);
+    const { start } = input;
+    input.append(Buffer.of(1));
+    if (input.start !== start) moved++;
+  }
+  expect(input.end - input.start).toBe(60_000);
+  expect(moved).toBeLessThan(10);
+});

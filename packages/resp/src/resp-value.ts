@@ -6,6 +6,7 @@ interface Attributed {
   readonly attributes?: RespPairs;
 }
 
+/** A status line, `+`. */
 export interface SimpleValue extends Attributed {
   readonly type: 'simple';
   readonly value: string;
@@ -17,12 +18,14 @@ export interface ErrorValue extends Attributed {
   readonly value: string;
 }
 
+/** A `:` line. */
 export interface IntegerValue extends Attributed {
   readonly type: 'integer';
   /** A bigint only where a number would not be exact. */
   readonly value: number | bigint;
 }
 
+/** A bulk string, `$`. */
 export interface BulkValue extends Attributed {
   readonly type: 'bulk';
   readonly value: Buffer;
@@ -33,31 +36,37 @@ export interface NullValue extends Attributed {
   readonly type: 'null';
 }
 
+/** An array, a set or a push message, with its elements in the order they were sent. */
 export interface SequenceValue extends Attributed {
   readonly type: 'array' | 'set' | 'push';
   readonly items: readonly RespValue[];
 }
 
+/** A map, `%`; in RESP2 servers send an array instead. */
 export interface MapValue extends Attributed {
   readonly type: 'map';
   readonly entries: RespPairs;
 }
 
+/** A `,` line; may be infinite or NaN. */
 export interface DoubleValue extends Attributed {
   readonly type: 'double';
   readonly value: number;
 }
 
+/** A `#` line. */
 export interface BooleanValue extends Attributed {
   readonly type: 'boolean';
   readonly value: boolean;
 }
 
+/** A `(` line. */
 export interface BigNumberValue extends Attributed {
   readonly type: 'bignumber';
   readonly value: bigint;
 }
 
+/** A bulk string with a format, `=`. */
 export interface VerbatimValue extends Attributed {
   readonly type: 'verbatim';
   /** Three characters, such as `txt` or `mkd`. */
