@@ -161,58 +161,70 @@ function expectConverged(world: World, label: string): void {
 }
 
 describe('two coordinators under random misfortune', () => {
-  test('the invariants hold after each event, and everything converges once it is over', () => {
-    for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
-      const label = `seed ${seed}`;
-      const world = buildWorld(seed);
-      watchInvariants(world, label);
-      world.run(4000);
-      for (let turn = 0; turn < 40; turn++) {
-        disturb(world);
-        world.run(200 + world.random.next() * 2500);
+  test(
+    'the invariants hold after each event, and everything converges once it is over',
+    () => {
+      for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+        const label = `seed ${seed}`;
+        const world = buildWorld(seed);
+        watchInvariants(world, label);
+        world.run(4000);
+        for (let turn = 0; turn < 40; turn++) {
+          disturb(world);
+          world.run(200 + world.random.next() * 2500);
+        }
+        heal(world);
+        world.run(30_000);
+        expectConverged(world, label);
+        const calls = world.broker.failoverCalls;
+        world.run(10_000);
+        expect(world.broker.failoverCalls, label).toBe(calls);
       }
-      heal(world);
-      world.run(30_000);
-      expectConverged(world, label);
-      const calls = world.broker.failoverCalls;
-      world.run(10_000);
-      expect(world.broker.failoverCalls, label).toBe(calls);
-    }
-  }, 60_000 + RUNS * 2000);
+    },
+    60_000 + RUNS * 2000,
+  );
 
-  test('a coordinator cut off from all proxies reports none of the live ones, also when it is let back', () => {
-    for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
-      const world = buildWorld(seed);
-      world.run(4000);
-      const [left] = world.coordinators as [SimulatedCoordinator];
-      for (let turn = 0; turn < 6; turn++) {
-        left.isCutOff = !left.isCutOff;
-        world.run(world.random.next() * 12_000);
+  test(
+    'a coordinator cut off from all proxies reports none of the live ones, also when it is let back',
+    () => {
+      for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+        const world = buildWorld(seed);
+        world.run(4000);
+        const [left] = world.coordinators as [SimulatedCoordinator];
+        for (let turn = 0; turn < 6; turn++) {
+          left.isCutOff = !left.isCutOff;
+          world.run(world.random.next() * 12_000);
+        }
+        left.isCutOff = false;
+        world.run(5000);
+        expect(world.notices('failure-reported'), `seed ${seed}`).toEqual([]);
+        expect(world.broker.failoverCalls, `seed ${seed}`).toBe(0);
       }
-      left.isCutOff = false;
-      world.run(5000);
-      expect(world.notices('failure-reported'), `seed ${seed}`).toEqual([]);
-      expect(world.broker.failoverCalls, `seed ${seed}`).toBe(0);
-    }
-  }, 60_000 + RUNS * 1000);
+    },
+    60_000 + RUNS * 1000,
+  );
 
-  test('one coordinator may crash at any time: the other one finishes the failover', () => {
-    for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
-      const label = `seed ${seed}`;
-      const world = buildWorld(seed);
-      watchInvariants(world, label);
-      world.run(4000);
-      const dead = PROXIES[world.random.below(4)]!;
-      world.proxy(dead).mode = 'dead';
-      world.run(world.random.next() * 2500);
-      world.coordinators[0]!.isCrashed = true;
-      world.run(10_000);
-      expect(world.broker.clusterOfProxy(dead), label).toBeNull();
-      for (const proxy of PROXIES.filter((other) => other !== dead)) {
-        expect(world.proxy(proxy).meta, label).toEqual(world.broker.document(proxy));
+  test(
+    'one coordinator may crash at any time: the other one finishes the failover',
+    () => {
+      for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+        const label = `seed ${seed}`;
+        const world = buildWorld(seed);
+        watchInvariants(world, label);
+        world.run(4000);
+        const dead = PROXIES[world.random.below(4)]!;
+        world.proxy(dead).mode = 'dead';
+        world.run(world.random.next() * 2500);
+        world.coordinators[0]!.isCrashed = true;
+        world.run(10_000);
+        expect(world.broker.clusterOfProxy(dead), label).toBeNull();
+        for (const proxy of PROXIES.filter((other) => other !== dead)) {
+          expect(world.proxy(proxy).meta, label).toEqual(world.broker.document(proxy));
+        }
       }
-    }
-  }, 60_000 + RUNS * 1000);
+    },
+    60_000 + RUNS * 1000,
+  );
 
   test('with a quorum of two, one coordinator alone fails nobody over, and two do', () => {
     const world = new World(5, 2);

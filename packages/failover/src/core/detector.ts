@@ -5,7 +5,9 @@
 //   unknown   alive    suspect (1)                 -                -
 //   alive     alive    suspect (1)                 -                -
 //   suspect   alive    suspect (n+1); at           suspect (0)      reported, without a report
-//                      `missesToReport`: reported
+//                      `missesToReport` (four
+//                      times as many if it never
+//                      answered): reported
 //   reported  alive    reported                    -                -
 //
 // The last step of `suspect` is suspended while the coordinator doubts itself: when most targets fail at
@@ -50,6 +52,9 @@ export interface DetectorState {
   /** A probe started before this proves nothing by failing. */
   readonly distrustBefore: number;
 }
+
+/** A proxy that has never answered may still be starting: it is given so many times the misses. */
+const NEW_PATIENCE = 4;
 
 type DetectorStep = Step<DetectorState, CoordinatorEffect>;
 
@@ -328,7 +333,8 @@ function judge(
   isHeld: boolean,
 ): { readonly health: Health; readonly isReport: boolean } | null {
   const { health, isMarkedFailed } = target;
-  const isDead = health.kind === 'suspect' && health.misses >= settings.missesToReport;
+  const needed = settings.missesToReport * (target.answeredAt === -Infinity ? NEW_PATIENCE : 1);
+  const isDead = health.kind === 'suspect' && health.misses >= needed;
   const isDueAgain = health.kind === 'reported' && health.nextReportAt <= at && !isMarkedFailed;
   if (!isDead && !isDueAgain) return null;
   if (isDead && isMarkedFailed) {
