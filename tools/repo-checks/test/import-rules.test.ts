@@ -74,7 +74,7 @@ beforeAll(() => {
     );
     write(`${member}/src/all.test.ts`, imports(others.map(specifierOf)));
   }
-  write('packages/failover/src/shell/proxy-gateway.ts', imports(['ioredis']));
+  write('packages/failover/src/shell/proxy-connection.ts', imports(['ioredis']));
   write(
     'packages/slots/src/core/a.ts',
     imports(['../shell/b.ts', '../missing.ts', '../../../resp/src/index.ts']),
