@@ -82,7 +82,9 @@ export function writeInfo(writer: RespWriter, id: number): void {
   writer.set(tips.length);
   for (const tip of tips) writer.bulk(tip);
   writeKeySpecs(writer, id);
-  writer.array(subcommands.length);
+  // Redis writes none as an empty set, but some as an array.
+  if (subcommands.length === 0) writer.set(0);
+  else writer.array(subcommands.length);
   for (const subcommand of subcommands) writeInfo(writer, subcommand);
 }
 

@@ -276,7 +276,9 @@ function findSortKeys(bytes: Uint8Array, frame: CommandFrame, out: KeyPositions)
 function findMigrateKeys(bytes: Uint8Array, frame: CommandFrame, out: KeyPositions): number {
   let first = 3;
   let last = 3;
-  for (let i = 6; i < frame.argc; i++) {
+  // As in the key specs, KEYS as the last word is no keyword; with another one before it, it is.
+  const end = findKeyword('KEYS', 2, bytes, frame) < 0 ? 0 : frame.argc;
+  for (let i = 6; i < end; i++) {
     if (argumentIs('KEYS', bytes, frame, i)) {
       if (frame.argEnd[3]! > frame.argStart[3]!) return KEYS_SYNTAX;
       first = i + 1;

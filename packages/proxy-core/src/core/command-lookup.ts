@@ -122,14 +122,15 @@ function lookup(bytes: Uint8Array, start: number, end: number, container: number
 
 /** Own names (without their container's) one after the other. */
 function layOutNames(): Uint8Array {
-  const names = COMMAND_NAMES.map((name) => name.slice(name.indexOf('|') + 1));
-  let offset = 0;
-  names.forEach((name, id) => {
-    NAME_START[id] = offset;
-    NAME_LENGTH[id] = name.length;
-    offset += name.length;
-  });
-  return new TextEncoder().encode(names.join(''));
+  let text = '';
+  for (let id = 0; id < COMMAND_NAMES.length; id++) {
+    const name = COMMAND_NAMES[id]!;
+    const start = name.indexOf('|') + 1;
+    NAME_START[id] = text.length;
+    NAME_LENGTH[id] = name.length - start;
+    text += name.slice(start);
+  }
+  return new TextEncoder().encode(text);
 }
 
 function fillIds(): void {
