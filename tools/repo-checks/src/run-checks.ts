@@ -7,6 +7,7 @@ import { checkMarkdownLinks } from './markdown-links.ts';
 import { checkManifests, type Manifest, type Member } from './manifests.ts';
 import { checkImportTable, checkPackageGraph, type ImportTable } from './package-graph.ts';
 import type { Problem } from './problem.ts';
+import { checkTestSleeps } from './test-sleeps.ts';
 import { isSource, type Repository } from './repository.ts';
 
 const HOT_FILES = 'tools/repo-checks/src/hot-files.json';
@@ -21,6 +22,9 @@ export function checkRepository(repository: Repository): Problem[] {
   return [
     ...repository.files.filter(isCode).flatMap(checkFileName),
     ...repository.files.filter(isSource).flatMap((file) => checkSource(repository, file)),
+    ...repository.files
+      .filter((file) => isCode(file) && file.endsWith('.test.ts'))
+      .flatMap((file) => checkTestSleeps(file, repository.read(file))),
     ...checkHotFileList(hotFiles, repository.files),
     ...hotFiles
       .filter((file) => repository.files.includes(file))

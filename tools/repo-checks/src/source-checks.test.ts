@@ -6,6 +6,7 @@ import { checkExportDocs, checkExports } from './index-exports.ts';
 import { checkLockfile } from './lockfile.ts';
 import { checkMarkdownLinks } from './markdown-links.ts';
 import { renderProblem } from './problem.ts';
+import { checkTestSleeps } from './test-sleeps.ts';
 
 const lines = (count: number): string => '  // one line\n'.repeat(count);
 
@@ -141,5 +142,20 @@ describe('checkMarkdownLinks', () => {
     expect(checkMarkdownLinks('docs/b.md', source, files).map(renderProblem)).toEqual([
       'docs/b.md:5: links to ../docs/gone.md, which does not exist',
     ]);
+  });
+});
+
+describe('checkTestSleeps', () => {
+  it.each([
+    `import { setTimeout } from 'node:timers/promises';`,
+    'await new Promise((resolve) => setTimeout(resolve, 10));',
+    'await new Promise(function (done) { setTimeout(done, 10); });',
+  ])('finds %s', (source) => {
+    expect(checkTestSleeps('a.test.ts', source).map(({ line }) => line)).toEqual([1]);
+  });
+
+  it('leaves a time limit alone', () => {
+    const source = 'new Promise((resolve, reject) => { setTimeout(reject, 10); on(resolve); });';
+    expect(checkTestSleeps('a.test.ts', source)).toEqual([]);
   });
 });
