@@ -57,26 +57,29 @@ function runQuietly(command, args, env, failure) {
 
 /** @param {NodeJS.ProcessEnv} env */
 function test(env) {
-  const steps = [
+  const checks = [
     ['build', 'building'],
     ['typecheck', 'checking types'],
     ['lint', 'linting: rules, import graph, repository checks'],
     ['check:format', 'checking the format'],
     ['check:packages', 'checking the packages as they would be published'],
     ['check:unused', 'looking for unused files, exports and dependencies'],
-    ['unit', 'running the tests'],
   ];
-  for (const [script = '', title = ''] of steps) {
+  for (const [script = '', title = ''] of checks) {
     note(title);
-    const result = spawnSync('pnpm', ['run', '--silent', script], {
-      cwd: root,
-      env,
-      stdio: 'inherit',
-    });
-    if (result.error) giveUp(`pnpm could not be run: ${result.error.message}`);
-    if (result.status !== 0)
-      giveUp(`npm test: "${title}" failed (to repeat it: pnpm run ${script})`);
+    const status = run('pnpm', ['run', '--silent', script], env);
+    if (status !== 0) giveUp(`npm test: ${title} failed (to repeat it: pnpm run ${script})`);
   }
+  note('running the tests');
+  // Nothing is printed after this: the last line of the output is the count of tests.
+  process.exitCode = run('pnpm', ['exec', 'vitest', 'run'], env);
+}
+
+/** @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} env @returns {number} exit code */
+function run(command, args, env) {
+  const result = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' });
+  if (result.error) giveUp(`${command} could not be run: ${result.error.message}`);
+  return result.status ?? 1;
 }
 
 /** @param {NodeJS.ProcessEnv} env @param {string[]} args */
