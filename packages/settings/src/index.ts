@@ -20,6 +20,7 @@ export type { SettingsErrorCode, SettingsProblem } from './errors.ts';
 export type { ProgramAction, RunSwitches } from './flags.ts';
 export { flagsByGroup, helpSections } from './help.ts';
 export type { FlagHelp, HelpSection } from './help.ts';
+export { suggestion } from './nearest.ts';
 export { printConfig } from './print-config.ts';
 export { readSettings } from './read-settings.ts';
 export type { Settings, SettingsInput, SettingsWarning } from './read-settings.ts';

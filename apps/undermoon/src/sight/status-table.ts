@@ -1,0 +1,78 @@
+import Table from 'cli-table3';
+
+import { healthOf, type NodeSight, type ProxySight, type Snapshot } from './snapshot.ts';
+
+/** How a table is drawn. */
+export interface TableStyle {
+  /** Columns of the terminal; rows are cut there. */
+  readonly columns: number;
+  readonly hasColor: boolean;
+}
+
+const RESET = '\u001B[0m';
+const COLORS = { good: '\u001B[32m', bad: '\u001B[31m', faint: '\u001B[2m' } as const;
+
+/** The proxies with what they are and how they are, a line for each of their Redis servers. */
+export function statusTable(snapshot: Snapshot, style: TableStyle): string {
+  const rows = snapshot.proxies.flatMap((proxy) => proxyRows(proxy, style));
+  return plainTable(['PROXY', 'CLUSTER', 'EPOCH', 'HEALTH', 'REDIS', 'ROLE', 'SLOTS'], rows);
+}
+
+/** Rows in columns without lines, as command line tools print them. */
+export function plainTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const table = new Table({
+    head: [...head],
+    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 2 },
+    chars: NO_LINES,
+  });
+  for (const row of rows) table.push([...row]);
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+const NO_LINES = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
+} as const;
+
+function proxyRows(proxy: ProxySight, style: TableStyle): string[][] {
+  const health = healthOf(proxy);
+  const color = health === 'ok' ? COLORS.good : COLORS.bad;
+  const head = [
+    proxy.address,
+    proxy.cluster ?? '(spare)',
+    proxy.epoch === null ? '-' : String(proxy.epoch),
+    paint(health, color, style),
+  ];
+  return proxy.nodes.map((node, index) => [
+    ...(index === 0 ? head : ['', '', '', '']),
+    node.address,
+    ...nodeCells(proxy, node, style),
+  ]);
+}
+
+function nodeCells(proxy: ProxySight, node: NodeSight, style: TableStyle): [string, string] {
+  if (proxy.cluster === null) return [paint('free', COLORS.faint, style), ''];
+  if (node.replication === null) return [paint('no answer', COLORS.bad, style), node.slots];
+  return [node.role, node.slots];
+}
+
+function paint(text: string, color: string, { hasColor }: TableStyle): string {
+  return hasColor ? `${color}${text}${RESET}` : text;
+}

@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+import { errorCodeOf } from '../errors.ts';
+
+/**
+ * When a process was started, as text that no later process with the same id has. Null when there is no such
+ * process, or only what its parent has not yet collected of it.
+ */
+export function startOf(pid: number): string | null {
+  return process.platform === 'linux' ? startInProc(pid) : startByPs(pid);
+}
+
+function startInProc(pid: number): string | null {
+  const stat = readProc(`/proc/${pid}/stat`);
+  if (stat === null) return null;
+  // The second field is the program's name in parentheses, which may hold blanks and parentheses itself.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state = 'X'] = fields;
+  const startTicks = fields[19];
+  if (state === 'Z' || state === 'X' || startTicks === undefined) return null;
+  // Ticks count from the boot, and the ids begin anew with each boot.
+  return `${readProc('/proc/sys/kernel/random/boot_id')?.trim() ?? ''}:${startTicks}`;
+}
+
+function readProc(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = errorCodeOf(error);
+    if (code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES') return null;
+    throw error;
+  }
+}
+
+function startByPs(pid: number): string | null {
+  const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
+  const { stdout } = spawnSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+    env,
+    encoding: 'utf8',
+  });
+  const found = /^(?<state>\S+)\s+(?<start>\S.*)$/.exec(stdout?.trim() ?? '')?.groups;
+  if (found === undefined || found['state']?.startsWith('Z') === true) return null;
+  return found['start'] ?? null;
+}
