@@ -39,14 +39,15 @@ export function watchEpochs(
   return { ...state, seen: map, ahead };
 }
 
-/** Takes the epoch that a proxy told when asked at `askedAt`. */
+/** Takes the epoch that a proxy told when asked at `askedAt`. One it has had before keeps its earlier time. */
 export function sawEpoch(
   state: EpochWatchState,
   address: NodeAddress,
   epoch: Epoch,
   askedAt: number,
 ): EpochWatchState {
-  if (!state.seen.has(address)) return state;
+  const known = state.seen.get(address);
+  if (known === undefined || known?.epoch === epoch) return state;
   return { ...state, seen: withEntries(state.seen, [[address, { epoch, askedAt }]]) };
 }
 

@@ -59,6 +59,9 @@ export class AdminApi {
         reject(new FailoverError('LISTEN_FAILED', `address ${address}: ${error.message}`, error));
       };
       this.#server.once('error', onError);
+      this.#server.once('close', () => {
+        reject(new FailoverError('CLOSED', 'closed while the port was being opened'));
+      });
       this.#server.listen({ host: hostOf(address), port: portOf(address) }, () => {
         this.#server.off('error', onError);
         // A connection that could not be accepted is that client's loss, nobody else's.

@@ -116,7 +116,7 @@ describe('ping', () => {
     const probes = [proxies.ping(peer.address), proxies.ping(peer.address)];
     await peer.until(() => held.length === 2);
     for (const socket of peer.connections) socket.write(Buffer.concat(held));
-    await Promise.all(probes);
+    expect(await Promise.all(probes)).toEqual([undefined, undefined]);
   });
 });
 
