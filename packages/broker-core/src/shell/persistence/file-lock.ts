@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { BrokerError, systemCodeOf } from '../../errors.ts';
 
 interface LockOwner {
@@ -9,7 +10,10 @@ interface LockOwner {
   readonly token: string;
 }
 
-const ATTEMPTS_MAX = 5;
+const ATTEMPTS_MAX = 50;
+const RETRY_DELAY_MS = 20;
+// A takeover lasts for a few file operations; one that is older was killed in the middle.
+const TAKEOVER_MS_MAX = 10_000;
 
 /**
  * Keeps two brokers of one machine from using the same file. The lock is a file that names the process; one
@@ -37,7 +41,7 @@ export class FileLock {
           `${path}: the metadata file is used by process ${holder.pid}; stop it first`,
         );
       }
-      await removeStale(path, holder);
+      if (!(await removeStale(path))) await delay(RETRY_DELAY_MS);
     }
     throw new BrokerError('STORE_LOCKED', `${path}: the lock changes hands all the time`);
   }
@@ -55,17 +59,22 @@ export class FileLock {
   }
 }
 
+// The file appears with its content, so that nobody takes a lock being written for one left over.
 async function create(path: string, owner: LockOwner): Promise<boolean> {
+  const aside = `${path}.${owner.token}`;
   try {
-    await writeFile(path, JSON.stringify(owner), { flag: 'wx', flush: true });
+    await writeFile(aside, JSON.stringify(owner), { flush: true });
+    await link(aside, path);
     return true;
   } catch (error) {
     if (systemCodeOf(error) === 'EEXIST') return false;
     throw error;
+  } finally {
+    await rm(aside, { force: true });
   }
 }
 
-// Null: there is no lock file, or no process can be read from it (its writer was killed while writing).
+// Null: there is no lock file, or no process can be read from it.
 async function readOwner(path: string): Promise<LockOwner | null> {
   try {
     const value = JSON.parse(await readFile(path, 'utf8')) as unknown;
@@ -94,28 +103,42 @@ async function isAlive(owner: LockOwner): Promise<boolean> {
   return started === null || owner.started === '' || started === owner.started;
 }
 
-// Moved aside first: of two brokers that find the same stale lock, the second one may see the first one's
-// fresh lock here, and then gives it back.
-async function removeStale(path: string, seen: LockOwner | null): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
+// One process at a time may remove a lock, and looks again before it does: of two that found the same stale
+// lock, the second one would otherwise remove the fresh lock of the first one.
+async function removeStale(path: string): Promise<boolean> {
+  const guard = `${path}.takeover`;
   try {
-    await rename(path, aside);
+    await mkdir(guard);
   } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return;
-    throw error;
+    if (systemCodeOf(error) !== 'EEXIST') throw error;
+    await removeOldGuard(guard);
+    return false;
   }
-  const moved = await readOwner(aside);
-  if (moved !== null && moved.token !== seen?.token) await rename(aside, path);
-  else await rm(aside, { force: true });
+  try {
+    const holder = await readOwner(path);
+    if (holder === null || !(await isAlive(holder))) await rm(path, { force: true });
+  } finally {
+    await rmdir(guard);
+  }
+  return true;
+}
+
+async function removeOldGuard(guard: string): Promise<void> {
+  try {
+    const { mtimeMs } = await stat(guard);
+    if (Date.now() - mtimeMs > TAKEOVER_MS_MAX) await rmdir(guard);
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT') throw error;
+  }
 }
 
 // Boot and start time of a process as Linux tells them; null elsewhere.
 async function startOf(pid: number): Promise<string | null> {
   try {
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const line = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The second field is the command in parentheses, which may contain spaces; the start time is field 22.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
     return `${boot.trim()}:${fields[19] ?? ''}`;
   } catch (error) {
     if (systemCodeOf(error) !== '') return null;
