@@ -2,11 +2,13 @@
 import { EXIT_CODES, packageVersion } from '@undermoon/settings/node';
 
 import { parseCommandLine, type Command } from './command-line.ts';
+import { CLUSTER_COMMANDS } from './commands/cluster.ts';
+import { STATUS_COMMAND } from './commands/status.ts';
 import { UP_COMMAND } from './commands/up.ts';
 import { CommandError, errorCodeOf } from './errors.ts';
 import { printHelp } from './help.ts';
 
-const COMMANDS: readonly Command[] = [UP_COMMAND];
+const COMMANDS: readonly Command[] = [UP_COMMAND, STATUS_COMMAND, ...CLUSTER_COMMANDS];
 
 // Whoever reads the output may have gone; that must not end a cluster.
 for (const stream of [process.stdout, process.stderr]) {
@@ -22,7 +24,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const request = parseCommandLine(argv, COMMANDS, process.env);
     switch (request.kind) {
       case 'help':
-        printHelp(COMMANDS, request.command);
+        printHelp(COMMANDS, request.command, packageVersion(import.meta.url));
         return EXIT_CODES.ok;
       case 'version':
         process.stdout.write(`undermoon/${packageVersion(import.meta.url)}\n`);

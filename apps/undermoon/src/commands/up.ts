@@ -3,6 +3,7 @@ import path from 'node:path';
 import { wholeNumber, type Command, type Invocation } from '../command-line.ts';
 import { planCluster } from '../up/plan.ts';
 import { createReporter } from '../up/reporter.ts';
+import { hasColor } from './output.ts';
 import { runUp, type UpRequest } from '../up/run-up.ts';
 
 const DEFAULTS = { nodes: 4, spare: 1, port: 7001, brokerPort: 7799, dir: './.undermoon' } as const;
@@ -62,7 +63,7 @@ export const UP_COMMAND: Command = {
       quiet: invocation.has('quiet'),
       stdout,
       stderr,
-      hasColor: invocation.env['NO_COLOR'] === undefined && invocation.env['TERM'] !== 'dumb',
+      hasColor: hasColor(invocation.env),
     });
     return runUp(upRequest(invocation), reporter);
   },

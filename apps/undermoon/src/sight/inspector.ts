@@ -2,6 +2,7 @@ import type { BrokerClient } from '@undermoon/broker-api/client';
 import type { NodeAddress, NodeMeta, ProxyMeta } from '@undermoon/cluster-meta';
 
 import { NodeProbe } from './node-probe.ts';
+import { slotCountOf, slotText } from './slot-text.ts';
 import type { NodeSight, ProxySight, Replication, Snapshot } from './snapshot.ts';
 
 /** Looks at a whole system: the broker's metadata, and what proxies and Redis servers say themselves. */
@@ -57,15 +58,12 @@ export class Inspector {
   }
 
   async #lookAtNode(node: NodeMeta, isMember: boolean): Promise<NodeSight> {
-    const ranges = node.slots.flatMap((tagged) => tagged.ranges);
     return {
       address: node.address,
       role: node.role,
       peer: node.peers[0]?.nodeAddress ?? null,
-      slots: ranges
-        .map(([start, end]) => (start === end ? `${start}` : `${start}-${end}`))
-        .join(' '),
-      slotCount: ranges.reduce((sum, [start, end]) => sum + end - start + 1, 0),
+      slots: slotText(node.slots),
+      slotCount: slotCountOf(node.slots),
       replication: isMember ? await this.#replicationOf(node.address) : undefined,
     };
   }

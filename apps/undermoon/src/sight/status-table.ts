@@ -4,8 +4,6 @@ import { healthOf, type NodeSight, type ProxySight, type Snapshot } from './snap
 
 /** How a table is drawn. */
 export interface TableStyle {
-  /** Columns of the terminal; rows are cut there. */
-  readonly columns: number;
   readonly hasColor: boolean;
 }
 
@@ -56,7 +54,7 @@ function proxyRows(proxy: ProxySight, style: TableStyle): string[][] {
   const color = health === 'ok' ? COLORS.good : COLORS.bad;
   const head = [
     proxy.address,
-    proxy.cluster ?? '(spare)',
+    proxy.cluster ?? (proxy.isFailed ? '-' : '(spare)'),
     proxy.epoch === null ? '-' : String(proxy.epoch),
     paint(health, color, style),
   ];
@@ -68,6 +66,7 @@ function proxyRows(proxy: ProxySight, style: TableStyle): string[][] {
 }
 
 function nodeCells(proxy: ProxySight, node: NodeSight, style: TableStyle): [string, string] {
+  if (proxy.isFailed) return ['', ''];
   if (proxy.cluster === null) return [paint('free', COLORS.faint, style), ''];
   if (node.replication === null) return [paint('no answer', COLORS.bad, style), node.slots];
   return [node.role, node.slots];

@@ -4,6 +4,8 @@ import { connect, createServer } from 'node:net';
 import { CommandError, errorCodeOf } from '../errors.ts';
 import type { PlannedPort } from './plan.ts';
 
+const TAKEN_SHOWN_MAX = 5;
+
 /**
  * Makes sure that every port is free.
  * @throws CommandError PORT_TAKEN, naming each taken port and the option that moves it
@@ -14,10 +16,13 @@ export async function checkFreePorts(ports: readonly PlannedPort[]): Promise<voi
   );
   const taken = checks.filter(({ reason }) => reason !== null);
   if (taken.length === 0) return;
-  const lines = taken.map(
-    ({ entry, reason }) =>
-      `port ${entry.port} (${entry.owner}) ${reason}; ${entry.option} moves it`,
-  );
+  const lines = taken
+    .slice(0, TAKEN_SHOWN_MAX)
+    .map(
+      ({ entry, reason }) =>
+        `port ${entry.port} (${entry.owner}) ${reason}; ${entry.option} moves it`,
+    );
+  if (taken.length > lines.length) lines.push(`and ${taken.length - lines.length} more`);
   throw new CommandError('PORT_TAKEN', lines.join('\n'));
 }
 

@@ -1,7 +1,7 @@
 import ora, { type Ora } from 'ora';
 
 import type { Snapshot } from '../sight/snapshot.ts';
-import { statusTable } from '../sight/status-table.ts';
+import { statusTable, type TableStyle } from '../sight/status-table.ts';
 import { isTrouble, textOf, type UpEvent } from './events.ts';
 import { LiveScreen } from './live-screen.ts';
 import { readyText, type ReadyInfo } from './ready-info.ts';
@@ -95,15 +95,12 @@ function terminalReporter({ stdout, hasColor }: ReporterOptions): Reporter {
       stdout.write(`${readyText(info, members)}\n\n`);
     },
     event: (event) => screen.printAbove(eventLine(event)),
-    look: (snapshot) => screen.draw(statusLines(snapshot, { columns: stdout.columns, hasColor })),
+    look: (snapshot) => screen.draw(statusLines(snapshot, { hasColor })),
     close: endSpinner,
   };
 }
 
-function statusLines(
-  snapshot: Snapshot | null,
-  style: { readonly columns: number; readonly hasColor: boolean },
-): string[] {
+function statusLines(snapshot: Snapshot | null, style: TableStyle): string[] {
   if (snapshot === null) return ['', 'the broker does not answer'];
   return ['', ...statusTable(snapshot, style).split('\n'), '', `epoch ${snapshot.epoch}`];
 }

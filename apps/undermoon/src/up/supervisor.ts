@@ -77,7 +77,11 @@ export class Supervisor {
 }
 
 async function endAll(children: readonly Child[]): Promise<void> {
-  for (const child of children) child.kill('SIGTERM');
+  for (const child of children) {
+    child.kill('SIGTERM');
+    // One that somebody has halted could not follow.
+    child.kill('SIGCONT');
+  }
   const timer = setTimeout(() => {
     for (const child of children) child.kill('SIGKILL');
   }, STOP_DEADLINE_MS);

@@ -35,10 +35,10 @@ export async function watchCluster(parts: WatchParts): Promise<void> {
     } else {
       if (isBrokerLost) onEvent({ event: 'broker-reachable' });
       isBrokerLost = false;
+      onLook(seen);
       if (last !== null) metadataEvents(last, seen, cluster).forEach(onEvent);
       health.follow(seen, Date.now()).forEach(onEvent);
       last = seen;
-      onLook(seen);
     }
     await pause(signal);
   }

@@ -1,0 +1,175 @@
+import type { BrokerClient } from '@undermoon/broker-api/client';
+import {
+  parseClusterName,
+  type ClusterMeta,
+  type ClusterName,
+  type NodeMeta,
+} from '@undermoon/cluster-meta';
+
+import { usage, wholeNumber, type Command, type Invocation } from '../command-line.ts';
+import { CommandError } from '../errors.ts';
+import { slotText } from '../sight/slot-text.ts';
+import { plainTable } from '../sight/status-table.ts';
+import { explainRefusals } from './broker-refusal.ts';
+import { BROKER_FLAG, brokerTarget, withBroker } from './broker-target.ts';
+import { confirm } from './confirm.ts';
+import { NO_CLUSTERS, printJson, printText } from './output.ts';
+
+const FLAGS = [BROKER_FLAG, { name: 'json', doc: 'Print one JSON object' }] as const;
+const NODES_MAX = 100_000;
+
+/** `undermoon cluster …`. */
+export const CLUSTER_COMMANDS: readonly Command[] = [
+  {
+    name: 'cluster list',
+    args: [],
+    summary: 'List the clusters.',
+    flags: FLAGS,
+    examples: ['undermoon cluster list', 'undermoon cluster list --json'],
+    run: (invocation) => askBroker(invocation, listClusters),
+  },
+  {
+    name: 'cluster info',
+    args: ['name'],
+    summary: 'Show the nodes of a cluster.',
+    flags: FLAGS,
+    examples: ['undermoon cluster info demo'],
+    run: (invocation) => askBroker(invocation, showCluster),
+  },
+  {
+    name: 'cluster create',
+    args: ['name'],
+    summary: 'Create a cluster out of free proxies.',
+    flags: [
+      { name: 'nodes', value: 'number', doc: 'Redis servers, a multiple of 4 (required)' },
+      ...FLAGS,
+    ],
+    examples: ['undermoon cluster create mine --nodes 4'],
+    run: (invocation) => askBroker(invocation, createCluster),
+  },
+  {
+    name: 'cluster delete',
+    args: ['name'],
+    summary: 'Delete a cluster; its proxies become free, and its keys can no longer be reached.',
+    flags: [{ name: 'yes', short: 'y', doc: 'Do not ask (for scripts)' }, ...FLAGS],
+    examples: ['undermoon cluster delete mine', 'undermoon cluster delete mine --yes'],
+    run: (invocation) => askBroker(invocation, deleteCluster),
+  },
+];
+
+interface Call {
+  readonly broker: BrokerClient;
+  readonly invocation: Invocation;
+}
+
+async function askBroker(
+  invocation: Invocation,
+  run: (call: Call) => Promise<void>,
+): Promise<number> {
+  const target = brokerTarget(invocation);
+  await explainRefusals(target, () => withBroker(target, (broker) => run({ broker, invocation })));
+  return 0;
+}
+
+async function listClusters({ broker, invocation }: Call): Promise<void> {
+  const names = await broker.clusterNames();
+  const clusters = await Promise.all(names.toSorted().map((name) => broker.clusterInfo(name)));
+  if (invocation.has('json')) printJson({ clusters });
+  else if (clusters.length === 0) printText(NO_CLUSTERS);
+  else {
+    const rows = clusters.map((info) => [
+      info.name,
+      String(info.nodeNumber),
+      String(info.nodeNumberWithSlots),
+      info.isMigrating ? 'yes' : 'no',
+    ]);
+    printText(plainTable(['NAME', 'NODES', 'WITH SLOTS', 'MIGRATING'], rows));
+  }
+}
+
+async function showCluster({ broker, invocation }: Call): Promise<void> {
+  const name = clusterNameOf(invocation);
+  const [info, meta] = await Promise.all([broker.clusterInfo(name), existingCluster(broker, name)]);
+  const { epoch, nodes } = meta;
+  if (invocation.has('json')) {
+    printJson({ ...info, epoch, nodes: nodes.map(nodeJson) });
+    return;
+  }
+  const rows = nodes.map((node) => {
+    const { address, proxyAddress, role, slots } = nodeJson(node);
+    return [proxyAddress, address, role, slots];
+  });
+  const migrating = info.isMigrating ? ', slots are being moved' : '';
+  printText(
+    `${name}: ${info.nodeNumber} nodes, epoch ${epoch}${migrating}\n\n` +
+      plainTable(['PROXY', 'REDIS', 'ROLE', 'SLOTS'], rows),
+  );
+}
+
+async function createCluster({ broker, invocation }: Call): Promise<void> {
+  const name = clusterNameOf(invocation);
+  if (!invocation.has('nodes')) {
+    throw usage('cluster create needs --nodes <number>, a multiple of 4');
+  }
+  const nodeNumber = wholeNumber(invocation, 'nodes', { min: 4, max: NODES_MAX, otherwise: 4 });
+  await broker.createCluster(name, nodeNumber);
+  const proxies = proxiesOf(await existingCluster(broker, name));
+  if (invocation.has('json')) printJson({ created: name, nodeNumber, proxies });
+  else {
+    printText(
+      `cluster ${name} created: ${nodeNumber} nodes at ${proxies.join(' ')}\n` +
+        'coordinators bring it to the proxies within seconds: undermoon status',
+    );
+  }
+}
+
+async function deleteCluster({ broker, invocation }: Call): Promise<void> {
+  const name = clusterNameOf(invocation);
+  const proxies = proxiesOf(await existingCluster(broker, name));
+  if (!invocation.has('yes')) {
+    const question = `Delete cluster ${name}? Its keys can no longer be reached, and its ${proxies.length} proxies become free.`;
+    if (!(await confirm(question))) throw new CommandError('REFUSED', 'nothing was deleted');
+  }
+  await broker.deleteCluster(name);
+  if (invocation.has('json')) printJson({ deleted: name, proxies });
+  else printText(`cluster ${name} deleted; free again: ${proxies.join(' ')}`);
+}
+
+function clusterNameOf({ words }: Invocation): ClusterName {
+  const name = parseClusterName(words[0]);
+  if (name !== null) return name;
+  throw usage(
+    `name: expected 1 to 31 characters out of A-Z a-z 0-9 @ - _, got ${JSON.stringify(words[0])}`,
+  );
+}
+
+async function existingCluster(broker: BrokerClient, name: ClusterName): Promise<ClusterMeta> {
+  const meta = await broker.cluster(name);
+  if (meta !== null) return meta;
+  throw new CommandError(
+    'REFUSED',
+    `there is no cluster ${name}; "undermoon cluster list" shows all`,
+  );
+}
+
+function proxiesOf({ nodes }: ClusterMeta): string[] {
+  return [...new Set(nodes.map(({ proxyAddress }) => proxyAddress))];
+}
+
+interface NodeJson {
+  readonly address: string;
+  readonly proxyAddress: string;
+  readonly role: string;
+  readonly slots: string;
+  readonly peer: string | null;
+}
+
+function nodeJson({ address, proxyAddress, role, slots, peers }: NodeMeta): NodeJson {
+  return {
+    address,
+    proxyAddress,
+    role,
+    slots: slotText(slots),
+    peer: peers[0]?.nodeAddress ?? null,
+  };
+}
