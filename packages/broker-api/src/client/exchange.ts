@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { Agent, request } from 'undici';
+import { Agent, errors, request } from 'undici';
 import { isBrokerErrorCode, type BrokerErrorCode } from '../codes.ts';
 import { errorBodySchema } from '../payloads/error-body.ts';
 import { parsePayload } from '../payloads/parse-payload.ts';
@@ -105,17 +105,15 @@ const TIMEOUT_CODES: ReadonlySet<string> = new Set([
   'UND_ERR_BODY_TIMEOUT',
 ]);
 
-const BAD_RESPONSE_CODES: ReadonlySet<string> = new Set(['UND_ERR_RES_EXCEEDED_MAX_SIZE']);
-
 function connectionError(broker: string, exchange: ExchangeRequest, cause: unknown): Error {
   const what = `${exchange.method} ${exchange.path} at ${broker}`;
   const code = errorCodeOf(cause);
   if (TIMEOUT_CODES.has(code) || (cause instanceof Error && cause.name === 'TimeoutError')) {
     return new BrokerClientError('BROKER_TIMEOUT', `${what}: no answer in time`, { broker, cause });
   }
-  // HPE_*: what came back is not HTTP.
-  if (BAD_RESPONSE_CODES.has(code) || code.startsWith('HPE_')) {
-    return new BrokerClientError('BAD_RESPONSE', `${what}: ${code}`, { broker, cause });
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || cause instanceof errors.HTTPParserError) {
+    const reason = code === '' ? 'not HTTP' : code;
+    return new BrokerClientError('BAD_RESPONSE', `${what}: ${reason}`, { broker, cause });
   }
   const reason = code === '' ? String(cause) : code;
   return new BrokerClientError('BROKER_UNREACHABLE', `${what}: ${reason}`, { broker, cause });
