@@ -3,7 +3,7 @@ import type { CommandFrame } from './command-lookup.ts';
 import { COMMAND_ID } from './command-table.generated.ts';
 
 /** The options that are met are carried. */
-export const CONDITION_OK = 0;
+const CONDITION_OK = 0;
 /** XREAD, XREADGROUP: BLOCK would hold a connection that others share. */
 export const BLOCKS = -11;
 /** SORT, SORT_RO: keys that a BY pattern leads to may be on other nodes; Redis Cluster refuses it too. */

@@ -43,6 +43,11 @@ export function writeCommandReply(writer: RespWriter, args: readonly Uint8Array[
   } else writeSubcommand(writer, id, args);
 }
 
+/** Writes the answer to a container's HELP; `name` is the container's, such as OBJECT. */
+export function writeHelpReply(writer: RespWriter, name: Uint8Array): void {
+  writeHelp(writer, lookupCommand(name, 0, name.length));
+}
+
 function writeSubcommand(writer: RespWriter, id: number, args: readonly Uint8Array[]): void {
   switch (id) {
     case COMMAND_ID.COMMAND_COUNT:

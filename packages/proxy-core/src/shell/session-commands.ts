@@ -1,4 +1,4 @@
-import { writeCommandReply } from '../core/command-reply.ts';
+import { writeCommandReply, writeHelpReply } from '../core/command-reply.ts';
 import { arityReply, errorReply, REPLY_OK, REPLY_PONG, REPLY_RESET } from '../core/replies.ts';
 import { auth, hello } from './auth-commands.ts';
 import { clientCommand } from './client-command.ts';
@@ -23,6 +23,11 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['readwrite', (client) => setReadonly(client, false)],
   ['asking', (client) => client.reply(REPLY_OK)],
   ['command', (client, args) => client.reply(written(client, (w) => writeCommandReply(w, args)))],
+  // Of these only HELP comes here; their other subcommands go to a Redis server or are refused.
+  ['memory', help],
+  ['object', help],
+  ['xgroup', help],
+  ['xinfo', help],
 ]);
 
 /** Commands that work before AUTH. The coordinator and peer proxies send UMCTL without a password. */
@@ -39,6 +44,10 @@ export function answerCommand(client: Client, name: string, args: readonly Buffe
   }
   const { control } = client.context;
   client.reply(written(client, (writer) => control.execute(args, client.session, writer)));
+}
+
+function help(client: Client, args: readonly Buffer[]): void {
+  client.reply(written(client, (writer) => writeHelpReply(writer, args[0] ?? EMPTY)));
 }
 
 function ping(client: Client, args: readonly Buffer[]): void {
