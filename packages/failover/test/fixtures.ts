@@ -59,7 +59,7 @@ export function tagged(
 }
 
 /** The two Redis servers beside a proxy: same host, the proxy's port plus 1000 and 2000. */
-export function nodesOf(proxy: NodeAddress): readonly [NodeAddress, NodeAddress] {
+function nodesOf(proxy: NodeAddress): readonly [NodeAddress, NodeAddress] {
   const colon = proxy.lastIndexOf(':');
   const port = Number(proxy.slice(colon + 1));
   const host = proxy.slice(0, colon);

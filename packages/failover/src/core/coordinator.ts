@@ -157,17 +157,16 @@ function onInspection(
   if (job === undefined || job.runningId !== event.id) return quiet(state);
   const isFailed = event.kind === 'inspection-failed';
   const code = event.code;
-  const uninspected = new Set(state.uninspected);
-  if (code === null) uninspected.delete(address);
-  else uninspected.add(address);
+  const misses = code === null ? 0 : (state.inspectionMisses.get(address) ?? 0) + 1;
   const next: CoordinatorState = {
     ...state,
-    uninspected,
+    inspectionMisses: withEntries(state.inspectionMisses, [[address, misses]]),
     inspections: withEntries(state.inspections, [[address, { ...job, runningId: null }]]),
   };
   const epoch = isFailed ? null : event.epoch;
   const seen = sync.observeEpoch(next.sync, { address, epoch, startedAt: job.startedAt });
-  const isNews = !state.uninspected.has(address) && detector.isAlive(state.detector, address);
+  // The first one may be the proxy's death, which is the detector's business.
+  const isNews = misses === 2 && detector.isAlive(state.detector, address);
   const lifted = lift(next, 'sync', seen);
   const told: CoordinatorStep =
     code === null || !isNews

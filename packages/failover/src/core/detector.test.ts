@@ -216,6 +216,33 @@ describe('a coordinator that doubts itself', () => {
     expect(watch.reports.map((report) => report.address)).toEqual([C]);
   });
 
+  test('probes from the doubtful time prove nothing when they fail after it', () => {
+    const watch = new Watch().pass(3000);
+    const { story } = watch;
+    story.pass(1500);
+    const probes = story.take('probe');
+    const of = (proxy: NodeAddress): typeof probes =>
+      probes.filter((probe) => probe.address === proxy);
+    for (const proxy of [A, B, C]) {
+      story.event({ kind: 'probe-failed', id: of(proxy)[0]!.id, address: proxy });
+    }
+    expect(story.notices('brake-set')).toHaveLength(1);
+    for (const proxy of [A, B, D]) {
+      story.event({ kind: 'probe-answered', id: of(proxy).at(-1)!.id, address: proxy });
+    }
+    story.pass(50);
+    expect(story.notices('brake-released')).toHaveLength(1);
+    for (const { id } of of(C).slice(1)) {
+      story.pass(250, () => {
+        for (const probe of story.take('probe').filter((other) => other.address !== C)) {
+          story.event({ kind: 'probe-answered', id: probe.id, address: probe.address });
+        }
+      });
+      story.event({ kind: 'probe-failed', id, address: C });
+    }
+    expect(story.state.detector.targets.get(C)?.health).toMatchObject({ misses: 0 });
+  });
+
   test('half of the proxies is not most of them', () => {
     const watch = new Watch().pass(3000);
     watch.down.add(A).add(B);

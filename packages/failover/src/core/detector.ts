@@ -80,7 +80,7 @@ export function isDown(state: DetectorState, address: NodeAddress): boolean {
 }
 
 /** Whether reports and failovers are suspended. */
-export function isSuspended(state: DetectorState): boolean {
+function isSuspended(state: DetectorState): boolean {
   return state.isBraking || state.isBrokerLost;
 }
 

@@ -35,7 +35,7 @@ export function newMigrationSync(): MigrationSyncState {
 }
 
 /** The same for both ends of a migration, and different when it is planned or reset anew. */
-export function migrationKey(task: MigrationTask, meta: MigrationMeta): string {
+function migrationKey(task: MigrationTask, meta: MigrationMeta): string {
   const ends = [
     meta.srcProxyAddress,
     meta.srcNodeAddress,

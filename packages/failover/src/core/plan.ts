@@ -95,6 +95,7 @@ export function retargetAll(state: CoordinatorState, at: number): CoordinatorSte
       ...state,
       sync: kept.state,
       inspections: inspections.map,
+      inspectionMisses: retarget(state.inspectionMisses, addresses, () => 0).map,
       detector: detector.watch(state.detector, addresses, state.broker.failed, at),
       epochs: epochs.watchEpochs(state.epochs, addresses),
     },

@@ -27,8 +27,8 @@ export interface CoordinatorState {
   /** The round that asks each proxy for its epoch and its finished migrations. */
   readonly inspections: ReadonlyMap<NodeAddress, Job>;
   readonly nextInspectionId: number;
-  /** Proxies whose last inspection failed, so that only the first failure is told. */
-  readonly uninspected: ReadonlySet<NodeAddress>;
+  /** Inspections in a row that failed, so that a failure is told once. */
+  readonly inspectionMisses: ReadonlyMap<NodeAddress, number>;
 }
 
 /** A coordinator that knows nothing yet. */
@@ -44,7 +44,7 @@ export function newCoordinatorState(settings: CoordinatorSettings): CoordinatorS
     epochs: newEpochWatch(),
     inspections: new Map(),
     nextInspectionId: 1,
-    uninspected: new Set(),
+    inspectionMisses: new Map(),
   };
 }
 
