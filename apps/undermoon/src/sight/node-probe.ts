@@ -1,59 +1,92 @@
+import { connect, type Socket } from 'node:net';
+
 import { hostOf, portOf, type NodeAddress } from '@undermoon/cluster-meta';
-import { Redis } from 'ioredis';
+import { encodeCommand, RespProtocolError, textOf, ValueDecoder, type RespValue } from '@undermoon/resp';
 
 const PROBE_TIMEOUT_MS = 1000;
+// All replies asked for are small.
+const REPLY_BYTES_MAX = 1024 * 1024;
+
+/** Takes the reply, or null when there is none. */
+type Waiter = (reply: RespValue | null) => void;
+
+interface Connection {
+  readonly socket: Socket;
+  readonly waiters: Waiter[];
+}
 
 /** Asks one proxy or Redis server, over one connection that is made again when it broke. */
 export class NodeProbe {
-  readonly #redis: Redis;
+  readonly #address: NodeAddress;
+  #connection: Connection | null = null;
 
   constructor(address: NodeAddress) {
-    this.#redis = new Redis({
-      host: hostOf(address),
-      port: portOf(address),
-      lazyConnect: true,
-      connectTimeout: PROBE_TIMEOUT_MS,
-      commandTimeout: PROBE_TIMEOUT_MS,
-      protocol: 2,
-      disableClientInfo: true,
-      enableReadyCheck: false,
-      maxRetriesPerRequest: 0,
-      autoResubscribe: false,
-      // The next question connects again; in between nothing is tried.
-      retryStrategy: () => null,
-    });
-    // Each failure also rejects the question that met it.
-    this.#redis.on('error', () => undefined);
+    this.#address = address;
   }
 
-  /** The reply, or null when there is none in time or it is an error. */
-  async ask(command: string, ...args: string[]): Promise<unknown> {
-    try {
-      const { status } = this.#redis;
-      if (status === 'wait' || status === 'end' || status === 'close') await this.#redis.connect();
-      return await this.#redis.call(command, ...args);
-    } catch (error) {
-      // Without an answer the connection tells nothing more, and a late reply must not meet a later question.
-      if (!(error instanceof Error)) throw error;
-      if (error.name !== 'ReplyError') this.#redis.disconnect();
-      return null;
-    }
+  /** The text of the reply, or null when there is none in time or it is none of text. */
+  async ask(...words: readonly string[]): Promise<string | null> {
+    const reply = await this.#send(words);
+    return reply === null ? null : textOf(reply);
   }
 
   /** A whole number, or null. */
-  async askNumber(command: string, ...args: string[]): Promise<number | null> {
-    const reply = await this.ask(command, ...args);
-    return typeof reply === 'number' ? reply : null;
+  async askNumber(...words: readonly string[]): Promise<number | null> {
+    const reply = await this.#send(words);
+    return reply?.type === 'integer' ? Number(reply.value) : null;
   }
 
   /** The `name:value` lines of an INFO reply, or null. */
-  async askFields(command: string, ...args: string[]): Promise<ReadonlyMap<string, string> | null> {
-    const reply = await this.ask(command, ...args);
-    return typeof reply === 'string' ? fieldsOf(reply) : null;
+  async askFields(...words: readonly string[]): Promise<ReadonlyMap<string, string> | null> {
+    const text = await this.ask(...words);
+    return text === null ? null : fieldsOf(text);
   }
 
   close(): void {
-    this.#redis.disconnect();
+    if (this.#connection !== null) this.#drop(this.#connection);
+  }
+
+  #send(words: readonly string[]): Promise<RespValue | null> {
+    const connection = (this.#connection ??= this.#open());
+    return new Promise((resolve) => {
+      // A late reply must not meet a later question, so that the connection ends with the wait.
+      const timer = setTimeout(() => this.#drop(connection), PROBE_TIMEOUT_MS);
+      connection.waiters.push((reply) => {
+        clearTimeout(timer);
+        resolve(reply);
+      });
+      connection.socket.write(encodeCommand(words));
+    });
+  }
+
+  #open(): Connection {
+    const socket = connect(portOf(this.#address), hostOf(this.#address));
+    const connection = { socket, waiters: [] };
+    const decoder = new ValueDecoder({ bulkBytesMax: REPLY_BYTES_MAX });
+    socket.setNoDelay(true);
+    socket.on('data', (bytes) => this.#receive(connection, decoder, bytes));
+    // What made it fail shows as a missing answer.
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#drop(connection));
+    return connection;
+  }
+
+  #receive(connection: Connection, decoder: ValueDecoder, bytes: Buffer): void {
+    try {
+      decoder.push(bytes);
+      for (let reply = decoder.next(); reply !== undefined; reply = decoder.next()) {
+        connection.waiters.shift()?.(reply);
+      }
+    } catch (error) {
+      if (!(error instanceof RespProtocolError)) throw error;
+      this.#drop(connection);
+    }
+  }
+
+  #drop(connection: Connection): void {
+    if (this.#connection === connection) this.#connection = null;
+    connection.socket.destroy();
+    for (const waiter of connection.waiters.splice(0)) waiter(null);
   }
 }
 

@@ -68,7 +68,7 @@ async function launchSteps(parts: LaunchParts): Promise<LaunchedCluster> {
   progress('waiting until every slot is served and every replica is in sync');
   await clusterIsWhole(parts);
   progress(`writing and reading ${PROOF_KEY_COUNT} keys`);
-  await proveCluster(await membersOf(parts));
+  await proveCluster(await firstMember(parts));
   return { broker, coordinators, proxies };
 }
 
@@ -127,7 +127,9 @@ async function clusterIsWhole({ inspector, plan, deadline }: LaunchParts): Promi
   });
 }
 
-async function membersOf({ inspector, plan }: LaunchParts): Promise<PlannedProcess['address'][]> {
+async function firstMember({ inspector, plan }: LaunchParts): Promise<PlannedProcess['address']> {
   const { proxies } = await inspector.look();
-  return proxies.filter(({ cluster }) => cluster === plan.cluster).map(({ address }) => address);
+  const member = proxies.find(({ cluster }) => cluster === plan.cluster);
+  if (member !== undefined) return member.address;
+  throw new CommandError('NOT_READY', `the cluster ${plan.cluster} has lost its proxies`);
 }
