@@ -1,0 +1,133 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { clusterDocument, type ClusterDocument } from './broker-http.ts';
+import { memberAddresses, untilHealthy } from './cluster-state.ts';
+import type { RunningCluster } from './running-cluster.ts';
+import type { StockClient } from './stock-client.ts';
+import { until } from './until.ts';
+import { Workload } from './workload.ts';
+import { WriteProbe } from './write-probe.ts';
+
+/** The product's promise: writes succeed again this long after the death of a proxy. */
+export const RECOVERY_MS_MAX = 10_000;
+
+/** How long writes have to keep succeeding before a fault counts as over. */
+const STEADY_MS = 3000;
+
+/** How long to wait for the promise before giving up, so that a broken one is measured. */
+const GIVE_UP_MS = 30_000;
+
+/** Time in which a write reaches the replica on a busy machine. Replication is asynchronous: later ones may be lost. */
+const REPLICATION_LAG_MS = 1000;
+
+/** What a drill works with. */
+export interface FaultDrillOptions {
+  readonly cluster: RunningCluster;
+  readonly client: StockClient;
+  readonly seed: number;
+  readonly label: string;
+}
+
+/** What one fault did. */
+export interface FaultReport {
+  /** From the fault until every key was written again and no more write failed or was held up. */
+  readonly outageMs: number;
+  /** From the fault until every replica was in sync again. */
+  readonly healedMs: number;
+  /** Acknowledged writes that are gone, among those that can be told. */
+  readonly lostWrites: number;
+  readonly document: ClusterDocument;
+}
+
+/** One fault: does it, and names the proxy that has to leave the cluster because of it, if any. */
+export interface Fault {
+  /** Returns the time of the fault. */
+  strike(): Promise<number>;
+  readonly leaving: string | null;
+}
+
+/** Work and a write probe from one client, on which faults are tried one after the other. */
+export class FaultDrill {
+  readonly workload: Workload;
+  readonly #cluster: RunningCluster;
+  readonly #probe: WriteProbe;
+
+  constructor({ cluster, client, seed, label }: FaultDrillOptions) {
+    this.#cluster = cluster;
+    this.workload = new Workload({ client, seed, label });
+    this.#probe = new WriteProbe({ client, label });
+    this.workload.start();
+  }
+
+  /** Lets the work go on for a while, in which nothing may fail. */
+  async calm(durationMs: number): Promise<void> {
+    const from = performance.now();
+    const errorsBefore = this.workload.stats.errors;
+    await wait(durationMs);
+    await this.workload.pause();
+    await this.workload.verify();
+    this.workload.start();
+    const failures = this.#probe.failuresSince(from);
+    const errorCount = this.workload.stats.errors - errorsBefore;
+    if (failures.length > 0 || errorCount > 0) {
+      throw new Error(`failures while nothing fails: ${failures[0] ?? this.workload.summary()}`);
+    }
+    this.check();
+  }
+
+  /** Strikes, waits until writes succeed and the cluster is whole again, and takes stock of the data. */
+  async survive(fault: Fault): Promise<FaultReport> {
+    this.workload.beginFault();
+    const faultAt = await fault.strike();
+    const recoveredAt = await this.#probe.untilSteady({
+      from: faultAt,
+      goodForMs: STEADY_MS,
+      timeoutMs: GIVE_UP_MS,
+    });
+    if (fault.leaving !== null) await this.#untilLeft(fault.leaving);
+    const document = await untilHealthy(this.#cluster, GIVE_UP_MS);
+    const healedMs = performance.now() - faultAt;
+    await this.workload.pause();
+    const times = { faultAt, recoveredAt, replicationLagMs: REPLICATION_LAG_MS };
+    const lostWrites = await this.workload.adopt(times);
+    this.workload.start();
+    const late = this.#probe.failuresSince(recoveredAt + 1);
+    if (late.length > 0) throw new Error(`a write failed after the recovery: ${late[0]}`);
+    this.check();
+    return { outageMs: this.#probe.outageMs(faultAt), healedMs, lostWrites, document };
+  }
+
+  /** Fails with what was wrong so far. */
+  check(): void {
+    if (this.workload.violations.length === 0) return;
+    throw new Error(`wrong data:\n${this.workload.violations.join('\n')}`);
+  }
+
+  /** Stops the work, reads everything once more, and fails with what was wrong. */
+  async finish(): Promise<void> {
+    await this.workload.pause();
+    await this.workload.verify();
+    await this.#probe.stop();
+    this.check();
+  }
+
+  /** Stops without a look at the data. */
+  async abandon(): Promise<void> {
+    await Promise.all([this.workload.pause(), this.#probe.stop()]);
+  }
+
+  #untilLeft(address: string): Promise<unknown> {
+    const { brokerUrl, clusterName } = this.#cluster;
+    return until(
+      `${address} leaves ${clusterName}`,
+      async () =>
+        !memberAddresses(await clusterDocument(brokerUrl, clusterName)).includes(address),
+      { timeoutMs: GIVE_UP_MS },
+    );
+  }
+}
+
+/** A report for people. */
+export function describeReport({ outageMs, healedMs, lostWrites }: FaultReport): string {
+  const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+  return `writes back after ${seconds(outageMs)}, replicas in sync after ${seconds(healedMs)}, ${lostWrites} acknowledged writes lost`;
+}

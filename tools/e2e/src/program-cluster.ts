@@ -1,0 +1,186 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { startProgram, startRedis, type RedisServer, type RunningProgram } from '@undermoon/testkit';
+import { askBroker } from './broker-http.ts';
+import { untilHealthy } from './cluster-state.ts';
+import { programFile, type ProgramName } from './programs.ts';
+import type { CoordinatorPart, ProxyPart, RunningCluster } from './running-cluster.ts';
+import { within } from './until.ts';
+
+const START_TIMEOUT_MS = 60_000;
+const LOG_LINES = 15;
+
+/** What to start. Ports: proxies from `port`, their Redis servers from `port` + 500, the broker at `brokerPort`, coordinators after it. */
+export interface ProgramClusterOptions {
+  readonly port: number;
+  readonly brokerPort: number;
+  /** Default 4, of which 2 make the cluster. */
+  readonly proxyCount?: number;
+  /** Default 4. 0 creates no cluster. */
+  readonly nodeCount?: number;
+  /** Default 2. */
+  readonly coordinatorCount?: number;
+  readonly brokerFlags?: readonly string[];
+  readonly proxyFlags?: readonly string[];
+}
+
+/** Starts a cluster by starting and registering every program by itself, as an operator with unit files would. */
+export async function startProgramCluster(options: ProgramClusterOptions): Promise<ProgramCluster> {
+  const cluster = new ProgramCluster(options);
+  try {
+    await cluster.start();
+    return cluster;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const failure = new Error(`${reason}\n${cluster.logTails()}`, { cause: error });
+    await cluster.stop();
+    throw failure;
+  }
+}
+
+/** A cluster whose programs are children of this process. */
+export class ProgramCluster implements RunningCluster {
+  readonly clusterName = 'demo';
+  readonly brokerUrl: string;
+  readonly dir: string = mkdtempSync(path.join(tmpdir(), 'undermoon-e2e-'));
+  readonly #options: ProgramClusterOptions;
+  readonly #programs = new Map<string, RunningProgram>();
+  readonly #servers: RedisServer[] = [];
+
+  constructor(options: ProgramClusterOptions) {
+    this.#options = options;
+    this.brokerUrl = `http://127.0.0.1:${options.brokerPort}`;
+  }
+
+  get brokerPid(): number {
+    return this.#pidOf('broker');
+  }
+
+  get coordinators(): readonly CoordinatorPart[] {
+    return this.#indexes(this.#options.coordinatorCount ?? 2).map((index) => ({
+      address: `127.0.0.1:${this.#options.brokerPort + 1 + index}`,
+      pid: this.#pidOf(`coordinator-${index}`),
+    }));
+  }
+
+  get proxies(): readonly ProxyPart[] {
+    return this.#indexes(this.#proxyCount).map((index) => ({
+      address: this.#proxyAddress(index),
+      pid: this.#pidOf(`proxy-${index}`),
+      host: `host-${index + 1}`,
+      redis: this.#servers
+        .slice(index * 2, index * 2 + 2)
+        .map(({ address, pid }) => ({ address, pid })),
+    }));
+  }
+
+  async start(): Promise<void> {
+    const { port, nodeCount = 4 } = this.#options;
+    const servers = this.#indexes(this.#proxyCount * 2).map((index) =>
+      startRedis({ port: port + 500 + index }),
+    );
+    const starts = [
+      this.startBroker(),
+      ...this.coordinators.map((_, index) => this.startCoordinator(index)),
+      ...this.#indexes(this.#proxyCount).map((index) => this.startProxy(index)),
+    ];
+    // All are waited for, so that whatever did start is known and can be stopped.
+    const outcomes = await Promise.allSettled([...starts, ...servers]);
+    for (const server of await Promise.allSettled(servers)) {
+      if (server.status === 'fulfilled') this.#servers.push(server.value);
+    }
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    for (const proxy of this.proxies) await this.register(proxy);
+    if (nodeCount === 0) return;
+    const body = { node_number: nodeCount };
+    const path_ = `/clusters/meta/${this.clusterName}`;
+    await this.#expectOk(askBroker(this.brokerUrl, 'POST', path_, body));
+    await untilHealthy(this, START_TIMEOUT_MS);
+  }
+
+  /** Starts the broker; again with the same metadata file, if it ran before. */
+  startBroker(): Promise<void> {
+    const file = path.join(this.dir, 'metadata.json');
+    const storage = ['--storage-type', 'file', '--meta-filename', file];
+    const flags = [...storage, ...(this.#options.brokerFlags ?? [])];
+    return this.#run('broker', 'undermoon-broker', this.#options.brokerPort, flags);
+  }
+
+  startCoordinator(index: number): Promise<void> {
+    const { brokerPort } = this.#options;
+    const flags = ['--broker-address', `127.0.0.1:${brokerPort}`, '--reporter-id', `c${index}`];
+    const name = `coordinator-${index}`;
+    return this.#run(name, 'undermoon-coordinator', brokerPort + 1 + index, flags);
+  }
+
+  startProxy(index: number): Promise<void> {
+    const flags = this.#options.proxyFlags ?? [];
+    return this.#run(`proxy-${index}`, 'undermoon-proxy', this.#options.port + index, flags);
+  }
+
+  /** Registers a proxy at the broker. One that is known already is told so, which is what a restarted one does. */
+  async register(proxy: ProxyPart): Promise<number> {
+    const answer = await askBroker(this.brokerUrl, 'POST', '/proxies/meta', {
+      proxy_address: proxy.address,
+      nodes: proxy.redis.map(({ address }) => address),
+      host: proxy.host,
+    });
+    if (answer.status !== 200 && answer.status !== 409) {
+      throw new Error(`registering ${proxy.address}: ${answer.status} ${answer.text}`);
+    }
+    return answer.status;
+  }
+
+  logTails(): string {
+    return [...this.#programs]
+      .map(([name, program]) => `--- ${name}\n${lastLines(program.stderr)}`)
+      .join('\n');
+  }
+
+  async stop(): Promise<void> {
+    // A stopped (SIGSTOP) program ends by SIGKILL too.
+    await Promise.all([
+      ...[...this.#programs.values()].map((program) => program[Symbol.asyncDispose]()),
+      ...this.#servers.map((server) => server.stop()),
+    ]);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  get #proxyCount(): number {
+    return this.#options.proxyCount ?? 4;
+  }
+
+  #indexes(count: number): number[] {
+    return Array.from({ length: count }, (_, index) => index);
+  }
+
+  #proxyAddress(index: number): string {
+    return `127.0.0.1:${this.#options.port + index}`;
+  }
+
+  #pidOf(name: string): number {
+    return this.#programs.get(name)?.pid ?? -1;
+  }
+
+  async #run(
+    name: string,
+    program: ProgramName,
+    port: number,
+    flags: readonly string[],
+  ): Promise<void> {
+    const argv = ['--address', `127.0.0.1:${port}`, '--json', '--exit-with-parent', ...flags];
+    const child = startProgram(programFile(program), argv);
+    this.#programs.set(name, child);
+    await within(`${name} is ready`, child.firstLine, START_TIMEOUT_MS);
+  }
+
+  async #expectOk(answer: ReturnType<typeof askBroker>): Promise<void> {
+    const { status, text } = await answer;
+    if (status !== 200) throw new Error(`the broker answered ${status} ${text}`);
+  }
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split('\n').slice(-LOG_LINES).join('\n');
+}

@@ -1,0 +1,69 @@
+import { expect } from 'vitest';
+import { clusterDocument } from '../src/broker-http.ts';
+import { memberAddresses, servingAddresses } from '../src/cluster-state.ts';
+import { describeReport, FaultDrill, RECOVERY_MS_MAX } from '../src/fault-drill.ts';
+import { killProxy, type ProxyPart, type RunningCluster } from '../src/running-cluster.ts';
+import type { StockClient } from '../src/stock-client.ts';
+import { printedSeed } from './use-cluster.ts';
+
+/**
+ * Kills, under work of the client: a proxy with its Redis servers; the spare one that took its place, once that is
+ * in sync; and the one that then has served all the time. Of four proxies one is left in the end.
+ */
+export async function loseThreeOfFour(cluster: RunningCluster, client: StockClient): Promise<void> {
+  const label = client.name.replace(' ', '-');
+  const drill = new FaultDrill({ cluster, client, seed: printedSeed(client.name), label });
+  try {
+    await drill.calm(2000);
+    const first = await member(cluster, { isServing: true });
+    const spareAddresses = await spares(cluster);
+    const afterFirst = await loseProxy(drill, first);
+    expect(memberAddresses(afterFirst)).toHaveLength(2);
+    const joined = memberAddresses(afterFirst).find((address) => spareAddresses.includes(address));
+    expect(joined).toBeDefined();
+    await drill.calm(2000);
+
+    const second = await member(cluster, { isServing: false });
+    expect(second.address).toBe(joined);
+    const afterSecond = await loseProxy(drill, second);
+    expect(memberAddresses(afterSecond)).toHaveLength(2);
+    await drill.calm(2000);
+    await drill.finish();
+    console.info(drill.workload.summary());
+  } finally {
+    await drill.abandon();
+  }
+
+  async function loseProxy(
+    at: FaultDrill,
+    proxy: ProxyPart,
+  ): Promise<Awaited<ReturnType<FaultDrill['survive']>>['document']> {
+    const strike = (): Promise<number> => killProxy(proxy, { withRedis: true });
+    const report = await at.survive({ strike, leaving: proxy.address });
+    console.info(`${client.name}: ${proxy.address} killed: ${describeReport(report)}`);
+    expect(report.outageMs).toBeLessThanOrEqual(RECOVERY_MS_MAX);
+    expect(memberAddresses(report.document)).not.toContain(proxy.address);
+    return report.document;
+  }
+}
+
+async function member(
+  cluster: RunningCluster,
+  { isServing }: { readonly isServing: boolean },
+): Promise<ProxyPart> {
+  const document = await clusterDocument(cluster.brokerUrl, cluster.clusterName);
+  const serving = servingAddresses(document);
+  const members = memberAddresses(document);
+  const address = members.find((candidate) => serving.includes(candidate) === isServing);
+  const proxy = cluster.proxies.find((candidate) => candidate.address === address);
+  if (proxy === undefined) throw new Error('no such member');
+  return proxy;
+}
+
+async function spares(cluster: RunningCluster): Promise<readonly string[]> {
+  const document = await clusterDocument(cluster.brokerUrl, cluster.clusterName);
+  const members = memberAddresses(document);
+  return cluster.proxies
+    .map(({ address }) => address)
+    .filter((address) => !members.includes(address));
+}
