@@ -10,7 +10,7 @@ import { expect, test } from 'vitest';
 import { address } from './store-fixture.ts';
 
 const CHILD = fileURLToPath(new URL('crash-child.ts', import.meta.url));
-const ROUNDS = 4;
+const ROUNDS = 3;
 const WRITERS = 6;
 
 async function startChild(path: string): Promise<{ child: ChildProcess; at: string }> {

@@ -7,6 +7,7 @@ export interface BrokerConfig {
   readonly replicaAddresses: readonly NodeAddress[];
 }
 
+/** Reads `{"replica_addresses": [...]}`; at most 64 of them. */
 export const brokerConfigSchema: z.ZodType<BrokerConfig> = z
   .object({ replica_addresses: z.array(nodeAddressSchema).max(64) })
   .transform((config) => ({ replicaAddresses: config.replica_addresses }));

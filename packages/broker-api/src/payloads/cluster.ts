@@ -31,10 +31,15 @@ export interface CreateClusterRequest {
 /** Changes of a cluster's flat configuration fields, in the order given. */
 export type ConfigChanges = readonly (readonly [field: string, value: string])[];
 
+/**
+ * Reads `{"cluster": …}`. A body without the member, as errors of the original have, is no cluster:
+ * check the status first.
+ */
 export const clusterSchema: z.ZodType<ClusterPayload> = z
   .object({ cluster: z.nullable(documentBy(parseClusterJson)).optional() })
   .transform(({ cluster }) => ({ cluster: cluster ?? null }));
 
+/** Reads a cluster's summary. */
 export const clusterInfoSchema: z.ZodType<ClusterInfo> = z
   .object({
     name: clusterNameSchema,
@@ -49,10 +54,12 @@ export const clusterInfoSchema: z.ZodType<ClusterInfo> = z
     isMigrating: info.is_migrating,
   }));
 
+/** Reads `{"node_number": n}`; whether the number is allowed is for the store to say. */
 export const createClusterSchema: z.ZodType<CreateClusterRequest> = z
   .object({ node_number: countSchema })
   .transform((request) => ({ nodeNumber: request.node_number }));
 
+/** Reads an object of texts, in the order of its members. */
 export const configChangesSchema: z.ZodType<ConfigChanges> = mapOf(
   (key) => key,
   'a field name',

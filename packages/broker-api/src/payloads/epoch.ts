@@ -10,6 +10,7 @@ export interface EpochRecovery {
 /** The body of `GET /epoch`: a bare JSON number. */
 export const epochPayloadSchema: z.ZodType<Epoch> = epochSchema;
 
+/** Reads `{"failed_addresses": [...]}`. */
 export const epochRecoverySchema: z.ZodType<EpochRecovery> = z
   .object({ failed_addresses: z.array(nodeAddressSchema) })
   .transform((recovery) => ({ failedAddresses: recovery.failed_addresses }));

@@ -13,6 +13,7 @@ export interface ErrorBody {
   readonly value?: string | undefined;
 }
 
+/** Reads an error body. The code is any text: a newer broker may know more of them. */
 export const errorBodySchema: z.ZodType<ErrorBody> = z.object({
   error: z.string(),
   message: z.string().optional(),

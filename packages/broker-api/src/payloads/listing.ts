@@ -18,10 +18,12 @@ export interface AddressesPayload {
   readonly addresses: readonly NodeAddress[];
 }
 
+/** Reads `{"names": [...]}`. */
 export const clusterNamesSchema: z.ZodType<ClusterNamesPayload> = z.object({
   names: z.array(clusterNameSchema),
 });
 
+/** Reads `{"addresses": [...]}`. */
 export const addressesSchema: z.ZodType<AddressesPayload> = z.object({
   addresses: z.array(nodeAddressSchema),
 });

@@ -24,10 +24,15 @@ export interface AddProxyRequest {
   readonly index?: number | undefined;
 }
 
+/** Reads `{"proxy": …}`. A body without the member is no proxy: check the status first. */
 export const proxySchema: z.ZodType<ProxyPayload> = z
   .object({ proxy: z.nullable(documentBy(parseProxyJson)).optional() })
   .transform(({ proxy }) => ({ proxy: proxy ?? null }));
 
+/**
+ * Reads a registration. The proxy's own address may be any text; the two nodes are different
+ * addresses.
+ */
 export const addProxySchema: z.ZodType<AddProxyRequest> = z
   .object({
     proxy_address: z.string(),

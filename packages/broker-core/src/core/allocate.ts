@@ -30,15 +30,6 @@ export class LinkTable {
   }
 }
 
-/** Whether a proxy may be taken for a chunk: free, not failed, and nobody reports it. */
-export function isAllocatable(state: StoreState, proxy: StoredProxy): boolean {
-  return (
-    proxy.cluster === null &&
-    !state.failedProxies.has(proxy.proxyAddress) &&
-    !state.failures.has(proxy.proxyAddress)
-  );
-}
-
 /** Chooses proxies for `chunkCount` chunks: halves on different hosts, load spread over hosts. */
 export function allocateChunks(state: StoreState, chunkCount: number): Allocation {
   const proxyCount = chunkCount * PROXIES_PER_CHUNK;
@@ -122,10 +113,24 @@ export function chunkOf([first, second]: ProxyPair): Chunk {
   };
 }
 
+/** All proxies of chunks, in chunk order. */
+export function proxiesOf(chunks: readonly Chunk[]): NodeAddress[] {
+  return chunks.flatMap((chunk) => chunk.proxyAddresses);
+}
+
 interface FreeHost {
   readonly name: string;
   /** By address; taken from the front. */
   readonly proxies: StoredProxy[];
+}
+
+/** Whether a proxy may be taken for a chunk: free, not failed, and nobody reports it. */
+function isAllocatable(state: StoreState, proxy: StoredProxy): boolean {
+  return (
+    proxy.cluster === null &&
+    !state.failedProxies.has(proxy.proxyAddress) &&
+    !state.failures.has(proxy.proxyAddress)
+  );
 }
 
 function allocatableByHost(state: StoreState): FreeHost[] {
@@ -187,9 +192,4 @@ function pairKey(left: string, right: string): string {
 
 function noResource(message: string): StoreRefusal {
   return { ok: false, code: 'NO_AVAILABLE_RESOURCE', message };
-}
-
-/** All proxies of chunks, in chunk order. */
-export function proxiesOf(chunks: readonly Chunk[]): NodeAddress[] {
-  return chunks.flatMap((chunk) => chunk.proxyAddresses);
 }

@@ -66,8 +66,8 @@ export interface RouteRow {
   handle(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply>;
 }
 
-/** The version of the original whose HTTP API this is; its peers read it as the broker's version. */
-export const API_COMPATIBILITY_VERSION = '0.6.2';
+// The version of the original whose HTTP API this is; its peers read it as the broker's version.
+const API_COMPATIBILITY_VERSION = '0.6.2';
 
 const REPORTER_ID_LENGTH_MAX = 255;
 const EPOCH_FETCHES_MAX = 64;

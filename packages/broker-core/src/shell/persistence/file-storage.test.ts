@@ -81,7 +81,11 @@ describe('a damaged file', () => {
     await save(dumpOf(1), dumpOf(2));
     const whole = await readFile(path);
     for (let length = 0; length < whole.length; length++) {
-      await writeFile(path, whole.subarray(0, length));
+      const cut = whole.subarray(0, length);
+      assert.throws(() => decodeStoreFile(cut), { code: 'STORE_DAMAGED' }, `cut at ${length}`);
+      // The whole way from the file is slower; every tenth cut goes it.
+      if (length % 10 !== 0) continue;
+      await writeFile(path, cut);
       const error = await refusal();
       assert.equal(error.code, 'STORE_DAMAGED', `cut at ${length}`);
       assert(error.message.includes(`metadata file ${path} `), error.message);
@@ -94,13 +98,14 @@ describe('a damaged file', () => {
 
   test('of the original, cut at any byte, is refused too', async () => {
     const whole = Buffer.from(JSON.stringify(dumpOf(1)));
+    expect(decodeStoreFile(whole)).toEqual(dumpOf(1));
     for (let length = 0; length < whole.length; length++) {
-      await writeFile(path, whole.subarray(0, length));
-      const error = await refusal();
-      assert.equal(error.code, 'STORE_DAMAGED', `cut at ${length}`);
-      assert(error.message.includes('There is no sound'), error.message);
+      const cut = whole.subarray(0, length);
+      assert.throws(() => decodeStoreFile(cut), { code: 'STORE_DAMAGED' }, `cut at ${length}`);
     }
-    expect(whole.length).toBeGreaterThan(100);
+    await writeFile(path, whole.subarray(0, 100));
+    expect((await refusal()).message).toContain('is not whole JSON text');
+    expect((await refusal()).message).toContain('There is no sound');
   });
 
   test('with any byte changed is refused', () => {
