@@ -1,5 +1,11 @@
 import type { Buffer } from 'node:buffer';
-import { hostOf, portOf, type Epoch, type NodeAddress } from '@undermoon/cluster-meta';
+import {
+  hostOf,
+  portOf,
+  type Epoch,
+  type NodeAddress,
+  type ReplEntry,
+} from '@undermoon/cluster-meta';
 import { RespWriter } from '@undermoon/resp';
 import { SLOT_COUNT, type SlotRange } from '@undermoon/slots';
 import { nodeIdOf, shardIdOf, type Sha1Hex } from './node-id.ts';
@@ -8,13 +14,18 @@ import { peerIndexOf, SLOT_UNCOVERED, type RoutingTable } from './routing-table.
 /** Redis' distance from a node's port to its cluster bus port. Nothing listens there. */
 const BUS_PORT_OFFSET = 10_000;
 
-/** One proxy as clients see it: a master with all slots of the Redis servers behind it. */
+/**
+ * One proxy as clients see it: a master with all slots of the Redis servers behind it, or, if all of these are
+ * replicas, a replica of the proxy that they follow.
+ */
 export interface ClusterMember {
   readonly host: string;
   readonly port: number;
   readonly nodeId: string;
   readonly shardId: string;
   readonly isSelf: boolean;
+  /** Null: a master. */
+  readonly master: { readonly nodeId: string } | null;
   /** Sorted and merged. */
   readonly ranges: readonly SlotRange[];
 }
@@ -29,14 +40,39 @@ export interface ClusterView {
   readonly coveredCount: number;
 }
 
+/** A proxy with a Redis server that follows one behind another proxy. */
+export interface ReplicaLink {
+  readonly replica: NodeAddress;
+  readonly master: NodeAddress;
+}
+
 /** Which bytes a reply is written in. */
 export type RespProtocol = 2 | 3;
 
-/** Draws the view. This proxy is a member even without slots, and so is every peer in the metadata. */
+/** What the wanted roles of the servers beside this proxy say about who follows whom. */
+export function replicaLinksOf(
+  entries: readonly ReplEntry[],
+  self: NodeAddress,
+): readonly ReplicaLink[] {
+  return entries.flatMap(({ role, peers }) =>
+    peers.map(({ proxyAddress }) =>
+      role === 'master'
+        ? { replica: proxyAddress, master: self }
+        : { replica: self, master: proxyAddress },
+    ),
+  );
+}
+
+/**
+ * Draws the view. This proxy is a member even without slots, and so is every peer in the metadata. A proxy that
+ * only holds copies is shown as a replica: a client that knew the masters only would know one single node of a
+ * chunk that was failed over, and nobody to ask when that one dies too.
+ */
 export function buildClusterView(
   table: RoutingTable,
   self: NodeAddress,
   sha1Hex: Sha1Hex,
+  links: readonly ReplicaLink[] = [],
 ): ClusterView {
   const rangesOf = new Map<NodeAddress, [number, number][]>([[self, []]]);
   for (const peer of table.peers) rangesOf.set(peer.address, []);
@@ -53,14 +89,18 @@ export function buildClusterView(
     owned.push({ range, address });
     rangesOf.get(address)?.push(range);
   }
+  const masters = mastersOf(links, rangesOf);
+  for (const replica of masters.keys()) rangesOf.set(replica, []);
   const members = new Map<NodeAddress, ClusterMember>();
   for (const address of [...rangesOf.keys()].toSorted()) {
+    const master = masters.get(address);
     members.set(address, {
       host: hostOf(address),
       port: portOf(address),
       nodeId: nodeIdOf(address, sha1Hex),
-      shardId: shardIdOf(address, sha1Hex),
+      shardId: shardIdOf(master ?? address, sha1Hex),
       isSelf: address === self,
+      master: master === undefined ? null : { nodeId: nodeIdOf(master, sha1Hex) },
       ranges: rangesOf.get(address) ?? [],
     });
   }
@@ -75,6 +115,24 @@ export function buildClusterView(
   };
 }
 
+/** By replica: the proxy it follows. Only proxies without slots follow, and only proxies with slots lead. */
+function mastersOf(
+  links: readonly ReplicaLink[],
+  rangesOf: ReadonlyMap<NodeAddress, readonly SlotRange[]>,
+): ReadonlyMap<NodeAddress, NodeAddress> {
+  const hasSlots = (address: NodeAddress): boolean => (rangesOf.get(address)?.length ?? 0) > 0;
+  return new Map(
+    links
+      .filter(({ replica, master }) => !hasSlots(replica) && hasSlots(master))
+      .map(({ replica, master }) => [replica, master]),
+  );
+}
+
+/** The members that are replicas of this one. */
+export function replicasOf(view: ClusterView, member: ClusterMember): readonly ClusterMember[] {
+  return view.members.filter(({ master }) => master?.nodeId === member.nodeId);
+}
+
 function ownerOf(table: RoutingTable, slot: number, self: NodeAddress): NodeAddress | null {
   const value = table.slots[slot] ?? SLOT_UNCOVERED;
   if (value >= 0) return self;
@@ -83,24 +141,34 @@ function ownerOf(table: RoutingTable, slot: number, self: NodeAddress): NodeAddr
 
 /** CLUSTER NODES. */
 export function renderNodes(view: ClusterView, protocol: RespProtocol): Buffer {
-  let text = '';
-  for (const member of view.members) {
-    const flags = member.isSelf ? 'myself,master' : 'master';
-    const address = `${member.host}:${member.port}@${member.port + BUS_PORT_OFFSET}`;
-    text += `${member.nodeId} ${address} ${flags} - 0 0 ${view.epoch} connected`;
-    for (const [start, end] of member.ranges)
-      text += start === end ? ` ${start}` : ` ${start}-${end}`;
-    text += '\n';
-  }
+  const text = view.members.map((member) => `${nodeLine(view, member)}\n`).join('');
   return new RespWriter(protocol).verbatim('txt', text).take();
+}
+
+/** One line of CLUSTER NODES and CLUSTER REPLICAS. */
+export function nodeLine(view: ClusterView, member: ClusterMember): string {
+  const flags = `${member.isSelf ? 'myself,' : ''}${member.master === null ? 'master' : 'slave'}`;
+  const address = `${member.host}:${member.port}@${member.port + BUS_PORT_OFFSET}`;
+  const master = member.master?.nodeId ?? '-';
+  const ranges = member.ranges.map(([start, end]) =>
+    start === end ? ` ${start}` : ` ${start}-${end}`,
+  );
+  const head = `${member.nodeId} ${address} ${flags} ${master}`;
+  return `${head} 0 0 ${view.epoch} connected${ranges.join('')}`;
 }
 
 /** CLUSTER SLOTS. */
 export function renderSlots(view: ClusterView, protocol: RespProtocol): Buffer {
   const writer = new RespWriter(protocol).array(view.ranges.length);
   for (const { range, owner } of view.ranges) {
-    writer.array(3).integer(range[0]).integer(range[1]);
-    writer.array(4).bulk(owner.host).integer(owner.port).bulk(owner.nodeId).map(0);
+    const nodes = [owner, ...replicasOf(view, owner)];
+    writer
+      .array(2 + nodes.length)
+      .integer(range[0])
+      .integer(range[1]);
+    for (const { host, port, nodeId } of nodes) {
+      writer.array(4).bulk(host).integer(port).bulk(nodeId).map(0);
+    }
   }
   return writer.take();
 }
@@ -115,11 +183,14 @@ export function renderShards(view: ClusterView, protocol: RespProtocol): Buffer 
       .bulk('slots')
       .array(shard.ranges.length * 2);
     for (const [start, end] of shard.ranges) writer.integer(start).integer(end);
-    writer.bulk('nodes').array(1).map(7);
-    writer.bulk('id').bulk(shard.nodeId).bulk('port').integer(shard.port);
-    writer.bulk('ip').bulk(shard.host).bulk('endpoint').bulk(shard.host);
-    writer.bulk('role').bulk('master').bulk('replication-offset').integer(0);
-    writer.bulk('health').bulk('online');
+    const nodes = [shard, ...replicasOf(view, shard)];
+    writer.bulk('nodes').array(nodes.length);
+    for (const { nodeId, host, port, master } of nodes) {
+      writer.map(7).bulk('id').bulk(nodeId).bulk('port').integer(port);
+      writer.bulk('ip').bulk(host).bulk('endpoint').bulk(host);
+      writer.bulk('role').bulk(master === null ? 'master' : 'replica');
+      writer.bulk('replication-offset').integer(0).bulk('health').bulk('online');
+    }
   }
   return writer.take();
 }

@@ -1,5 +1,5 @@
 import { keySlot } from '@undermoon/slots';
-import type { ClusterMember } from '../core/cluster-view.ts';
+import { nodeLine, replicasOf, type ClusterView } from '../core/cluster-view.ts';
 import type { ControlCall, ControlState } from './control-state.ts';
 import { wordAt, writeArityError, writeError, writeUnknownSubcommand } from './admin-words.ts';
 
@@ -54,7 +54,7 @@ const HELP: readonly string[] = [
   '    Return cluster configuration seen by node. Output format:',
   '    <id> <ip:port> <flags> <master> <pings> <pongs> <epoch> <link> <slot> ...',
   'REPLICAS <node-id>',
-  '    Return an empty list: replicas are behind their proxies.',
+  '    Return the replicas of <node-id>: proxies that hold copies only.',
   'SHARDS',
   '    Return information about slot range mappings and the nodes associated with them.',
   'SLOTS',
@@ -98,14 +98,14 @@ function answer(state: ControlState, call: ControlCall, name: string): void {
       writer.array(0);
       break;
     case 'MYID':
-      writer.bulk(clusterReplies.selfOf().nodeId);
+      writer.bulk(clusterReplies.selfId());
       break;
     case 'MYSHARDID':
-      writer.bulk(clusterReplies.selfOf().shardId);
+      writer.bulk(clusterReplies.shardIdIn(table));
       break;
     case 'REPLICAS':
     case 'SLAVES':
-      answerReplicas(clusterReplies.viewOf(table).members, call);
+      answerReplicas(clusterReplies.viewOf(table), call);
       break;
     default:
       writer.array(HELP.length);
@@ -113,10 +113,14 @@ function answer(state: ControlState, call: ControlCall, name: string): void {
   }
 }
 
-function answerReplicas(members: readonly ClusterMember[], { args, writer }: ControlCall): void {
+function answerReplicas(view: ClusterView, { args, writer }: ControlCall): void {
   const id = wordAt(args, 2) ?? '';
-  if (members.some((member) => member.nodeId === id)) writer.array(0);
-  else writeError(writer, `ERR Unknown node ${id}`);
+  const member = view.members.find(({ nodeId }) => nodeId === id);
+  if (member === undefined) return writeError(writer, `ERR Unknown node ${id}`);
+  if (member.master !== null) return writeError(writer, 'ERR The specified node is not a master');
+  const replicas = replicasOf(view, member);
+  writer.array(replicas.length);
+  for (const replica of replicas) writer.bulk(nodeLine(view, replica));
 }
 
 function refuseSubcommand({ writer }: ControlCall, name: string, given: string): void {

@@ -125,6 +125,7 @@ function setRepl(state: ControlState, { args, writer }: ControlCall): void {
   if (refusal !== null) return refuse(state, writer, refusal);
   state.replicationEpoch = epoch;
   state.replication.apply(entries);
+  state.clusterReplies.setRoles(entries);
   state.options.logger.info({ epoch, force }, 'accepted replication metadata');
   writer.simple('OK');
 }

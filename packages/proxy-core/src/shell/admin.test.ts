@@ -381,6 +381,54 @@ describe('CLUSTER', () => {
     );
   });
 
+  test('after a failover the proxy with the copies is shown as a replica, by both of them', () => {
+    const leader = fixture('127.0.0.1:5299');
+    const copier = fixture('127.0.0.1:7000');
+    leader.ask(
+      'UMCTL SETREPL 3 NOFLAG master c 127.0.0.1:1 1 127.0.0.1:4 127.0.0.1:7000 ' +
+        'master c 127.0.0.1:2 1 127.0.0.1:3 127.0.0.1:7000',
+    );
+    leader.ask('UMCTL SETCLUSTER v2 3 NOFLAG c 127.0.0.1:1 1 0-8191 127.0.0.1:2 1 8192-16383');
+    copier.ask(
+      'UMCTL SETREPL 3 NOFLAG replica c 127.0.0.1:3 1 127.0.0.1:2 127.0.0.1:5299 ' +
+        'replica c 127.0.0.1:4 1 127.0.0.1:1 127.0.0.1:5299',
+    );
+    copier.ask('UMCTL SETCLUSTER v2 3 NOFLAG c PEER 127.0.0.1:5299 1 0-16383');
+    const line = `${ID_7000} 127.0.0.1:7000@17000 slave ${ID_5299} 0 0 3 connected`;
+    for (const { ask } of [leader, copier]) {
+      expect(ask('CLUSTER SLOTS')).toBe(
+        `*1\r\n*4\r\n:0\r\n:16383\r\n*4\r\n${bulks('127.0.0.1')}:5299\r\n${bulks(ID_5299)}*0\r\n` +
+          `*4\r\n${bulks('127.0.0.1')}:7000\r\n${bulks(ID_7000)}*0\r\n`,
+      );
+      expect(ask('CLUSTER NODES').replace('myself,', '')).toContain(
+        `\r\n${ID_5299} 127.0.0.1:5299@15299 master - 0 0 3 connected 0-16383\n${line}\n\r\n`,
+      );
+      expect(ask(`CLUSTER REPLICAS ${ID_5299}`).replace('myself,', '')).toMatch(
+        new RegExp(String.raw`^\*1\r\n\$\d+\r\n${line}\r\n$`),
+      );
+      expect(ask(`CLUSTER SLAVES ${ID_7000}`)).toBe('-ERR The specified node is not a master\r\n');
+      expect(ask('CLUSTER INFO')).toContain('cluster_known_nodes:2\r\ncluster_size:1\r\n');
+    }
+    expect(copier.ask('CLUSTER NODES')).toContain('myself,slave');
+    expect(copier.ask('CLUSTER SHARDS')).toBe(leader.ask('CLUSTER SHARDS'));
+    expect(copier.ask('CLUSTER SHARDS')).toContain(bulks('role', 'replica'));
+    expect(copier.ask('CLUSTER MYSHARDID')).toBe(leader.ask('CLUSTER MYSHARDID'));
+  });
+
+  test('proxies with slots of their own are masters only', () => {
+    const { ask } = fixture();
+    ask(
+      'UMCTL SETREPL 3 NOFLAG master c 127.0.0.1:1 1 127.0.0.1:4 127.0.0.1:7000 ' +
+        'replica c 127.0.0.1:2 1 127.0.0.1:3 127.0.0.1:7000',
+    );
+    ask(`UMCTL SETCLUSTER v2 3 NOFLAG ${MYDB}`);
+    expect(ask('CLUSTER NODES')).not.toContain('slave');
+    expect(ask('CLUSTER SLOTS')).toMatch(/^\*2\r\n\*3\r\n:0\r\n/);
+    // Roles that change later change the replies, too.
+    ask('UMCTL SETREPL 4 NOFLAG master c 127.0.0.1:1 1 127.0.0.1:9 127.0.0.1:9000');
+    expect(ask('CLUSTER SLOTS')).toMatch(/^\*2\r\n\*4\r\n:0\r\n/);
+  });
+
   test('replies change with the table', () => {
     const { ask } = fixture();
     ask('UMCTL SETCLUSTER v2 1 NOFLAG c 127.0.0.1:1 1 0-9');

@@ -61,7 +61,7 @@ export function createProxyControl(options: ProxyControlOptions): ProxyControl {
     localNodesMax: settings.localNodesMax,
     replication: new ReplicationRunner({ ...settings, clock, logger }),
     clusterReplies,
-    nodeId: clusterReplies.selfOf().nodeId,
+    nodeId: clusterReplies.selfId(),
     table: EMPTY_TABLE,
     replicationEpoch: EPOCH_ZERO,
     isShuttingDown: false,

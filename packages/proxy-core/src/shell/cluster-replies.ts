@@ -1,12 +1,14 @@
 import type { Buffer } from 'node:buffer';
-import type { NodeAddress } from '@undermoon/cluster-meta';
+import type { NodeAddress, ReplEntry } from '@undermoon/cluster-meta';
 import {
   buildClusterView,
   renderClusterInfo,
   renderNodes,
   renderShards,
   renderSlots,
+  replicaLinksOf,
   type ClusterView,
+  type ReplicaLink,
   type RespProtocol,
 } from '../core/cluster-view.ts';
 import { nodeIdOf, shardIdOf, type Sha1Hex } from '../core/node-id.ts';
@@ -24,11 +26,12 @@ const RENDERERS: Readonly<
   SLOTS: renderSlots,
 };
 
-/** The CLUSTER replies of one proxy: drawn once per routing table, written once per protocol version. */
+/** The CLUSTER replies of one proxy: drawn once per piece of metadata, written once per protocol version. */
 export class ClusterReplies {
   readonly #self: NodeAddress;
   readonly #sha1Hex: Sha1Hex;
   #table: RoutingTable | null = null;
+  #links: readonly ReplicaLink[] = [];
   #view: ClusterView | null = null;
   #rendered = new Map<string, Buffer>();
 
@@ -37,20 +40,30 @@ export class ClusterReplies {
     this.#sha1Hex = sha1Hex;
   }
 
+  /** Takes the wanted roles of the servers beside this proxy: they tell which proxies hold copies. */
+  setRoles(entries: readonly ReplEntry[]): void {
+    this.#links = replicaLinksOf(entries, this.#self);
+    this.#view = null;
+  }
+
   viewOf(table: RoutingTable): ClusterView {
     if (this.#view === null || this.#table !== table) {
-      this.#view = buildClusterView(table, this.#self, this.#sha1Hex);
+      this.#view = buildClusterView(table, this.#self, this.#sha1Hex, this.#links);
       this.#table = table;
       this.#rendered.clear();
     }
     return this.#view;
   }
 
-  selfOf(): { readonly nodeId: string; readonly shardId: string } {
-    return {
-      nodeId: nodeIdOf(this.#self, this.#sha1Hex),
-      shardId: shardIdOf(this.#self, this.#sha1Hex),
-    };
+  /** The id of this proxy; metadata does not change it. */
+  selfId(): string {
+    return nodeIdOf(this.#self, this.#sha1Hex);
+  }
+
+  /** The id of the shard that this proxy belongs to. */
+  shardIdIn(table: RoutingTable): string {
+    const self = this.viewOf(table).members.find(({ isSelf }) => isSelf);
+    return self?.shardId ?? shardIdOf(this.#self, this.#sha1Hex);
   }
 
   bytesOf(table: RoutingTable, kind: RenderedReply, protocol: RespProtocol): Buffer {
