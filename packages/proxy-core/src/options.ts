@@ -31,7 +31,10 @@ export interface ProxyServerOptions {
   sessionTimeoutMs?: number;
   /** Clients at once. Default 10000. */
   clientsMax?: number;
-  /** Output of one client waiting for the network at which it is no longer read. Default 1 MiB. */
+  /**
+   * Output of one client, waiting for the network or for replies before it, at which it is no longer read.
+   * Default 1 MiB.
+   */
   outputPauseBytes?: number;
   /** The same at which it is closed. Default 64 MiB. */
   outputBytesMax?: number;
@@ -110,12 +113,13 @@ function checkCounts(options: ProxyOptions): void {
     'backendPendingMax',
     'backendQueuedBytesMax',
     'clientsMax',
-    'outputPauseBytes',
     'outputBytesMax',
     'queryBufferBytesMax',
     'replicationCheckIntervalMs',
   ] as const;
   for (const name of atLeastOne) checkInteger(name, options[name], 1);
+  // A socket tells that it has drained only if more than its high water mark was waiting.
+  checkInteger('outputPauseBytes', options.outputPauseBytes, 65_536);
   for (const name of ['sessionTimeoutMs', 'backendRetryDelayMs'] as const) {
     checkInteger(name, options[name], 0);
   }

@@ -1,13 +1,24 @@
 /** Receives reply bytes that are due now. They are only valid during the call. */
 export type EmitReply = (bytes: Uint8Array, start: number, end: number) => void;
 
+/** What one piece of held output costs beside its bytes, so that many empty ones count too. */
+const PIECE_BYTES = 64;
+
 interface Segment<Source> {
-  /** Null: a reply made by the proxy itself, complete from the start. */
+  /** Null: replies made by the proxy itself, complete from the start. */
   readonly source: Source | null;
   /** Replies this segment still waits for. */
   left: number;
   /** Bytes that arrived before the segment's turn. */
   readonly early: Uint8Array[];
+  /** The next segment of the same source. */
+  next: Segment<Source> | null;
+}
+
+/** The segments of one source that still wait for replies. */
+interface Chain<Source> {
+  open: Segment<Source> | null;
+  last: Segment<Source>;
 }
 
 /**
@@ -19,8 +30,11 @@ interface Segment<Source> {
  * A client whose requests all go to one backend never needs this object.
  */
 export class ReplyOrder<Source> {
+  /** Memory held by replies that wait for their turn. */
+  heldBytes = 0;
   #segments: Segment<Source>[] = [];
   #first = 0;
+  readonly #chains = new Map<Source, Chain<Source>>();
 
   /** True when no reply is owed any more. */
   get isEmpty(): boolean {
@@ -32,9 +46,21 @@ export class ReplyOrder<Source> {
    * arrive together; those of two segments must be passed to `accept` one segment at a time.
    */
   expect(source: Source, count: number): void {
-    const last = this.#segments.at(-1);
-    if (last !== undefined && this.continues(source)) last.left += count;
-    else this.#segments.push({ source, left: count, early: [] });
+    const chain = this.#chains.get(source);
+    if (chain !== undefined && this.continues(source)) {
+      chain.last.left += count;
+      chain.open ??= chain.last;
+      return;
+    }
+    const segment: Segment<Source> = { source, left: count, early: [], next: null };
+    this.#segments.push(segment);
+    if (chain === undefined) {
+      this.#chains.set(source, { open: segment, last: segment });
+      return;
+    }
+    chain.last.next = segment;
+    chain.last = segment;
+    chain.open ??= segment;
   }
 
   /** Whether replies of `source` expected next would belong to the last segment. */
@@ -44,7 +70,10 @@ export class ReplyOrder<Source> {
 
   /** Queues a reply of the proxy itself. The bytes are kept, not copied. */
   pushLocal(bytes: Uint8Array): void {
-    this.#segments.push({ source: null, left: 0, early: [bytes] });
+    const last = this.isEmpty ? undefined : this.#segments.at(-1);
+    if (last?.source === null) last.early.push(bytes);
+    else this.#segments.push({ source: null, left: 0, early: [bytes], next: null });
+    this.heldBytes += bytes.length + PIECE_BYTES;
   }
 
   /**
@@ -56,31 +85,32 @@ export class ReplyOrder<Source> {
     chunk: { bytes: Uint8Array; start: number; end: number; completed: number },
     emit: EmitReply,
   ): void {
-    const segment = this.#segmentOf(source);
+    const chain = this.#openChain(source);
+    const segment = chain.open!;
     if (segment === this.#segments[this.#first]) emit(chunk.bytes, chunk.start, chunk.end);
-    else segment.early.push(copyOf(chunk.bytes, chunk.start, chunk.end));
+    else {
+      segment.early.push(copyOf(chunk.bytes, chunk.start, chunk.end));
+      this.heldBytes += chunk.end - chunk.start + PIECE_BYTES;
+    }
     segment.left -= chunk.completed;
     if (segment.left < 0) throw new Error('a backend sent more replies than requested');
+    if (segment.left === 0) chain.open = segment.next;
     this.#advance(emit);
   }
 
-  /** How many replies of `source` are next in line for it: the size of its first open segment. */
-  openCount(source: Source): number {
-    return this.#segmentOf(source).left;
-  }
-
-  #segmentOf(source: Source): Segment<Source> {
-    for (let i = this.#first; i < this.#segments.length; i++) {
-      const segment = this.#segments[i]!;
-      if (segment.source === source && segment.left > 0) return segment;
-    }
+  #openChain(source: Source): Chain<Source> {
+    const chain = this.#chains.get(source);
+    if (chain !== undefined && chain.open !== null) return chain;
     throw new Error('a backend sent a reply that nobody waits for');
   }
 
   #advance(emit: EmitReply): void {
     while (this.#first < this.#segments.length) {
       const head = this.#segments[this.#first]!;
-      for (const bytes of head.early) emit(bytes, 0, bytes.length);
+      for (const bytes of head.early) {
+        this.heldBytes -= bytes.length + PIECE_BYTES;
+        emit(bytes, 0, bytes.length);
+      }
       head.early.length = 0;
       if (head.left > 0) break;
       this.#first++;

@@ -5,7 +5,7 @@ const INITIAL_CAPACITY = 64;
  * A ring that doubles when full; consecutive runs of one sink may merge, so that a pipeline of any length is
  * one entry. Nothing is allocated per command.
  *
- *      head                     tail
+ *      head                   head + runs
  *       v                        v
  *   [ A:3 | B:1 | A:16 | C:2 |   .   |   .   ]
  */
@@ -16,7 +16,7 @@ export class RunQueue<Sink> {
   #counts = new Int32Array(INITIAL_CAPACITY);
   #mask = INITIAL_CAPACITY - 1;
   #head = 0;
-  #tail = 0;
+  #runs = 0;
 
   /**
    * Appends `count` replies owed to `sink`. They merge with the last run if that is the same sink's, unless
@@ -24,38 +24,39 @@ export class RunQueue<Sink> {
    */
   push(sink: Sink, count: number, canMerge: boolean): void {
     this.total += count;
-    if (this.#tail !== this.#head) {
-      const last = (this.#tail - 1) & this.#mask;
+    if (this.#runs > 0) {
+      const last = (this.#head + this.#runs - 1) & this.#mask;
       if (canMerge && this.#sinks[last] === sink) {
         this.#counts[last]! += count;
         return;
       }
-      if (this.#tail - this.#head > this.#mask) this.#grow();
+      if (this.#runs > this.#mask) this.#grow();
     }
-    const index = this.#tail & this.#mask;
+    const index = (this.#head + this.#runs) & this.#mask;
     this.#sinks[index] = sink;
     this.#counts[index] = count;
-    this.#tail = (this.#tail + 1) | 0;
+    this.#runs++;
   }
 
   /** The sink of the next reply, or null when none is owed. */
   headSink(): Sink | null {
-    return this.#tail === this.#head ? null : this.#sinks[this.#head & this.#mask]!;
+    return this.#runs === 0 ? null : this.#sinks[this.#head]!;
   }
 
   /** How many of the next replies belong to the head sink. */
   headCount(): number {
-    return this.#tail === this.#head ? 0 : this.#counts[this.#head & this.#mask]!;
+    return this.#runs === 0 ? 0 : this.#counts[this.#head]!;
   }
 
   /** Takes `count` replies (at most `headCount()`) off the head run. */
   take(count: number): void {
-    const index = this.#head & this.#mask;
+    const index = this.#head;
     this.total -= count;
     this.#counts[index]! -= count;
     if (this.#counts[index] !== 0) return;
     this.#sinks[index] = null;
-    this.#head = (this.#head + 1) | 0;
+    this.#head = (index + 1) & this.#mask;
+    this.#runs--;
   }
 
   #grow(): void {
@@ -71,7 +72,6 @@ export class RunQueue<Sink> {
     this.#counts = counts;
     this.#mask = size * 2 - 1;
     this.#head = 0;
-    this.#tail = size;
   }
 }
 

@@ -36,6 +36,8 @@ export interface BackendOptions {
   readonly pendingMax: number;
 }
 
+const OFFERS_AT_ONCE = 32;
+
 /**
  * | state      | on request            | on connect | on loss                    |
  * |------------|-----------------------|------------|----------------------------|
@@ -51,7 +53,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   readonly options: BackendOptions;
   readonly #loop: DataLoop;
   #demux = new ReplyDemux<BackendConnection, ReplySink>();
-  #waiting = new Set<ReplySink>();
+  readonly #waiting = new Set<ReplySink>();
   #state: State = 'idle';
   #transport: Transport | null = null;
   #slab: Slab | null = null;
@@ -78,15 +80,18 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
 
   /** Whether clients that want this backend should not be read for now. */
   get isFull(): boolean {
-    const queued = this.#transport === null ? this.#earlyBytes : this.#transport.queuedBytes;
+    const queued = this.#transport === null ? 0 : this.#transport.queuedBytes;
     return (
-      queued > this.options.queuedBytesMax || this.#demux.queue.total > this.options.pendingMax
+      this.#earlyBytes + queued > this.options.queuedBytesMax ||
+      this.#demux.queue.total > this.options.pendingMax
     );
   }
 
-  /** Calls `sink.onBackendRoom()` once when there is room again. */
-  awaitRoom(sink: ReplySink): void {
+  /** Calls `sink.onBackendRoom()` once when there is room again. False: it waits already. */
+  awaitRoom(sink: ReplySink): boolean {
+    if (this.#waiting.has(sink)) return false;
     this.#waiting.add(sink);
+    return true;
   }
 
   /**
@@ -103,7 +108,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     end: number,
   ): boolean {
     if (this.#state !== 'ready' && !this.#canQueue()) return false;
-    if (this.#demux.queue.total === 0) this.#progressMs = this.#loop.nowMs;
+    if (this.#demux.queue.total === 0) this.#progressMs = this.#loop.watchedMs;
     this.#demux.queue.push(sink, count, canMerge);
     this.#append(bytes, start, end);
     return true;
@@ -123,15 +128,19 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     this.#failAll('lost');
   }
 
-  /** Fails a connection whose oldest request got no answer for too long. Called by the coarse timer. */
+  /**
+   * Fails a connection whose oldest request, or whose greeting, got no answer for too long. Called by the
+   * coarse timer.
+   */
   checkDeadline(): void {
-    if (this.#state !== 'ready' || this.#demux.queue.total === 0) return;
-    if (this.#loop.nowMs - this.#progressMs < this.options.timeoutMs) return;
+    const isOwed = this.#greeting !== null || this.#state === 'ready';
+    if (!isOwed || this.#demux.queue.total === 0) return;
+    if (this.#loop.watchedMs - this.#progressMs < this.options.timeoutMs) return;
     this.#fail('timeout');
   }
 
   onBytes(buffer: Buffer, length: number): void {
-    this.#progressMs = this.#loop.nowMs;
+    this.#progressMs = this.#loop.watchedMs;
     const isSane =
       this.#greeting === null
         ? this.#demux.deliver(this, buffer, length)
@@ -157,6 +166,11 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   }
 
   flushTurn(): void {
+    this.#flushSlab();
+    if (this.#waiting.size > 0 && !this.isFull) this.#offerRoom();
+  }
+
+  #flushSlab(): void {
     const slab = this.#slab;
     const transport = this.#transport;
     if (slab === null || transport === null || this.#state !== 'ready') return;
@@ -169,7 +183,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
 
   #canQueue(): boolean {
     if (this.#state === 'closed' || this.#isDraining) return false;
-    if (this.#state === 'connecting') return this.#earlyBytes <= this.options.queuedBytesMax;
+    if (this.#state === 'connecting') return true;
     if (this.#loop.clock.monotonicMs() < this.#retryAtMs) return false;
     this.#connect();
     return true;
@@ -182,7 +196,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
       this.#earlyBytes += size;
       return;
     }
-    if (this.#slab !== null && size > SLAB_BYTES - this.#slab.length) this.flushTurn();
+    if (this.#slab !== null && size > SLAB_BYTES - this.#slab.length) this.#flushSlab();
     if (size > SLAB_BYTES) {
       this.#transport!.write(Buffer.from(bytes.subarray(start, end)));
       return;
@@ -209,6 +223,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
       return;
     }
     this.#greeting = greeting;
+    this.#progressMs = this.#loop.watchedMs;
     transport.write(greeting.bytes);
   }
 
@@ -222,7 +237,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   #becomeReady(): void {
     this.#greeting = null;
     this.#state = 'ready';
-    this.#progressMs = this.#loop.nowMs;
+    this.#progressMs = this.#loop.watchedMs;
     for (const bytes of this.#early) this.#transport?.write(bytes);
     this.#early = [];
     this.#earlyBytes = 0;
@@ -261,8 +276,13 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   }
 
   #offerRoom(): void {
-    const sinks = this.#waiting;
-    this.#waiting = new Set();
-    for (const sink of sinks) sink.onBackendRoom();
+    let left = OFFERS_AT_ONCE;
+    for (const sink of this.#waiting) {
+      if (left-- === 0) break;
+      this.#waiting.delete(sink);
+      sink.onBackendRoom();
+    }
+    // The others when these have been read, so that they do not all fill the backend at once.
+    if (this.#waiting.size > 0) this.#loop.flushAtTurnEnd(this);
   }
 }

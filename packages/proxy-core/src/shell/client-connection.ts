@@ -24,10 +24,10 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
   #owed = 0;
   #source: BackendConnection | null = null;
   #order: ReplyOrder<BackendConnection> | null = null;
-  #isStalled = false;
+  /** Set while input waits for the replies owed. */
   #afterQuiet: (() => void) | null = null;
   #isEnding = false;
-  #isBackendFull = false;
+  #fullBackends = 0;
   #isReading = true;
   readonly #emit: EmitReply = (bytes, start, end) => {
     this.context.loop.output.append(this, bytes, start, end);
@@ -48,7 +48,7 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
   }
 
   get isAccepting(): boolean {
-    return !this.#isStalled && !this.#isEnding && !this.isClosed;
+    return this.#afterQuiet === null && !this.#isEnding && !this.isClosed;
   }
 
   get isBacklogged(): boolean {
@@ -69,10 +69,7 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     if (order === null && isSingleSource) this.#source = backend;
     else (order ?? this.#enterOrder()).expect(backend, count);
     this.#owed += count;
-    if (backend.isFull) {
-      this.#isBackendFull = true;
-      backend.awaitRoom(this);
-    }
+    if (backend.isFull && backend.awaitRoom(this)) this.#fullBackends++;
     return true;
   }
 
@@ -83,7 +80,9 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
       this.context.loop.output.append(this, bytes, 0, bytes.length);
       return;
     }
-    (this.#order ?? this.#enterOrder()).pushLocal(bytes);
+    const order = this.#order ?? this.#enterOrder();
+    order.pushLocal(bytes);
+    this.#limitOutput(order.heldBytes);
   }
 
   whenQuiet(action: () => void): void {
@@ -91,7 +90,6 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
       action();
       return;
     }
-    this.#isStalled = true;
     this.#afterQuiet = action;
     this.#updateReading();
   }
@@ -99,6 +97,8 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
   endAfterReplies(): void {
     this.#isEnding = true;
     this.#carry = null;
+    // What still comes is read and dropped, so that the end of the client's side is noticed.
+    this.#updateReading();
     if (this.#owed === 0) this.#finish();
   }
 
@@ -118,16 +118,16 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     this.context.counters.netInputBytes += length;
     if (this.isClosed || this.#isEnding) return;
     if (this.#carry === null) {
-      const consumed = this.#isStalled ? 0 : dispatch(this, buffer, 0, length);
+      const consumed = this.#afterQuiet !== null ? 0 : dispatch(this, buffer, 0, length);
       if (consumed < length) this.#keep(buffer, consumed, length);
     } else {
       this.#carry.append(buffer, 0, length);
       if (this.#carry.length > this.context.options.queryBufferBytesMax) {
         this.failProtocol('Protocol error: command exceeds the query buffer limit');
-      } else if (!this.#isStalled) this.#runCarry(this.#carry);
+      } else if (this.#afterQuiet === null) this.#runCarry(this.#carry);
     }
     this.context.loop.output.flush();
-    if (!this.#isReading || this.#isBackendFull) this.#updateReading();
+    if (!this.#isReading || this.#fullBackends > 0) this.#updateReading();
   }
 
   onDrain(): void {
@@ -156,9 +156,14 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     completed: number,
   ): void {
     if (this.isClosed) return;
-    if (this.#order === null) this.context.loop.output.append(this, bytes, start, end);
-    else this.#order.accept(source, { bytes, start, end, completed }, this.#emit);
+    const order = this.#order;
+    if (order === null) this.context.loop.output.append(this, bytes, start, end);
+    else {
+      order.accept(source, { bytes, start, end, completed }, this.#emit);
+      this.#limitOutput(order.heldBytes);
+    }
     this.#settle(completed);
+    if (!this.#isReading) this.#updateReading();
   }
 
   onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void {
@@ -169,16 +174,11 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
       return;
     }
     const error = lossReply(source, loss);
-    let left = count;
-    while (left > 0 && !this.isClosed) {
-      const some = this.#order === null ? left : Math.min(left, this.#order.openCount(source));
-      for (let i = 0; i < some; i++) this.onReplyBytes(source, error, 0, error.length, 1);
-      left -= some;
-    }
+    for (let i = 0; i < count; i++) this.onReplyBytes(source, error, 0, error.length, 1);
   }
 
   onBackendRoom(): void {
-    this.#isBackendFull = false;
+    this.#fullBackends--;
     if (!this.isClosed) this.#updateReading();
   }
 
@@ -187,15 +187,19 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     if (transport === null || this.isClosed) return true;
     this.context.counters.netOutputBytes += bytes.length;
     if (transport.write(bytes)) return true;
-    const { outputBytesMax, outputPauseBytes } = this.context.options;
-    if (transport.queuedBytes > outputBytesMax) {
-      this.context.logger.warn(
-        { client: this.session.peer, queuedBytes: transport.queuedBytes },
-        'client closed: output limit reached',
-      );
-      this.destroy();
-    } else if (transport.queuedBytes > outputPauseBytes) this.#updateReading();
+    this.#limitOutput(transport.queuedBytes);
     return false;
+  }
+
+  /** Pauses or closes a client whose output waits for the network, or for replies that come before it. */
+  #limitOutput(waitingBytes: number): void {
+    const { outputBytesMax, outputPauseBytes } = this.context.options;
+    if (waitingBytes <= outputPauseBytes || this.isClosed) return;
+    if (waitingBytes > outputBytesMax) {
+      const facts = { client: this.session.peer, waitingBytes };
+      this.context.logger.warn(facts, 'client closed: output limit reached');
+      this.destroy();
+    } else this.#updateReading();
   }
 
   #settle(completed: number): void {
@@ -203,13 +207,12 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     if (this.#owed !== 0) return;
     this.#order = null;
     if (this.#isEnding) this.#finish();
-    else if (this.#isStalled) this.#unstall();
+    else if (this.#afterQuiet !== null) this.#unstall();
   }
 
   #unstall(): void {
     const action = this.#afterQuiet;
     this.#afterQuiet = null;
-    this.#isStalled = false;
     action?.();
     if (this.#carry !== null && this.isAccepting) this.#runCarry(this.#carry);
     this.#updateReading();
@@ -235,23 +238,26 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     if (consumed === carry.length) this.#carry = null;
     else {
       carry.consume(consumed);
-      if (!this.#isStalled) carry.note(scanner);
+      if (this.#afterQuiet === null) carry.note(scanner);
     }
   }
 
   #keep(buffer: Buffer, start: number, end: number): void {
     if (this.isClosed || this.#isEnding) return;
     this.#carry = new InputCarry(buffer, start, end);
-    if (!this.#isStalled) this.#carry.note(this.context.loop.scanner);
+    if (this.#afterQuiet === null) this.#carry.note(this.context.loop.scanner);
   }
 
   #updateReading(): void {
     const transport = this.#transport;
     if (transport === null) return;
+    const { outputPauseBytes } = this.context.options;
     const isReading =
-      !this.#isStalled &&
-      !this.#isBackendFull &&
-      transport.queuedBytes <= this.context.options.outputPauseBytes;
+      this.#isEnding ||
+      (this.#afterQuiet === null &&
+        this.#fullBackends === 0 &&
+        (this.#order === null || this.#order.heldBytes <= outputPauseBytes) &&
+        transport.queuedBytes <= outputPauseBytes);
     if (isReading === this.#isReading) return;
     this.#isReading = isReading;
     if (isReading) transport.resume();

@@ -5,6 +5,7 @@ import { SlabPool } from './slab.ts';
 import { createTransports, type TransportFactory } from './transport.ts';
 
 const READ_BUFFER_BYTES = 65_536;
+const COUNTED_TICK_MS_MAX = 500;
 
 /** Something with bytes gathered during a loop turn. */
 export interface TurnFlush {
@@ -23,6 +24,11 @@ export class DataLoop {
   readonly clock: Clock;
   /** Monotonic milliseconds, as of the last tick: precise enough for timeouts, free to read. */
   nowMs: number;
+  /**
+   * The same without the time in which the loop did not run (a suspended machine, a blocked process): what
+   * peers sent meanwhile waits unread, so it must not count against them.
+   */
+  watchedMs = 0;
   #dirty: TurnFlush[] = [];
   #isScheduled = false;
   readonly #flushTurn = (): void => {
@@ -53,6 +59,8 @@ export class DataLoop {
 
   /** Reads the clock; called by the server's one coarse timer. */
   tick(): void {
-    this.nowMs = this.clock.monotonicMs();
+    const nowMs = this.clock.monotonicMs();
+    this.watchedMs += Math.min(nowMs - this.nowMs, COUNTED_TICK_MS_MAX);
+    this.nowMs = nowMs;
   }
 }

@@ -139,8 +139,8 @@ function answerOther(client: Client, scanner: RequestScanner, bytes: Buffer): vo
   const { session } = client;
   const container = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
   const id = resolveSubcommand(container, bytes, scanner);
-  const args = argumentsOf(scanner, bytes);
   if (id < 0) {
+    const args = argumentsOf(scanner, bytes);
     client.reply(
       id === UNKNOWN_SUBCOMMAND ? unknownSubcommandReply(args) : unknownCommandReply(args),
     );
@@ -152,7 +152,7 @@ function answerOther(client: Client, scanner: RequestScanner, bytes: Buffer): vo
   else if (!session.isAuthenticated && !isAllowedWithoutPassword(name)) client.reply(REPLY_NOAUTH);
   else if (refusal !== '') client.reply(errorReply(refusal));
   else if (isForwarded(id)) client.reply(redirection(client, scanner, id, bytes));
-  else answerCommand(client, name, args);
+  else answerCommand(client, name, argumentsOf(scanner, bytes));
 }
 
 /** Why a command for keys is not served here. */

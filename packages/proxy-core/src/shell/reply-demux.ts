@@ -30,6 +30,7 @@ export class ReplyDemux<Source, Taker extends ReplyTaker<Source>> {
       const start = pos;
       let left = queue.headCount();
       let completed = 0;
+      let isSane = true;
       if (stream.isActive) {
         const next = stream.feed(buffer, pos, length);
         if (next === MALFORMED) return false;
@@ -41,9 +42,11 @@ export class ReplyDemux<Source, Taker extends ReplyTaker<Source>> {
       }
       while (left > 0 && pos < length) {
         // Nobody subscribes or tracks on a shared connection, so a push would be counted as a reply.
-        if (buffer[pos] === PUSH_MARKER) return false;
-        const next = scanReply(buffer, pos, length);
-        if (next === MALFORMED) return false;
+        const next = buffer[pos] === PUSH_MARKER ? MALFORMED : scanReply(buffer, pos, length);
+        if (next === MALFORMED) {
+          isSane = false;
+          break;
+        }
         if (next < 0) {
           if (stream.feed(buffer, pos, length) === MALFORMED) return false;
           pos = length;
@@ -54,7 +57,9 @@ export class ReplyDemux<Source, Taker extends ReplyTaker<Source>> {
         left--;
       }
       if (completed > 0) queue.take(completed);
-      taker.onReplyBytes(source, buffer, start, pos, completed);
+      // What came before the fault is right, and may end a reply that was delivered in part.
+      if (pos > start) taker.onReplyBytes(source, buffer, start, pos, completed);
+      if (!isSane) return false;
     }
     return true;
   }

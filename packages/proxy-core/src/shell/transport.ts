@@ -11,7 +11,7 @@ export interface TransportHandler {
   onDrain(): void;
   /** The peer will send no more. */
   onEnd(): void;
-  /** The socket is gone. Called exactly once. */
+  /** The socket is gone. Called exactly once, unless `destroy` of the transport came first. */
   onClose(error: Error | null): void;
 }
 
@@ -28,10 +28,16 @@ export interface Transport {
   write(bytes: Uint8Array): boolean;
   pause(): void;
   resume(): void;
-  /** Sends what is queued, then closes. */
+  /**
+   * Sends what is queued, then closes. Closing at once while the peer still sends would make its kernel drop
+   * what it has not read, so the peer gets a moment to close first.
+   */
   end(): void;
+  /** Closes at once. The handler hears nothing more: a late event would be taken for the next socket's. */
   destroy(): void;
 }
+
+const LINGER_MS = 1000;
 
 /** How sockets of one loop read: into one shared buffer where the runtime can, else by data events. */
 export interface TransportFactory {
@@ -51,6 +57,8 @@ export interface ConnectTarget {
 
 class SocketTransport implements Transport {
   readonly #socket: net.Socket;
+  #isDropped = false;
+  #linger: NodeJS.Timeout | null = null;
 
   constructor(socket: net.Socket, handler: TransportHandler) {
     this.#socket = socket;
@@ -58,9 +66,16 @@ class SocketTransport implements Transport {
     socket.on('error', (error) => {
       failure = error;
     });
-    socket.on('drain', () => handler.onDrain());
-    socket.on('end', () => handler.onEnd());
-    socket.on('close', () => handler.onClose(failure));
+    socket.on('drain', () => {
+      if (!this.#isDropped) handler.onDrain();
+    });
+    socket.on('end', () => {
+      if (!this.#isDropped) handler.onEnd();
+    });
+    socket.on('close', () => {
+      if (this.#linger !== null) clearTimeout(this.#linger);
+      if (!this.#isDropped) handler.onClose(failure);
+    });
   }
 
   get queuedBytes(): number {
@@ -81,10 +96,14 @@ class SocketTransport implements Transport {
   }
 
   end(): void {
-    this.#socket.end();
+    const socket = this.#socket;
+    socket.end(() => {
+      if (!socket.destroyed) this.#linger = setTimeout(() => socket.destroy(), LINGER_MS);
+    });
   }
 
   destroy(): void {
+    this.#isDropped = true;
     this.#socket.destroy();
   }
 }
