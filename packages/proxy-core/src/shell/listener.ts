@@ -18,10 +18,14 @@ export class Listener {
     );
   }
 
-  /** Resolves to the address listened on. Throws ProxyError CANNOT_LISTEN. */
+  /** Resolves to the address listened on. Throws ProxyError CANNOT_LISTEN, or CLOSED if `close` came first. */
   async listen(address: NodeAddress): Promise<NodeAddress> {
     await new Promise<void>((resolve, reject) => {
+      const onClosed = (): void => {
+        reject(new ProxyError('CLOSED', 'the proxy was closed while it started'));
+      };
       const onFailure = (error: NodeJS.ErrnoException): void => {
+        this.#server.off('close', onClosed);
         const reason = error.code === 'EADDRINUSE' ? 'address already in use' : error.message;
         reject(
           new ProxyError('CANNOT_LISTEN', `cannot listen on ${address}: ${reason}`, {
@@ -30,10 +34,12 @@ export class Listener {
         );
       };
       this.#server.once('error', onFailure);
+      this.#server.once('close', onClosed);
       this.#server.listen(
         { host: hostOf(address), port: portOf(address), backlog: BACKLOG },
         () => {
           this.#server.off('error', onFailure);
+          this.#server.off('close', onClosed);
           this.#server.on('error', this.#onError);
           resolve();
         },

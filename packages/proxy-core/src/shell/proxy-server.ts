@@ -83,6 +83,7 @@ class Proxy implements ProxyServer {
   #address: NodeAddress;
   #timer: NodeJS.Timeout | null = null;
   #nextSessionId = 1;
+  #isStarted = false;
   #isClosed = false;
   #closing: Promise<void> | null = null;
 
@@ -122,10 +123,19 @@ class Proxy implements ProxyServer {
   }
 
   async listen(): Promise<void> {
-    if (this.#isClosed) throw new ProxyError('CLOSED', 'the proxy was closed');
+    if (this.#isClosed || this.#closing !== null) {
+      throw new ProxyError('CLOSED', 'the proxy was closed');
+    }
+    if (this.#isStarted) throw new ProxyError('CANNOT_LISTEN', 'listen was called before');
+    this.#isStarted = true;
     warmUp(this.#loop.scanner);
-    this.#address = await this.#listener.listen(this.#options.address);
-    if (this.#isClosed) {
+    try {
+      this.#address = await this.#listener.listen(this.#options.address);
+    } catch (error) {
+      this.#isStarted = false;
+      throw error;
+    }
+    if (this.#isClosed || this.#closing !== null) {
       this.#listener.close();
       throw new ProxyError('CLOSED', 'the proxy was closed while it started');
     }
