@@ -3,6 +3,8 @@ import { INCOMPLETE, type RequestScanner } from '@undermoon/resp';
 const INITIAL_BYTES = 4096;
 // Below this, scanning a frame anew costs less than keeping its progress.
 const RESUME_BYTES_MIN = 65_536;
+// What an incomplete command may keep of a buffer that was larger than it needs.
+const KEPT_BYTES_MAX = 131_072;
 
 /**
  * The bytes of a client's incomplete command, between two reads. Grows by doubling as bytes arrive, never
@@ -54,8 +56,13 @@ export class InputCarry {
 
   /** Drops the first `count` bytes and what was known of the frame there. */
   consume(count: number): void {
-    this.bytes.copyWithin(0, count, this.length);
-    this.length -= count;
+    const left = this.length - count;
+    if (this.bytes.length > KEPT_BYTES_MAX && left < this.bytes.length / 4) {
+      const smaller = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, left));
+      this.bytes.copy(smaller, 0, count, this.length);
+      this.bytes = smaller;
+    } else this.bytes.copyWithin(0, count, this.length);
+    this.length = left;
     this.#neededBytes = 0;
     this.#argsLeft = -1;
     this.#resumeOffset = 0;
