@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { clusterDocument, type ClusterDocument } from './broker-http.ts';
-import { memberAddresses, untilHealthy } from './cluster-state.ts';
+import { memberAddresses, servingAddresses, untilHealthy } from './cluster-state.ts';
 import type { RunningCluster } from './running-cluster.ts';
 import type { StockClient } from './stock-client.ts';
 import { until } from './until.ts';
@@ -31,18 +31,21 @@ export interface FaultDrillOptions {
 export interface FaultReport {
   /** From the fault until every key was written again and no more write failed or was held up. */
   readonly outageMs: number;
-  /** From the fault until every replica was in sync again. */
+  /** From the fault until every replica was in sync again, where there was a spare proxy. */
   readonly healedMs: number;
   /** Acknowledged writes that are gone, among those that can be told. */
   readonly lostWrites: number;
   readonly document: ClusterDocument;
 }
 
-/** One fault: does it, and names the proxy that has to leave the cluster because of it, if any. */
+/** One fault and what has to come of it. */
 export interface Fault {
   /** Returns the time of the fault. */
   strike(): Promise<number>;
-  readonly leaving: string | null;
+  /** The proxy that has to leave the cluster because of it. Without a spare proxy it only ceases to serve. */
+  readonly leaving: string;
+  /** Default true. */
+  readonly hasSpare?: boolean;
 }
 
 /** Work and a write probe from one client, on which faults are tried one after the other. */
@@ -83,8 +86,7 @@ export class FaultDrill {
       goodForMs: STEADY_MS,
       timeoutMs: GIVE_UP_MS,
     });
-    if (fault.leaving !== null) await this.#untilLeft(fault.leaving);
-    const document = await untilHealthy(this.#cluster, GIVE_UP_MS);
+    const document = await this.#untilReplaced(fault);
     const healedMs = performance.now() - faultAt;
     await this.workload.pause();
     const times = { faultAt, recoveredAt, replicationLagMs: REPLICATION_LAG_MS };
@@ -115,14 +117,18 @@ export class FaultDrill {
     await Promise.all([this.workload.pause(), this.#probe.stop()]);
   }
 
-  #untilLeft(address: string): Promise<unknown> {
+  async #untilReplaced({ leaving, hasSpare = true }: Fault): Promise<ClusterDocument> {
     const { brokerUrl, clusterName } = this.#cluster;
-    return until(
-      `${address} leaves ${clusterName}`,
-      async () =>
-        !memberAddresses(await clusterDocument(brokerUrl, clusterName)).includes(address),
+    const addresses = hasSpare ? memberAddresses : servingAddresses;
+    const document = await until(
+      `${leaving} leaves ${clusterName}`,
+      async () => {
+        const now = await clusterDocument(brokerUrl, clusterName);
+        return addresses(now).includes(leaving) ? null : now;
+      },
       { timeoutMs: GIVE_UP_MS },
     );
+    return hasSpare ? untilHealthy(this.#cluster, GIVE_UP_MS) : document;
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { clusterDocument } from '../src/broker-http.ts';
+import { clusterDocument, type ClusterDocument } from '../src/broker-http.ts';
 import { memberAddresses, servingAddresses } from '../src/cluster-state.ts';
 import { describeReport, FaultDrill, RECOVERY_MS_MAX } from '../src/fault-drill.ts';
 import { killProxy, type ProxyPart, type RunningCluster } from '../src/running-cluster.ts';
@@ -8,7 +8,7 @@ import { printedSeed } from './use-cluster.ts';
 
 /**
  * Kills, under work of the client: a proxy with its Redis servers; the spare one that took its place, once that is
- * in sync; and the one that then has served all the time. Of four proxies one is left in the end.
+ * in sync; and then the one that has served all the time. Of four proxies one is left in the end.
  */
 export async function loseThreeOfFour(cluster: RunningCluster, client: StockClient): Promise<void> {
   const label = client.name.replace(' ', '-');
@@ -28,6 +28,13 @@ export async function loseThreeOfFour(cluster: RunningCluster, client: StockClie
     const afterSecond = await loseProxy(drill, second);
     expect(memberAddresses(afterSecond)).toHaveLength(2);
     await drill.calm(2000);
+
+    // Nobody is left to take its place: the replicas go on alone.
+    const third = await member(cluster, { isServing: true });
+    const last = memberAddresses(afterSecond).find((address) => address !== third.address);
+    const afterThird = await loseProxy(drill, third, { hasSpare: false });
+    expect(servingAddresses(afterThird)).toEqual([last]);
+    await drill.calm(2000);
     await drill.finish();
     console.info(drill.workload.summary());
   } finally {
@@ -37,12 +44,13 @@ export async function loseThreeOfFour(cluster: RunningCluster, client: StockClie
   async function loseProxy(
     at: FaultDrill,
     proxy: ProxyPart,
-  ): Promise<Awaited<ReturnType<FaultDrill['survive']>>['document']> {
+    { hasSpare = true } = {},
+  ): Promise<ClusterDocument> {
     const strike = (): Promise<number> => killProxy(proxy, { withRedis: true });
-    const report = await at.survive({ strike, leaving: proxy.address });
+    const report = await at.survive({ strike, leaving: proxy.address, hasSpare });
     console.info(`${client.name}: ${proxy.address} killed: ${describeReport(report)}`);
     expect(report.outageMs).toBeLessThanOrEqual(RECOVERY_MS_MAX);
-    expect(memberAddresses(report.document)).not.toContain(proxy.address);
+    expect(servingAddresses(report.document)).not.toContain(proxy.address);
     return report.document;
   }
 }

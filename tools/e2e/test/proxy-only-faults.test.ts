@@ -74,7 +74,7 @@ describe('a proxy fails alone, its Redis servers live on', { timeout: 120_000 },
 
   it('is replaced when it freezes, and serves nothing once it knows when it goes on', async () => {
     const cluster = running();
-    // ioredis asks for the slots every few seconds; node-redis only when a connection closes, which here none does.
+    // ioredis asks for the slots from time to time; node-redis only when a connection closes, which here none does.
     const client = await openIoredis({
       nodes: cluster.proxies.map(({ address }) => address),
       protocol: 3,
