@@ -1,4 +1,7 @@
 import { mergeConfig } from 'vitest/config';
 import base from '../../vitest.base.ts';
 
-export default mergeConfig(base, {});
+export default mergeConfig(base, {
+  // Most tests start many processes.
+  test: { testTimeout: 60_000, hookTimeout: 90_000 },
+});

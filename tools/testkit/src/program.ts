@@ -1,7 +1,12 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 import { onProcessExit } from './exit-cleanup.ts';
 
+// By its full name: the program may run in a folder from which it is not found.
+const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const SOURCE_FLAGS = ['--conditions=@undermoon/source', '--import', LOADER];
 const OUTPUT_CHARS_MAX = 1024 * 1024;
 
 /** How a program ended, with all that it printed. */
@@ -24,6 +29,8 @@ export interface RunningProgram {
   /** The first line on stdout; rejects with the text on stderr when the program ends without one. */
   readonly firstLine: Promise<string>;
   readonly ended: Promise<ProgramEnd>;
+  /** What it printed on stdout so far. */
+  readonly stdout: string;
   /** What it printed on stderr so far. */
   readonly stderr: string;
   kill(signal?: NodeJS.Signals): void;
@@ -39,7 +46,7 @@ export function startProgram(
   argv: readonly string[],
   options: ProgramOptions = {},
 ): RunningProgram {
-  const flags = file.endsWith('.ts') ? ['--conditions=@undermoon/source', '--import', 'tsx'] : [];
+  const flags = file.endsWith('.ts') ? SOURCE_FLAGS : [];
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, [...flags, file, ...argv], {
     env: { PATH, HOME, ...options.env },
@@ -81,6 +88,10 @@ class ProgramProcess implements RunningProgram {
 
   get pid(): number {
     return this.#child.pid ?? -1;
+  }
+
+  get stdout(): string {
+    return this.#stdout;
   }
 
   get stderr(): string {

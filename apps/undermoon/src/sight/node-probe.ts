@@ -1,7 +1,13 @@
 import { connect, type Socket } from 'node:net';
 
 import { hostOf, portOf, type NodeAddress } from '@undermoon/cluster-meta';
-import { encodeCommand, RespProtocolError, textOf, ValueDecoder, type RespValue } from '@undermoon/resp';
+import {
+  encodeCommand,
+  RespProtocolError,
+  textOf,
+  ValueDecoder,
+  type RespValue,
+} from '@undermoon/resp';
 
 const PROBE_TIMEOUT_MS = 1000;
 // All replies asked for are small.

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 import { errorCodeOf } from '../errors.ts';
 
@@ -18,9 +18,20 @@ function startInProc(pid: number): string | null {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state = 'X'] = fields;
   const startTicks = fields[19];
-  if (state === 'Z' || state === 'X' || startTicks === undefined) return null;
+  if (startTicks === undefined || state === 'X') return null;
+  // The first thread of a killed process may be gone while others still hold its ports.
+  if (state === 'Z' && threadCountOf(pid) <= 1) return null;
   // Ticks count from the boot, and the ids begin anew with each boot.
   return `${readProc('/proc/sys/kernel/random/boot_id')?.trim() ?? ''}:${startTicks}`;
+}
+
+function threadCountOf(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length;
+  } catch (error) {
+    if (errorCodeOf(error) === '') throw error;
+    return 0;
+  }
 }
 
 function readProc(file: string): string | null {

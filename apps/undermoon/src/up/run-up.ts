@@ -70,15 +70,19 @@ async function superviseRun(run: Run): Promise<void> {
   signals.onFurther(killAll);
   // The last resort, for a fault of this program: by then nothing can be waited for.
   process.once('exit', killAll);
+  const over = new AbortController();
+  const signal = AbortSignal.any([signals.abort, over.signal]);
   try {
     await Promise.race([
-      keepRunning(run, { supervisor, broker, inspector }, () => {
+      keepRunning(run, { supervisor, broker, inspector, signal }, () => {
         isReady = true;
       }),
       signals.first,
     ]);
     if (isReady) reporter.event({ event: 'stopping', reason: await signals.first });
   } finally {
+    // After a failure too: whatever still waits for the cluster waits in vain.
+    over.abort();
     inspector.close();
     await supervisor.stop();
     await broker.close();
@@ -90,21 +94,24 @@ interface RunningParts {
   readonly supervisor: Supervisor;
   readonly broker: BrokerClient;
   readonly inspector: Inspector;
+  /** Aborted when the run is over, for whatever reason. */
+  readonly signal: AbortSignal;
 }
 
 async function keepRunning(run: Run, parts: RunningParts, onReady: () => void): Promise<void> {
-  const { reporter, signals, folder, startedAt } = run;
+  const { reporter, folder, startedAt } = run;
+  const { inspector, signal } = parts;
   const { plan, env } = run.request;
   const deadline = {
     at: startedAt + START_LIMIT_MS,
     limitMs: START_LIMIT_MS,
-    signal: signals.abort,
+    signal,
   };
   try {
     const specs = specFactory({ plan, folder, engine: run.engine, env });
     const launched = await launch({ ...parts, plan, specs, deadline, progress: reporter.progress });
-    const { proxies } = await parts.inspector.look();
-    if (signals.abort.aborted) return;
+    const { proxies } = await inspector.look();
+    if (signal.aborted) return;
     onReady();
     const info = readyInfoOf(plan, launched, {
       engine: `${run.engine.version} (${run.engine.file})`,
@@ -117,17 +124,16 @@ async function keepRunning(run: Run, parts: RunningParts, onReady: () => void): 
       info,
       members.map(({ address }) => address),
     );
-    const { inspector } = parts;
     await watchCluster({
       inspector,
       cluster: plan.cluster,
-      signal: signals.abort,
+      signal,
       onEvent: reporter.event,
       onLook: reporter.look,
     });
   } catch (error) {
     // Whatever fails while everything is being stopped fails because of that.
-    if (!signals.abort.aborted) throw error;
+    if (!signal.aborted) throw error;
     if (!(error instanceof Error))
       throw new CommandError('INTERRUPTED', 'interrupted', { cause: error });
   }

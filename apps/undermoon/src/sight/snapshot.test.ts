@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+
+import { healthOf, problemsOf, type NodeSight, type ProxySight } from './snapshot.ts';
+import { statusTable } from './status-table.ts';
+import { DEMO, failedOver, wholeCluster } from '../../test/sights.ts';
+
+/** The whole cluster with one proxy, or one Redis server, changed. */
+function withProxy(
+  index: number,
+  change: Partial<ProxySight>,
+  nodeIndex = -1,
+  node: Partial<NodeSight> = {},
+) {
+  const cluster = wholeCluster();
+  const proxies = cluster.proxies.map((proxy, at) => {
+    if (at !== index) return proxy;
+    const nodes = proxy.nodes.map((old, i) => (i === nodeIndex ? { ...old, ...node } : old));
+    return { ...proxy, nodes, ...change };
+  });
+  return { ...cluster, proxies };
+}
+
+describe('problemsOf', () => {
+  it('has none for whole clusters, whatever free and failed proxies are like', () => {
+    expect(problemsOf(wholeCluster(), DEMO)).toEqual([]);
+    expect(problemsOf(failedOver(), DEMO)).toEqual([]);
+    expect(problemsOf(withProxy(2, { epoch: null, coveredSlots: null }), DEMO)).toEqual([]);
+  });
+
+  it('names a cluster that is not there', () => {
+    expect(problemsOf({ ...wholeCluster(), proxies: [] }, DEMO)).toEqual([
+      'there is no cluster demo',
+    ]);
+  });
+
+  it.each([
+    [{ epoch: null }, 'proxy h:1 does not answer', 'no answer'],
+    [{ isFailed: true }, 'proxy h:1 is marked as failed', 'failed'],
+    [{ epoch: 4 }, 'proxy h:1 has metadata of epoch 4, not yet 5', 'behind'],
+    [{ coveredSlots: 8192 }, 'proxy h:1 knows the owners of 8192 of 16384 slots', 'not serving'],
+    [{ coveredSlots: null }, 'proxy h:1 knows the owners of 0 of 16384 slots', 'not serving'],
+  ] as const)('proxy %j', (change, problem, health) => {
+    const snapshot = withProxy(0, change);
+    expect(problemsOf(snapshot, DEMO)).toEqual([problem]);
+    expect(healthOf(snapshot.proxies[0]!)).toBe(health);
+  });
+
+  it.each([
+    [0, null, 'Redis server h:11 does not answer'],
+    [
+      0,
+      { role: 'replica', masterAddress: 'h:22', isLinkUp: true },
+      'Redis server h:11 is still a replica, not a master',
+    ],
+    [
+      1,
+      { role: 'master', masterAddress: null, isLinkUp: false },
+      'Redis server h:12 is still a master, not a replica',
+    ],
+    [
+      1,
+      { role: 'replica', masterAddress: 'h:99', isLinkUp: true },
+      'Redis server h:12 follows h:99, not h:21',
+    ],
+    [
+      1,
+      { role: 'replica', masterAddress: 'h:21', isLinkUp: false },
+      'Redis server h:12 is not yet in sync with h:21',
+    ],
+  ] as const)('Redis server %i %j', (index, replication, problem) => {
+    const snapshot = withProxy(0, {}, index, { replication });
+    expect(problemsOf(snapshot, DEMO)).toEqual([problem]);
+    expect(healthOf(snapshot.proxies[0]!)).toBe('replica out of sync');
+  });
+
+  it('counts slots without an owner', () => {
+    expect(problemsOf(withProxy(0, {}, 0, { slotCount: 8000 }), DEMO)).toEqual([
+      '16192 of 16384 slots have an owner',
+    ]);
+  });
+});
+
+describe('statusTable', () => {
+  it('has a line for each Redis server, and colors only on demand', () => {
+    const text = statusTable(wholeCluster(), { hasColor: false });
+    expect(text.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['PROXY', 'CLUSTER', 'EPOCH', 'HEALTH', 'REDIS', 'ROLE', 'SLOTS'],
+      ['h:1', 'demo', '5', 'ok', 'h:11', 'master', '0-8191'],
+      ['', 'h:12', 'replica'],
+      ['h:2', 'demo', '5', 'ok', 'h:21', 'master', '8192-16383'],
+      ['', 'h:22', 'replica'],
+    ]);
+    expect(statusTable(wholeCluster(), { hasColor: true })).toContain('\u001B[32mok\u001B[0m');
+  });
+});
