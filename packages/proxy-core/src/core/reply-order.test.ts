@@ -86,3 +86,26 @@ test('replies leave in request order whatever the interleaving', () => {
     }),
   );
 });
+
+test('a late first reply does not make the many behind it quadratic work', () => {
+  const order = new ReplyOrder<string>();
+  const count = 150_000;
+  for (let i = 0; i < count; i++) {
+    order.expect('slow', 1);
+    order.expect('fast', 1);
+  }
+  const bytes = Uint8Array.of(1);
+  let emitted = 0;
+  const emit = (): void => {
+    emitted++;
+  };
+  for (let i = 0; i < count; i++) {
+    order.accept('fast', { bytes, start: 0, end: 1, completed: 1 }, emit);
+  }
+  expect(emitted).toBe(0);
+  expect(order.heldBytes).toBeGreaterThan(count);
+  for (let i = 0; i < count; i++) {
+    order.accept('slow', { bytes, start: 0, end: 1, completed: 1 }, emit);
+  }
+  expect([emitted, order.heldBytes, order.isEmpty]).toEqual([2 * count, 0, true]);
+});
