@@ -1,0 +1,25 @@
+import { parseCommandLine, USAGE } from './command-line.ts';
+import { runCompare } from './run-compare.ts';
+import { runProxy } from './run-proxy.ts';
+
+const USAGE_ERROR = 2;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const command = parseCommandLine(argv);
+    switch (command.kind) {
+      case 'proxy':
+        return await runProxy(command);
+      case 'compare':
+        return await runCompare(command);
+      case 'help':
+        process.stdout.write(USAGE);
+        return 0;
+    }
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return USAGE_ERROR;
+  }
+}

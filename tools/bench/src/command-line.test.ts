@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import { parseCommandLine } from './command-line.ts';
+
+it('tells the two runs apart', () => {
+  expect(parseCommandLine(['proxy', '--json', '--quick'])).toEqual({
+    kind: 'proxy',
+    isJson: true,
+    isQuick: true,
+    rounds: 3,
+    only: [],
+    isWritten: false,
+    isBuilt: true,
+  });
+  expect(
+    parseCommandLine(['compare', '--base', 'main~1', '--only', 'get', '--only', 'set']),
+  ).toEqual({
+    kind: 'compare',
+    isJson: false,
+    isQuick: false,
+    base: 'main~1',
+    only: ['get', 'set'],
+  });
+  expect(parseCommandLine(['proxy', '--write', '--no-build'])).toMatchObject({
+    rounds: 5,
+    isWritten: true,
+    isBuilt: false,
+  });
+  expect(parseCommandLine(['--help'])).toEqual({ kind: 'help' });
+});
+
+it('refuses what makes no sense', () => {
+  expect(() => parseCommandLine([])).toThrow('proxy or compare');
+  expect(() => parseCommandLine(['compare'])).toThrow('--base');
+  expect(() => parseCommandLine(['proxy', 'twice'])).toThrow('not understood: twice');
+  expect(() => parseCommandLine(['proxy', '--fast'])).toThrow('--fast');
+  for (const rounds of ['0', '1.5', 'many']) {
+    expect(() => parseCommandLine(['proxy', '--rounds', rounds])).toThrow('--rounds');
+  }
+});

@@ -1,0 +1,16 @@
+// One process of the load generator: takes a RateJob as its argument, prints RateMessages.
+import { writeSync } from 'node:fs';
+import type { RateJob, RateMessage } from './rate-job.ts';
+import { RateGenerator } from './rate-generator.ts';
+
+const generator = new RateGenerator(JSON.parse(process.argv[2] ?? '{}') as RateJob, () =>
+  print({ kind: 'measuring' }),
+);
+await generator.run();
+const { errors, histogram } = generator;
+print({ kind: 'done', errors, histogram: histogram.toRecord() });
+process.exit(0);
+
+function print(message: RateMessage): void {
+  writeSync(1, `${JSON.stringify(message)}\n`);
+}

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import type { Goal } from './goals.ts';
+import { summarize, type Figures, type RowSummary } from './samples.ts';
+import { exitCodeOf, judge } from './verdicts.ts';
+import type { TargetName } from './workloads.ts';
+
+const QUIET = { otherCores: 0.01, stealCores: 0 };
+const BUSY = { otherCores: 0.9, stealCores: 0 };
+
+const COST: Goal = {
+  workload: 'get',
+  metric: 'proxyCpuUs',
+  against: 'nutcracker',
+  bound: 'at most',
+  limit: 1.05,
+};
+const CHURN: Goal = {
+  workload: 'get',
+  metric: 'rps',
+  against: null,
+  bound: 'at least',
+  limit: 20_000,
+};
+
+function row(target: TargetName, figures: readonly Figures[], disturbedRounds = 0): RowSummary {
+  return summarize({
+    workload: 'get',
+    placement: 'pinned',
+    target,
+    samples: figures.map((one, round) => ({
+      round,
+      figures: one,
+      disturbance: round < disturbedRounds ? BUSY : QUIET,
+    })),
+  });
+}
+
+const costs = (...values: readonly number[]): Figures[] => {
+  return values.map((proxyCpuUs) => ({ proxyCpuUs }));
+};
+
+describe('judge', () => {
+  it('divides medians', () => {
+    const rows = [row('undermoon', costs(7.7, 7.5, 7.6)), row('nutcracker', costs(7.4, 7.6, 7.5))];
+    expect(judge([COST], rows, 3)).toEqual([{ goal: COST, outcome: 'met', value: 7.6 / 7.5 }]);
+  });
+
+  it('tells a miss', () => {
+    const rows = [row('undermoon', costs(8, 8, 8)), row('nutcracker', costs(7.5, 7.5, 7.5))];
+    expect(judge([COST], rows, 3)).toMatchObject([{ outcome: 'missed' }]);
+    const slow = row('undermoon', [{ rps: 19_999 }]);
+    expect(judge([CHURN], [slow], 1)).toMatchObject([{ outcome: 'missed', value: 19_999 }]);
+    const fast = row('undermoon', [{ rps: 20_000 }]);
+    expect(judge([CHURN], [fast], 1)).toMatchObject([{ outcome: 'met' }]);
+  });
+
+  it('gives no verdict when either row had too few quiet samples', () => {
+    const rows = [
+      row('undermoon', costs(7.5, 7.5, 7.5)),
+      row('nutcracker', costs(7.5, 7.5, 7.5, 7.5), 2),
+    ];
+    expect(judge([COST], rows, 3)).toMatchObject([
+      { outcome: 'refused', reason: 'nutcracker disturbed in 2 of 4 samples' },
+    ]);
+    expect(judge([COST], rows, 2)).toMatchObject([{ outcome: 'met' }]);
+  });
+
+  it('gives no verdict when rounds differ too much', () => {
+    const rows = [row('undermoon', costs(6, 7.5, 9)), row('nutcracker', costs(7.5, 7.5, 7.5))];
+    expect(judge([COST], rows, 3)).toMatchObject([
+      { outcome: 'refused', reason: 'undermoon varies by 40 %, over 15 %' },
+    ]);
+  });
+
+  it('leaves out goals that were not measured, and rows that were not pinned', () => {
+    const own = row('undermoon', costs(7.5));
+    expect(judge([COST], [own], 1)).toEqual([]);
+    const free = { ...row('nutcracker', costs(7.5)), placement: 'free' as const };
+    expect(judge([COST], [own, free], 1)).toEqual([]);
+  });
+});
+
+describe('summarize', () => {
+  it('counts quiet samples only, as long as there are any', () => {
+    expect(row('undermoon', costs(20, 7, 8, 9), 1)).toMatchObject({
+      figures: { proxyCpuUs: { median: 8, values: [7, 8, 9] } },
+      cleanCount: 3,
+      disturbedCount: 1,
+      otherCoresMax: 0.9,
+    });
+    expect(row('undermoon', costs(20, 30), 2).figures.proxyCpuUs?.median).toBe(25);
+  });
+});
+
+describe('exitCodeOf', () => {
+  const met = { goal: COST, outcome: 'met', value: 1 } as const;
+  const missed = { goal: COST, outcome: 'missed', value: 2 } as const;
+  const refused = { goal: COST, outcome: 'refused', value: 1, reason: '' } as const;
+
+  it('puts a miss before a doubt before success', () => {
+    expect(exitCodeOf([])).toBe(0);
+    expect(exitCodeOf([met])).toBe(0);
+    expect(exitCodeOf([met, refused])).toBe(3);
+    expect(exitCodeOf([refused, missed, met])).toBe(1);
+  });
+});
