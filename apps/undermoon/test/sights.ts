@@ -32,7 +32,7 @@ interface NodeShape {
 }
 
 /** A Redis server that is just as the metadata wants it. */
-export function node({ port, peer, role, slots }: NodeShape): NodeSight {
+function node({ port, peer, role, slots }: NodeShape): NodeSight {
   return {
     address: address(`h:${port}`),
     role,
@@ -47,7 +47,7 @@ export function node({ port, peer, role, slots }: NodeShape): NodeSight {
 }
 
 /** A proxy that is just as the metadata wants it. */
-export function proxy(
+function proxy(
   port: number,
   nodes: readonly NodeSight[],
   change: Partial<ProxySight> = {},

@@ -63,6 +63,7 @@ export const UP_COMMAND: Command = {
       quiet: invocation.has('quiet'),
       stdout,
       stderr,
+      self: selfCommand(invocation.env['npm_command'], process.argv[1] ?? ''),
       hasColor: hasColor(invocation.env),
     });
     return runUp(upRequest(invocation), reporter);
@@ -93,6 +94,12 @@ function upRequest(invocation: Invocation): UpRequest {
     env: invocation.env,
     engine: { named: namedEngine(invocation), path: invocation.env['PATH'] ?? '' },
   };
+}
+
+// Whoever came by `npm start` or `npx` has no such program in PATH.
+function selfCommand(npmCommand: string | undefined, file: string): string {
+  if (npmCommand === 'exec') return 'npx undermoon';
+  return path.basename(file) === 'undermoon' ? 'undermoon' : `node ${path.relative('.', file)}`;
 }
 
 function namedEngine(invocation: Invocation): UpRequest['engine']['named'] {

@@ -125,7 +125,7 @@ function isReadyLine(text: string): boolean {
 }
 
 /** `ended with exit code 1`, `was ended by SIGKILL`. */
-export function endText(end: ChildEnd | null): string {
+function endText(end: ChildEnd | null): string {
   if (end === null) return 'still runs';
   return end.signal === null ? `ended with exit code ${end.code}` : `was ended by ${end.signal}`;
 }

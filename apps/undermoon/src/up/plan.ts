@@ -49,7 +49,7 @@ export interface ClusterPlan {
 }
 
 /** How far above the first proxy's port the first Redis server's is. */
-export const REDIS_PORT_OFFSET = 1000;
+const REDIS_PORT_OFFSET = 1000;
 
 const COORDINATOR_COUNT = 2;
 const PORT_MAX = 65_535;

@@ -55,8 +55,8 @@ function processOf({ spec, pid }: LaunchedCluster['broker']): ReadyProcess {
   return { address: spec.address, pid };
 }
 
-/** What a person is told when the cluster is ready. */
-export function readyText(info: ReadyInfo, members: readonly string[]): string {
+/** What a person is told when the cluster is ready. `self` is how this program is called. */
+export function readyText(info: ReadyInfo, members: readonly string[], self: string): string {
   const seed = members[0] ?? '';
   const port = seed.slice(seed.lastIndexOf(':') + 1);
   const victim = info.proxies.find(({ address }) => address === seed);
@@ -78,7 +78,7 @@ export function readyText(info: ReadyInfo, members: readonly string[]): string {
     'Try:',
     `  redis-cli -c -p ${port} set greeting hello`,
     `  redis-benchmark --cluster -p ${port} -t get,set -n 200000 -c 50 -P 16 -q`,
-    `  undermoon status --broker ${info.broker}`,
+    `  ${self} status --broker ${info.broker}`,
     `  kill -9 ${kill}     # a proxy and its Redis servers: watch the failover`,
     '',
     'Ctrl-C stops everything.',

@@ -26,6 +26,8 @@ export interface ReporterOptions {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly hasColor: boolean;
+  /** How this program is called, for what people may try next. */
+  readonly self: string;
 }
 
 /** JSON lines, plain lines, or a status that is drawn in place when stdout is a terminal. */
@@ -53,7 +55,7 @@ function jsonReporter({ stdout, stderr, quiet }: ReporterOptions): Reporter {
   };
 }
 
-function plainReporter({ stdout, stderr, quiet }: ReporterOptions): Reporter {
+function plainReporter({ stdout, stderr, quiet, self }: ReporterOptions): Reporter {
   const tell = (text: string): void => {
     if (!quiet) stdout.write(`${text}\n`);
   };
@@ -62,7 +64,7 @@ function plainReporter({ stdout, stderr, quiet }: ReporterOptions): Reporter {
     note: tell,
     ready: (info, members) => {
       const line = `ready: cluster ${info.cluster} at ${members.join(' ')}, broker ${info.broker}`;
-      stdout.write(`${quiet ? line : `\n${readyText(info, members)}\n`}\n`);
+      stdout.write(`${quiet ? line : `\n${readyText(info, members, self)}\n`}\n`);
     },
     event: (event) => {
       if (!quiet) stdout.write(`${eventLine(event)}\n`);
@@ -73,7 +75,7 @@ function plainReporter({ stdout, stderr, quiet }: ReporterOptions): Reporter {
   };
 }
 
-function terminalReporter({ stdout, hasColor }: ReporterOptions): Reporter {
+function terminalReporter({ stdout, hasColor, self }: ReporterOptions): Reporter {
   let spinner: Ora | null = null;
   const screen = new LiveScreen(stdout);
   const endSpinner = (): void => {
@@ -92,7 +94,7 @@ function terminalReporter({ stdout, hasColor }: ReporterOptions): Reporter {
     },
     ready: (info, members) => {
       endSpinner();
-      stdout.write(`${readyText(info, members)}\n\n`);
+      stdout.write(`${readyText(info, members, self)}\n\n`);
     },
     event: (event) => screen.printAbove(eventLine(event)),
     look: (snapshot) => screen.draw(statusLines(snapshot, { hasColor })),
