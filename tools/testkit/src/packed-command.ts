@@ -15,16 +15,26 @@ export interface PackedCommand {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Packs a command as it would be published and installs the tarball. Its `dist` must have been built. */
-export async function installPacked(packageDir: string): Promise<PackedCommand> {
+/**
+ * Packs a command as it would be published and installs the tarball, together with those of the packages of this
+ * repository that it depends on. The `dist` of each must have been built.
+ */
+export async function installPacked(
+  packageDir: string,
+  dependencyDirs: readonly string[] = [],
+): Promise<PackedCommand> {
   const directory = await mkdtemp(path.join(tmpdir(), 'undermoon-packed-'));
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
   try {
-    await run('pnpm', ['--silent', 'pack', '--pack-destination', directory], { cwd: packageDir });
-    const tarball = (await readdir(directory)).find((name) => name.endsWith('.tgz')) ?? '';
+    for (const cwd of [packageDir, ...dependencyDirs]) {
+      await run('pnpm', ['--silent', 'pack', '--pack-destination', directory], { cwd });
+    }
+    const tarballs = (await readdir(directory)).filter((name) => name.endsWith('.tgz'));
     await writeFile(path.join(directory, 'package.json'), '{ "private": true }\n');
     const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
-    await run('npm', ['install', ...quiet, `./${tarball}`], { cwd: directory });
+    await run('npm', ['install', ...quiet, ...tarballs.map((name) => `./${name}`)], {
+      cwd: directory,
+    });
     const file = await commandFile(packageDir, directory);
     return { directory, file, [Symbol.asyncDispose]: remove };
   } catch (error) {
