@@ -3,6 +3,8 @@ import { hostOf, type NodeAddress, parseNodeAddress, portOf } from '@undermoon/c
 import { ProxyError } from '../errors.ts';
 
 const BACKLOG = 1024;
+// As Redis does by default: a client whose machine vanished is noticed, however idle it was.
+const KEEP_ALIVE_DELAY_MS = 300_000;
 
 /** Listens on one address and hands over accepted sockets, unread. */
 export class Listener {
@@ -13,7 +15,13 @@ export class Listener {
   constructor(onSocket: (socket: net.Socket) => void, onError: (error: Error) => void) {
     this.#onError = onError;
     this.#server = net.createServer(
-      { noDelay: true, pauseOnConnect: true, allowHalfOpen: true },
+      {
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
+        pauseOnConnect: true,
+        allowHalfOpen: true,
+      },
       onSocket,
     );
   }

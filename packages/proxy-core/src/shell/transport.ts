@@ -97,6 +97,7 @@ class SocketTransport implements Transport {
 
   end(): void {
     const socket = this.#socket;
+    if (socket.writableEnded) return;
     socket.end(() => {
       if (!socket.destroyed) this.#linger = setTimeout(() => socket.destroy(), LINGER_MS);
     });
