@@ -92,7 +92,11 @@ export function readOperation(kind: CellKind, key: string): Operation {
         shape: 'pairs',
       });
     case 'list':
-      return operation(['LRANGE', key, '0', '-1'], (value) => ({ value, reply: itemsOf(value) }), READ);
+      return operation(
+        ['LRANGE', key, '0', '-1'],
+        (value) => ({ value, reply: itemsOf(value) }),
+        READ,
+      );
     case 'set':
       return operation(['SMEMBERS', key], (value) => ({ value, reply: itemsOf(value) }), {
         ...READ,
@@ -105,7 +109,11 @@ export function readOperation(kind: CellKind, key: string): Operation {
         { ...READ, shape: 'pairs' },
       );
     case 'group':
-      return operation(['MGET', ...groupKeys(key)], (value) => ({ value, reply: itemsOf(value) }), READ);
+      return operation(
+        ['MGET', ...groupKeys(key)],
+        (value) => ({ value, reply: itemsOf(value) }),
+        READ,
+      );
   }
 }
 
@@ -115,14 +123,14 @@ export function valueOf(kind: CellKind, reply: unknown): CellValue {
   switch (kind) {
     case 'text':
     case 'log':
-      return plain === null ? null : String(plain);
+      return plain as string | null;
     case 'counter':
       return plain === null ? null : Number(plain);
     case 'list':
     case 'group':
       return plain as readonly (string | null)[];
     case 'set':
-      return (plain as string[]).toSorted();
+      return (plain as string[]).toSorted(byText);
     case 'hash':
       return Object.fromEntries(pairsOf(plain as unknown[]) as [string, string][]);
     case 'scores':
@@ -167,7 +175,10 @@ const OPERATIONS: Readonly<Record<CellKind, readonly Choose[]>> = {
       operation(['GETSET', key, token], (value) => ({ value: token, reply: textOrNull(value) })),
     ({ key }) => readOperation('text', key),
     ({ key }) =>
-      operation(['EXPIRE', key, '86400'], (value) => ({ value, reply: value === null ? '0' : '1' })),
+      operation(['EXPIRE', key, '86400'], (value) => ({
+        value,
+        reply: value === null ? '0' : '1',
+      })),
     ({ key }) =>
       operation(['STRLEN', key], (value) => ({ value, reply: `${textOf(value).length}` }), READ),
   ],
@@ -240,7 +251,7 @@ const OPERATIONS: Readonly<Record<CellKind, readonly Choose[]>> = {
         const items = itemsOf(value);
         return items.includes(member)
           ? { value, reply: '0' }
-          : { value: [...items, member].toSorted(), reply: '1' };
+          : { value: [...items, member].toSorted(byText), reply: '1' };
       });
     },
     ({ key, random }) => {
@@ -277,10 +288,13 @@ const OPERATIONS: Readonly<Record<CellKind, readonly Choose[]>> = {
   ],
   group: [
     ({ key, token }) =>
-      operation(['MSET', ...groupKeys(key).flatMap((name, index) => [name, `${token}.${index}`])], () => ({
-        value: [`${token}.0`, `${token}.1`, `${token}.2`],
-        reply: 'OK',
-      })),
+      operation(
+        ['MSET', ...groupKeys(key).flatMap((name, index) => [name, `${token}.${index}`])],
+        () => ({
+          value: [`${token}.0`, `${token}.1`, `${token}.2`],
+          reply: 'OK',
+        }),
+      ),
     ({ key }) => readOperation('group', key),
     ({ key, token }) => {
       const [first = '', second = ''] = groupKeys(key);
@@ -324,7 +338,11 @@ function textOf(value: CellValue): string {
 }
 
 function textOrNull(value: CellValue): string | null {
-  return value === null ? null : String(value);
+  return typeof value === 'number' ? `${value}` : value === null ? null : textOf(value);
+}
+
+function byText(left: string | null, right: string | null): number {
+  return (left ?? '') < (right ?? '') ? -1 : 1;
 }
 
 function itemsOf(value: CellValue): readonly (string | null)[] {

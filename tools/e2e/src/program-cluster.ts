@@ -1,20 +1,24 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startProgram, startRedis, type RedisServer, type RunningProgram } from '@undermoon/testkit';
+import {
+  startProgram,
+  startRedis,
+  type RedisServer,
+  type RunningProgram,
+} from '@undermoon/testkit';
 import { askBroker } from './broker-http.ts';
 import { untilHealthy } from './cluster-state.ts';
+import { lastLines } from './last-lines.ts';
 import { programFile, type ProgramName } from './programs.ts';
 import type { CoordinatorPart, ProxyPart, RunningCluster } from './running-cluster.ts';
 import { within } from './until.ts';
 
 const START_TIMEOUT_MS = 60_000;
-const LOG_LINES = 15;
 
-/** What to start. Ports: proxies from `port`, their Redis servers from `port` + 500, the broker at `brokerPort`, coordinators after it. */
+/** What to start. Proxies listen from `port`, their Redis servers from `port` + 1000, the broker at `port` + 20, coordinators after it. */
 export interface ProgramClusterOptions {
   readonly port: number;
-  readonly brokerPort: number;
   /** Default 4, of which 2 make the cluster. */
   readonly proxyCount?: number;
   /** Default 4. 0 creates no cluster. */
@@ -45,12 +49,14 @@ export class ProgramCluster implements RunningCluster {
   readonly brokerUrl: string;
   readonly dir: string = mkdtempSync(path.join(tmpdir(), 'undermoon-e2e-'));
   readonly #options: ProgramClusterOptions;
+  readonly #brokerPort: number;
   readonly #programs = new Map<string, RunningProgram>();
   readonly #servers: RedisServer[] = [];
 
   constructor(options: ProgramClusterOptions) {
     this.#options = options;
-    this.brokerUrl = `http://127.0.0.1:${options.brokerPort}`;
+    this.#brokerPort = options.port + 20;
+    this.brokerUrl = `http://127.0.0.1:${this.#brokerPort}`;
   }
 
   get brokerPid(): number {
@@ -59,7 +65,7 @@ export class ProgramCluster implements RunningCluster {
 
   get coordinators(): readonly CoordinatorPart[] {
     return this.#indexes(this.#options.coordinatorCount ?? 2).map((index) => ({
-      address: `127.0.0.1:${this.#options.brokerPort + 1 + index}`,
+      address: `127.0.0.1:${this.#brokerPort + 1 + index}`,
       pid: this.#pidOf(`coordinator-${index}`),
     }));
   }
@@ -78,7 +84,7 @@ export class ProgramCluster implements RunningCluster {
   async start(): Promise<void> {
     const { port, nodeCount = 4 } = this.#options;
     const servers = this.#indexes(this.#proxyCount * 2).map((index) =>
-      startRedis({ port: port + 500 + index }),
+      startRedis({ port: port + 1000 + index }),
     );
     const starts = [
       this.startBroker(),
@@ -104,11 +110,11 @@ export class ProgramCluster implements RunningCluster {
     const file = path.join(this.dir, 'metadata.json');
     const storage = ['--storage-type', 'file', '--meta-filename', file];
     const flags = [...storage, ...(this.#options.brokerFlags ?? [])];
-    return this.#run('broker', 'undermoon-broker', this.#options.brokerPort, flags);
+    return this.#run('broker', 'undermoon-broker', this.#brokerPort, flags);
   }
 
   startCoordinator(index: number): Promise<void> {
-    const { brokerPort } = this.#options;
+    const brokerPort = this.#brokerPort;
     const flags = ['--broker-address', `127.0.0.1:${brokerPort}`, '--reporter-id', `c${index}`];
     const name = `coordinator-${index}`;
     return this.#run(name, 'undermoon-coordinator', brokerPort + 1 + index, flags);
@@ -117,6 +123,14 @@ export class ProgramCluster implements RunningCluster {
   startProxy(index: number): Promise<void> {
     const flags = this.#options.proxyFlags ?? [];
     return this.#run(`proxy-${index}`, 'undermoon-proxy', this.#options.port + index, flags);
+  }
+
+  /** Starts those of a proxy's Redis servers again that have ended, without data. */
+  async startServers(proxyIndex: number): Promise<void> {
+    const servers = this.#servers.slice(proxyIndex * 2, proxyIndex * 2 + 2);
+    await Promise.all(
+      servers.filter(({ isRunning }) => !isRunning).map((server) => server.restart()),
+    );
   }
 
   /** Registers a proxy at the broker. One that is known already is told so, which is what a restarted one does. */
@@ -179,8 +193,4 @@ export class ProgramCluster implements RunningCluster {
     const { status, text } = await answer;
     if (status !== 200) throw new Error(`the broker answered ${status} ${text}`);
   }
-}
-
-function lastLines(text: string): string {
-  return text.trimEnd().split('\n').slice(-LOG_LINES).join('\n');
 }

@@ -4,7 +4,10 @@ import path from 'node:path';
 
 /** The commands of this repository. */
 export type ProgramName =
-  'undermoon' | 'undermoon-broker' | 'undermoon-coordinator' | 'undermoon-proxy';
+  | 'undermoon'
+  | 'undermoon-broker'
+  | 'undermoon-coordinator'
+  | 'undermoon-proxy';
 
 const require = createRequire(import.meta.url);
 

@@ -35,7 +35,7 @@ export class WriteProbe {
   readonly #samples: Sample[] = [];
   readonly #underWay = new Map<string, number>();
   readonly #loops: Promise<void>[];
-  #isRunning = true;
+  readonly #stopped = new AbortController();
 
   constructor(options: WriteProbeOptions) {
     const { client, label, keyCount = 16, paceMs = 50, settleMs = 12_000 } = options;
@@ -91,7 +91,7 @@ export class WriteProbe {
 
   /** Stops; resolves when no write is under way. */
   async stop(): Promise<void> {
-    this.#isRunning = false;
+    this.#stopped.abort();
     await Promise.all(this.#loops);
   }
 
@@ -113,7 +113,7 @@ export class WriteProbe {
   }
 
   async #write(key: string): Promise<void> {
-    for (let count = 0; this.#isRunning; count += 1) {
+    for (let count = 0; !this.#stopped.signal.aborted; count += 1) {
       const issuedAt = performance.now();
       this.#underWay.set(key, issuedAt);
       const sent = this.#client.send(key, ['SET', key, `${count}`]);

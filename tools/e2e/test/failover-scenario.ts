@@ -1,17 +1,22 @@
 import { expect } from 'vitest';
 import { clusterDocument, type ClusterDocument } from '../src/broker-http.ts';
 import { memberAddresses, servingAddresses } from '../src/cluster-state.ts';
-import { describeReport, FaultDrill, RECOVERY_MS_MAX } from '../src/fault-drill.ts';
+import { describeReport, FaultDrill, type FaultReport } from '../src/fault-drill.ts';
 import { killProxy, type ProxyPart, type RunningCluster } from '../src/running-cluster.ts';
 import type { StockClient } from '../src/stock-client.ts';
 import { printedSeed } from './use-cluster.ts';
 
 /**
  * Kills, under work of the client: a proxy with its Redis servers; the spare one that took its place, once that is
- * in sync; and then the one that has served all the time. Of four proxies one is left in the end.
+ * in sync; and then the one that has served all the time. Of four proxies one is left in the end. Returns what each
+ * loss did.
  */
-export async function loseThreeOfFour(cluster: RunningCluster, client: StockClient): Promise<void> {
+export async function loseThreeOfFour(
+  cluster: RunningCluster,
+  client: StockClient,
+): Promise<readonly FaultReport[]> {
   const label = client.name.replace(' ', '-');
+  const reports: FaultReport[] = [];
   const drill = new FaultDrill({ cluster, client, seed: printedSeed(client.name), label });
   try {
     await drill.calm(2000);
@@ -37,6 +42,7 @@ export async function loseThreeOfFour(cluster: RunningCluster, client: StockClie
     await drill.calm(2000);
     await drill.finish();
     console.info(drill.workload.summary());
+    return reports;
   } finally {
     await drill.abandon();
   }
@@ -49,8 +55,8 @@ export async function loseThreeOfFour(cluster: RunningCluster, client: StockClie
     const strike = (): Promise<number> => killProxy(proxy, { withRedis: true });
     const report = await at.survive({ strike, leaving: proxy.address, hasSpare });
     console.info(`${client.name}: ${proxy.address} killed: ${describeReport(report)}`);
-    expect(report.outageMs).toBeLessThanOrEqual(RECOVERY_MS_MAX);
     expect(servingAddresses(report.document)).not.toContain(proxy.address);
+    reports.push(report);
     return report.document;
   }
 }

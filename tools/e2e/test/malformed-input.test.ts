@@ -7,9 +7,7 @@ import { isAlive } from '../src/running-cluster.ts';
 import { within } from '../src/until.ts';
 import { useCluster } from './use-cluster.ts';
 
-const running = useCluster(() =>
-  startProgramCluster({ port: 26800, brokerPort: 26890, proxyCount: 2 }),
-);
+const running = useCluster(() => startProgramCluster({ port: 26300, proxyCount: 2 }));
 
 let redis: RedisServer;
 beforeAll(async () => {
@@ -60,7 +58,7 @@ describe('malformed RESP', { timeout: 30_000 }, () => {
     ['an array in place of a bulk string', '*1\r\n*1\r\n$4\r\nPING\r\n'],
     ['an integer in place of a bulk string', '*1\r\n:1\r\n'],
     ['an inline command with open quotes', 'SET a "b\r\n'],
-    ['an inline command without an end', `${'x'.repeat(70_000)}`],
+    ['an inline command without an end', 'x'.repeat(70_000)],
   ])('%s: as Redis answers it', async (_, bytes) => {
     const before = await metadataOf(proxy());
     const expected = await untilClosed(redis.address, `${PING}${bytes}`);
@@ -104,7 +102,10 @@ describe('malformed RESP', { timeout: 30_000 }, () => {
     const before = await metadataOf(proxy());
     for (let round = 0; round < 20; round += 1) {
       const bytes = Buffer.from(
-        Array.from({ length: 500 }, (_, index) => (index * 97 + round * 31 + (index % 7) * 13) & 255),
+        Array.from(
+          { length: 500 },
+          (_, index) => (index * 97 + round * 31 + (index % 7) * 13) & 255,
+        ),
       );
       await using client = await RawClient.connect(proxy());
       await client.send(bytes).catch(() => undefined);
@@ -122,7 +123,7 @@ async function residentBytes(): Promise<number> {
 }
 
 describe('malformed UMCTL', { timeout: 30_000 }, () => {
-  const node = '127.0.0.1:27300';
+  const node = '127.0.0.1:27390';
   it.each([
     ['version', ['v1', '99', 'NOFLAG', 'demo'], 'InvalidVersion'],
     ['version', [], 'version'],
@@ -147,7 +148,7 @@ describe('malformed UMCTL', { timeout: 30_000 }, () => {
     ['payload', ['v2', '99', 'FORCE,COMPRESS', 'not base64!'], 'payload'],
     ['payload', ['v2', '99', 'FORCE,COMPRESS', 'bm90IGd6aXA='], 'payload'],
   ])('SETCLUSTER with a wrong %s is refused by name', async (_, words, name) => {
-    await expectRefused(['UMCTL', 'SETCLUSTER', ...words], name);
+    expect(await refusalOf('UMCTL', 'SETCLUSTER', ...words)).toContain(name);
   });
 
   it.each([
@@ -161,32 +162,30 @@ describe('malformed UMCTL', { timeout: 30_000 }, () => {
     ['peer count', ['99', 'FORCE', 'master', 'demo', node, '1', node], 'count'],
     ['peer', ['99', 'FORCE', 'replica', 'demo', node, '1', 'x', node], 'peer'],
   ])('SETREPL with a wrong %s is refused by name', async (_, words, name) => {
-    await expectRefused(['UMCTL', 'SETREPL', ...words], name);
+    expect(await refusalOf('UMCTL', 'SETREPL', ...words)).toContain(name);
   });
 
   it('metadata for another host, or of an old epoch, is refused', async () => {
+    const setCluster = ['UMCTL', 'SETCLUSTER', 'v2'];
     const other = ['10.9.9.9:6379', '1', '0-16383'];
-    await expectRefused(
-      ['UMCTL', 'SETCLUSTER', 'v2', '99', 'FORCE', 'demo', ...other],
-      'ERR_NOT_MY_META',
-    );
-    await expectRefused(['UMCTL', 'SETCLUSTER', 'v2', '1', 'NOFLAG', 'demo'], 'OLD_EPOCH');
-    await expectRefused(['UMCTL', 'SETREPL', '1', 'NOFLAG'], 'OLD_EPOCH');
+    expect(await refusalOf(...setCluster, '99', 'FORCE', 'demo', ...other)).toBe('ERR_NOT_MY_META');
+    expect(await refusalOf(...setCluster, '1', 'NOFLAG', 'demo')).toBe('OLD_EPOCH');
+    expect(await refusalOf('UMCTL', 'SETREPL', '1', 'NOFLAG')).toBe('OLD_EPOCH');
   });
 
-  async function expectRefused(words: readonly string[], name: string): Promise<void> {
+  /** The error reply to a command that must change nothing. */
+  async function refusalOf(...words: readonly string[]): Promise<string> {
     const before = await metadataOf(proxy());
     const reply = await ask(proxy(), ...words);
-    expect(reply).toMatchObject({ type: 'error' });
-    expect('value' in reply ? String(reply.value) : '').toContain(name);
     expect(await metadataOf(proxy())).toEqual(before);
     expectAllAlive();
+    return reply.type === 'error' ? reply.value : `no error but ${reply.type}`;
   }
 });
 
 describe('malformed HTTP', { timeout: 30_000 }, () => {
-  const address = '127.0.0.1:26899';
-  const nodes = ['127.0.0.1:27498', '127.0.0.1:27499'];
+  const address = '127.0.0.1:26349';
+  const nodes = ['127.0.0.1:27398', '127.0.0.1:27399'];
   const good = { proxy_address: address, nodes, host: 'host-9' };
   const config = '/clusters/config/demo';
   it.each([

@@ -17,7 +17,7 @@ const COMMAND_TIMEOUT_MS = 1000;
 // A proxy that comes back is told within so long that it has been replaced.
 const DISMISS_MS_MAX = 5000;
 
-const running = useCluster(() => startProgramCluster({ port: 26300, brokerPort: 26390 }));
+const running = useCluster(() => startProgramCluster({ port: 26150 }));
 
 /** The index of the first proxy that serves slots, and its slots' first key. */
 async function servingProxy(cluster: ProgramCluster): Promise<{ index: number; key: string }> {

@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { startProgramCluster } from '../src/program-cluster.ts';
+import { startLocalCluster } from '../src/local-cluster.ts';
 import { portOf } from '../src/running-cluster.ts';
 import { runTool, type ToolRun } from '../src/run-tool.ts';
 import { useCluster } from './use-cluster.ts';
 
-const running = useCluster(() =>
-  startProgramCluster({ port: 26200, brokerPort: 26290, proxyCount: 2 }),
-);
+const running = useCluster(() => startLocalCluster({ port: 26250, flags: ['--spare', '0'] }));
 
 function port(index = 0): string {
   return String(portOf(running().proxies[index]?.address ?? ''));
@@ -29,7 +27,9 @@ describe('tools of Redis', { timeout: 90_000 }, () => {
   });
 
   it('redis-cli without -c shows the redirection', async () => {
-    const answers = await Promise.all([0, 1].map((index) => redisCli('-p', port(index), 'get', 'a')));
+    const answers = await Promise.all(
+      [0, 1].map((index) => redisCli('-p', port(index), 'get', 'a')),
+    );
     const texts = answers.map(({ stdout }) => stdout.trim()).toSorted();
     expect(texts[0]).toMatch(/^MOVED 15495 127\.0\.0\.1:\d+$/);
     expect(texts[1]).toBe('value 0');

@@ -5,7 +5,7 @@ import { openIoredis } from '../src/ioredis-client.ts';
 import { keySlot, slotTags, SLOT_COUNT } from '../src/key-slot.ts';
 import { askFields, askText } from '../src/node-facts.ts';
 import { openNodeRedis } from '../src/node-redis-client.ts';
-import { startProgramCluster } from '../src/program-cluster.ts';
+import { startLocalCluster } from '../src/local-cluster.ts';
 import { until } from '../src/until.ts';
 import { Workload } from '../src/workload.ts';
 import { printedSeed, startNodes, useCluster } from './use-cluster.ts';
@@ -14,7 +14,7 @@ const WORK_MS = 3000;
 
 // Eight nodes: keys of four masters, two of them behind proxies that the clients are not told of.
 const running = useCluster(() =>
-  startProgramCluster({ port: 26000, brokerPort: 26090, nodeCount: 8 }),
+  startLocalCluster({ port: 26000, flags: ['--nodes', '8', '--spare', '0'] }),
 );
 
 const CLIENTS = [
@@ -39,7 +39,11 @@ describe('while nothing fails', { timeout: 60_000 }, () => {
       await workload.verify();
       // What one client wrote, the other one reads.
       const other = await (open === openIoredis ? openNodeRedis : openIoredis)({ nodes, protocol });
-      await workload.verify(other).finally(() => other.close());
+      try {
+        await workload.verify(other);
+      } finally {
+        await other.close();
+      }
     } finally {
       await workload.pause();
       await client.close();
@@ -117,4 +121,3 @@ async function forEachInParts<T>(
     await Promise.all(items.slice(start, start + 512).map(work));
   }
 }
-
