@@ -3,5 +3,5 @@ import base from '../../vitest.base.ts';
 
 export default mergeConfig(base, {
   // Most tests start many processes.
-  test: { testTimeout: 60_000, hookTimeout: 90_000 },
+  test: { testTimeout: 120_000, hookTimeout: 120_000 },
 });
