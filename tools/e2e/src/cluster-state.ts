@@ -39,7 +39,7 @@ async function checkProxy(address: string, epoch: number): Promise<void> {
 }
 
 /** Fails unless each Redis has the role that the document gives it, and each replica the whole of its master's data. */
-export async function checkReplication(document: ClusterDocument): Promise<void> {
+async function checkReplication(document: ClusterDocument): Promise<void> {
   for (const node of document.nodes) {
     const info = await askFields(node.address, 'INFO', 'replication');
     const role = info.get('role') === 'slave' ? 'replica' : info.get('role');

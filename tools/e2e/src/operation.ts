@@ -46,7 +46,7 @@ export interface Choice {
 }
 
 /** The keys of a group cell: one hash tag, several keys. */
-export function groupKeys(key: string): readonly string[] {
+function groupKeys(key: string): readonly string[] {
   return [`${key}:a`, `${key}:b`, `${key}:c`];
 }
 

@@ -70,6 +70,13 @@ export class Workload {
     });
   }
 
+  /** Starts the workers, and stops them after a while. */
+  async runFor(durationMs: number): Promise<void> {
+    this.start();
+    await wait(durationMs);
+    await this.pause();
+  }
+
   /** Stops the workers; resolves when no command is under way. */
   async pause(): Promise<void> {
     this.#isRunning = false;

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { clusterDocument, type NodeDocument } from '../src/broker-http.ts';
 import { openIoredis } from '../src/ioredis-client.ts';
@@ -33,9 +32,7 @@ describe('while nothing fails', { timeout: 60_000 }, () => {
     const label = name.replace(' ', '-');
     const workload = new Workload({ client, seed, label, cellCount: 640, batchSize: 32 });
     try {
-      workload.start();
-      await wait(WORK_MS);
-      await workload.pause();
+      await workload.runFor(WORK_MS);
       await workload.verify();
       // What one client wrote, the other one reads.
       const other = await (open === openIoredis ? openNodeRedis : openIoredis)({ nodes, protocol });
