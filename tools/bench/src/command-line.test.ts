@@ -18,6 +18,7 @@ it('tells the two runs apart', () => {
     isJson: false,
     isQuick: false,
     base: 'main~1',
+    isBuilt: true,
     only: ['get', 'set'],
   });
   expect(parseCommandLine(['proxy', '--write', '--no-build'])).toMatchObject({

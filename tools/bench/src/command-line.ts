@@ -16,6 +16,7 @@ export type BenchCommand =
       readonly isJson: boolean;
       readonly isQuick: boolean;
       readonly base: string;
+      readonly isBuilt: boolean;
       readonly only: readonly string[];
     }
   | { readonly kind: 'help' };
@@ -29,7 +30,7 @@ pnpm bench proxy [--json] [--quick] [--rounds N] [--only NAME]... [--write] [--n
   Ends with 0 when all measured goals are met, 1 when some are missed, 3 when none is missed but some
   could not be told because the machine was disturbed.
 
-pnpm bench compare --base REF [--json] [--quick] [--only NAME]...
+pnpm bench compare --base REF [--json] [--quick] [--only NAME]... [--no-build]
   The proxy of this checkout against that of a commit. Ends with 0 when nothing is lost beyond the noise,
   1 when something is, 3 when the machine was too disturbed to tell.
 `;
@@ -58,11 +59,16 @@ export function parseCommandLine(argv: readonly string[]): BenchCommand {
   });
   const [kind, ...rest] = positionals;
   if (values.help) return { kind: 'help' };
-  const shared = { isJson: values.json, isQuick: values.quick, only: values.only ?? [] };
+  const shared = {
+    isJson: values.json,
+    isQuick: values.quick,
+    only: values.only ?? [],
+    isBuilt: !values['no-build'],
+  };
   if (rest.length > 0) throw new Error(`not understood: ${rest.join(' ')}\n\n${USAGE}`);
   if (kind === 'proxy') {
     const rounds = roundsOf(values.rounds, values.quick);
-    return { kind, ...shared, rounds, isWritten: values.write, isBuilt: !values['no-build'] };
+    return { kind, ...shared, rounds, isWritten: values.write };
   }
   if (kind === 'compare') {
     if (values.base === undefined) throw new Error(`compare needs --base\n\n${USAGE}`);

@@ -13,7 +13,11 @@ function rowsOf(rounds: readonly (readonly [number, number, 'disturbed'?])[]): R
       return {
         round,
         figures: { proxyCpuUs: cost, rps: 1e6 / cost },
-        disturbance: { otherCores: note === 'disturbed' && side === 1 ? 1 : 0, stealCores: 0 },
+        disturbance: {
+          otherCores: note === 'disturbed' && side === 1 ? 1 : 0,
+          stealCores: 0,
+          lateShare: 0,
+        },
       };
     }),
   }));

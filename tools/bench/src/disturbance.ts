@@ -1,6 +1,9 @@
 /** Cores that others may use during a sample. Above it, the sample says little about what was measured. */
 export const OTHER_CORES_MAX = 0.15;
 
+/** The share of requests that a load generator with a fixed rate may send late. */
+const LATE_SHARE_MAX = 0.005;
+
 /** CPU time that passed during a sample, in µs. */
 export interface CpuUse {
   readonly wallUs: number;
@@ -9,23 +12,28 @@ export interface CpuUse {
   readonly stealUs: number;
   /** Of the processes that belong to the measurement. */
   readonly oursUs: number;
+  /** Of the requests at a fixed rate; 0 for other loads. */
+  readonly lateShare: number;
 }
 
-/** What others took of the machine during a sample, in cores. */
+/** What others took of the machine during a sample, in cores, and what the load generator suffered. */
 export interface Disturbance {
   readonly otherCores: number;
   readonly stealCores: number;
+  readonly lateShare: number;
 }
 
 /** What was not ours. The machine's count is in ticks, so that of a quiet machine is a little off zero. */
-export function disturbanceOf({ wallUs, busyUs, stealUs, oursUs }: CpuUse): Disturbance {
+export function disturbanceOf(use: CpuUse): Disturbance {
+  const { wallUs, busyUs, stealUs, oursUs, lateShare } = use;
   return {
     otherCores: Math.max(0, busyUs - oursUs) / wallUs,
     stealCores: stealUs / wallUs,
+    lateShare,
   };
 }
 
-/** Whether other processes and the hypervisor together took too much. */
-export function isDisturbed({ otherCores, stealCores }: Disturbance): boolean {
-  return otherCores + stealCores > OTHER_CORES_MAX;
+/** Whether other processes and the hypervisor took too much, or kept the load generator from its rate. */
+export function isDisturbed({ otherCores, stealCores, lateShare }: Disturbance): boolean {
+  return otherCores + stealCores > OTHER_CORES_MAX || lateShare > LATE_SHARE_MAX;
 }

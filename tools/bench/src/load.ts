@@ -32,6 +32,8 @@ export async function flood(
 /** What a run at a fixed rate found. */
 export interface RateResult {
   readonly requests: number;
+  /** The share of them that the generator sent late. */
+  readonly lateShare: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
@@ -48,12 +50,14 @@ export async function offerRate(
   const lines = createInterface({ input: worker.child.stdout ?? process.stdin });
   const histogram = new LatencyHistogram();
   let errors = 0;
+  let lateCount = 0;
   for await (const line of lines) {
     const message = JSON.parse(line) as RateMessage;
     if (message.kind === 'measuring') onMeasuring(worker.pid);
     else {
       histogram.add(message.histogram);
       errors += message.errors;
+      lateCount += message.lateCount;
     }
   }
   await worker.stop();
@@ -62,6 +66,7 @@ export async function offerRate(
   }
   return {
     requests: histogram.count,
+    lateShare: lateCount / histogram.count,
     p50Ms: histogram.quantileUs(0.5) / 1000,
     p99Ms: histogram.quantileUs(0.99) / 1000,
     p999Ms: histogram.quantileUs(0.999) / 1000,

@@ -113,8 +113,8 @@ async function measureRate(
     meter = new Meter(endpoint, fixture, generatorPid);
   });
   if (meter === null) throw new Error('the load generator did not measure');
-  const { requests, ...latencies } = result;
-  return (meter as Meter).stop(requests, latencies);
+  const { requests, lateShare, ...latencies } = result;
+  return (meter as Meter).stop(requests, latencies, lateShare);
 }
 
 async function measureCold(
@@ -159,7 +159,7 @@ async function measureIdle(
     const memory = fresh === null ? { redisRssBytes: after } : { proxyRssBytes: after };
     return {
       figures: { connectionBytes, ...memory },
-      disturbance: { otherCores: 0, stealCores: 0 },
+      disturbance: { otherCores: 0, stealCores: 0, lateShare: 0 },
     };
   } finally {
     await fresh?.stop();
@@ -179,7 +179,7 @@ class Meter {
     this.#before = readCounters(endpoint, fixture, generatorPid);
   }
 
-  stop(requests: number, found: Figures): Measured {
+  stop(requests: number, found: Figures, lateShare = 0): Measured {
     const before = this.#before;
     const after = readCounters(this.#endpoint, this.#fixture);
     const { proxy, redis } = this.#endpoint;
@@ -199,6 +199,7 @@ class Meter {
       busyUs: after.busyUs - before.busyUs,
       stealUs: after.stealUs - before.stealUs,
       oursUs: after.oursUs - before.oursUs,
+      lateShare,
     });
     return { figures, disturbance };
   }

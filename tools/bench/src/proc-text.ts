@@ -1,5 +1,5 @@
 /** Ticks of /proc/stat are hundredths of a second on every Linux that Node.js runs on. */
-export const TICK_US = 10_000;
+const TICK_US = 10_000;
 
 /** Time of all cores since boot, in µs. */
 export interface SystemCpu {

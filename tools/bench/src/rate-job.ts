@@ -16,6 +16,8 @@ export type RateMessage =
   | {
       readonly kind: 'done';
       readonly errors: number;
+      /** Counted requests that left more than LATE_US after they were due. */
+      readonly lateCount: number;
       readonly histogram: HistogramRecord;
     };
 
@@ -24,6 +26,9 @@ export type RateMessage =
  * when it really left, so that a generator or a server that falls behind makes latencies longer, not fewer.
  */
 export const GROUP_US = 250;
+
+/** A generator that is this late was kept from running; in a sound run hardly any request is. */
+export const LATE_US = 2000;
 
 /** How many requests are due by a time, in µs since the beginning: whole groups only. */
 export function dueCount(elapsedUs: number, requestsPerSecond: number): number {

@@ -7,8 +7,8 @@ const generator = new RateGenerator(JSON.parse(process.argv[2] ?? '{}') as RateJ
   print({ kind: 'measuring' }),
 );
 await generator.run();
-const { errors, histogram } = generator;
-print({ kind: 'done', errors, histogram: histogram.toRecord() });
+const { errors, lateCount, histogram } = generator;
+print({ kind: 'done', errors, lateCount, histogram: histogram.toRecord() });
 process.exit(0);
 
 function print(message: RateMessage): void {

@@ -48,7 +48,7 @@ export async function startRedisInstance(plan: RedisPlan): Promise<RedisInstance
 }
 
 /** The path of the Redis server, and the name under which it must be started to be one. */
-export function engineLink(folder: string): string {
+function engineLink(folder: string): string {
   const engine = findEngine();
   const link = path.join(folder, 'redis-server');
   symlinkSync(engine.path, link);

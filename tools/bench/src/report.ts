@@ -86,14 +86,14 @@ const whole = (value: number): string => Math.round(value).toLocaleString('en');
 
 const COLUMNS: readonly Column[] = [
   { head: 'requests/s', metric: 'rps', format: whole },
-  { head: 'proxy µs/request', metric: 'proxyCpuUs', format: microseconds },
-  { head: 'Redis µs/request', metric: 'redisCpuUs', format: microseconds },
+  { head: 'proxy µs', metric: 'proxyCpuUs', format: microseconds },
+  { head: 'Redis µs', metric: 'redisCpuUs', format: microseconds },
   { head: 'p50 ms', metric: 'p50Ms', format: milliseconds },
   { head: 'p99 ms', metric: 'p99Ms', format: milliseconds },
   { head: 'p99.9 ms', metric: 'p999Ms', format: milliseconds },
-  { head: 'longest ms', metric: 'maxMs', format: milliseconds },
+  { head: 'max ms', metric: 'maxMs', format: milliseconds },
   { head: 'start ms', metric: 'startMs', format: whole },
-  { head: 'bytes/connection', metric: 'connectionBytes', format: whole },
+  { head: 'B/connection', metric: 'connectionBytes', format: whole },
   { head: 'proxy MiB', metric: 'proxyRssBytes', format: mebibytes },
   { head: 'Redis MiB', metric: 'redisRssBytes', format: mebibytes },
 ];
@@ -130,8 +130,9 @@ function rowSection(title: string, rows: readonly RowSummary[]): Section {
 }
 
 function samplesCell({ cleanCount, disturbedCount, otherCoresMax }: RowSummary): string {
+  // In brackets: the cores that others took.
   if (disturbedCount === 0) return `${cleanCount}`;
-  return `${cleanCount}, ${disturbedCount} disturbed (${otherCoresMax.toFixed(2)} cores)`;
+  return `${cleanCount} of ${cleanCount + disturbedCount} quiet (${otherCoresMax.toFixed(2)})`;
 }
 
 const METRIC_NAMES: Readonly<Record<Metric, string>> = {

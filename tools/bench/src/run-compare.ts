@@ -4,7 +4,7 @@ import { compareExitCode, compareRows, type Comparison } from './comparison.ts';
 import { describeMachine } from './machine.ts';
 import type { Pace } from './measure.ts';
 import { progressPrinter } from './progress.ts';
-import { buildProxy, REPOSITORY } from './programs.ts';
+import { buildProxy, proxyFile, REPOSITORY } from './programs.ts';
 import { KEY_COUNT } from './redis-benchmark.ts';
 import { renderText } from './render.ts';
 import type { Section } from './report.ts';
@@ -29,10 +29,10 @@ const USUAL = [
 export async function runCompare(
   command: Extract<BenchCommand, { readonly kind: 'compare' }>,
 ): Promise<number> {
-  const { base, isQuick, isJson, only } = command;
+  const { base, isQuick, isJson, isBuilt, only } = command;
   const selected = selectCompared(only);
   const rounds = isQuick ? QUICK_ROUNDS : ROUNDS;
-  process.stderr.write(`building undermoon-proxy here and at ${base}\n`);
+  process.stderr.write(`building undermoon-proxy of ${base}\n`);
   const checkout = checkOut(base);
   try {
     const rows = await measureRounds({
@@ -40,7 +40,7 @@ export async function runCompare(
       rounds,
       pace: isQuick ? QUICK_PACE : PACE,
       programs: {
-        undermoon: buildProxy(REPOSITORY),
+        undermoon: isBuilt ? buildProxy(REPOSITORY) : proxyFile(REPOSITORY),
         base: buildProxy(checkout.folder),
         nutcracker: null,
       },
@@ -61,7 +61,7 @@ export async function runCompare(
 }
 
 function selectCompared(only: readonly string[]): readonly Workload[] {
-  const floods = workloads(1).filter(({ load }) => load.kind === 'flood');
+  const floods = workloads().filter(({ load }) => load.kind === 'flood');
   const starts = only.length > 0 ? only : USUAL;
   return named(floods, starts).map((workload) => ({
     ...workload,

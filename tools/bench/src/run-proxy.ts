@@ -21,8 +21,6 @@ import { named, workloads, type Workload } from './workloads.ts';
 
 const PACE: Pace = { sampleMs: 1000, requests: null, rateWarmUpMs: 1000, rateMs: 4000 };
 const QUICK_PACE: Pace = { sampleMs: 600, requests: null, rateWarmUpMs: 700, rateMs: 2000 };
-const IDLE_CONNECTIONS = 10_000;
-const QUICK_IDLE_CONNECTIONS = 5000;
 
 /** Runs `bench proxy` and returns its exit code. */
 export async function runProxy(
@@ -74,7 +72,7 @@ export function select({
   readonly isQuick: boolean;
   readonly only: readonly string[];
 }): readonly Workload[] {
-  const all = workloads(isQuick ? QUICK_IDLE_CONNECTIONS : IDLE_CONNECTIONS);
+  const all = workloads();
   const chosen = only.length > 0 ? named(all, only) : all.filter((one) => one.isQuick || !isQuick);
   if (!isQuick) return chosen;
   // What decides on the goals: pinned, and the targets that goals speak of.

@@ -4,8 +4,8 @@ import { summarize, type Figures, type RowSummary } from './samples.ts';
 import { exitCodeOf, judge } from './verdicts.ts';
 import type { TargetName } from './workloads.ts';
 
-const QUIET = { otherCores: 0.01, stealCores: 0 };
-const BUSY = { otherCores: 0.9, stealCores: 0 };
+const QUIET = { otherCores: 0.01, stealCores: 0, lateShare: 0 };
+const BUSY = { otherCores: 0.9, stealCores: 0, lateShare: 0 };
 
 const COST: Goal = {
   workload: 'get',

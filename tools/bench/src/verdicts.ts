@@ -2,7 +2,7 @@ import type { Goal } from './goals.ts';
 import type { Figure, Metric, RowSummary } from './samples.ts';
 
 /** How far the rounds of a figure may lie apart before nothing is concluded from it: (max - min) / median. */
-export const SPREAD_MAX: Readonly<Record<Metric, number>> = {
+const SPREAD_MAX: Readonly<Record<Metric, number>> = {
   rps: 0.2,
   proxyCpuUs: 0.15,
   redisCpuUs: 0.25,
