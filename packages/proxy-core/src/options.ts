@@ -3,6 +3,7 @@ import { DEFAULT_RESP_LIMITS, type RespLimits } from '@undermoon/resp';
 import { type Clock, type Logger, silentLogger } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
 import { ProxyError } from './errors.ts';
+import type { SocketKind } from './shell/transport.ts';
 
 /** Options of `createProxyServer`; every field may be left out. */
 export interface ProxyServerOptions {
@@ -44,8 +45,8 @@ export interface ProxyServerOptions {
   limits?: Partial<RespLimits>;
   /** Where keys are redirected while the proxy is in no cluster. Default: nowhere. */
   defaultRedirectionAddress?: string | null;
-  /** How sockets are read; 'data-events' is the fallback and rarely wanted. Default 'shared-buffer'. */
-  reads?: 'shared-buffer' | 'data-events';
+  /** How sockets are used; where the runtime cannot do it, the next slower way. Default 'raw-handle'. */
+  sockets?: SocketKind;
   /** Milliseconds between two looks at the roles of the Redis servers. Default 1000. */
   replicationCheckIntervalMs?: number;
   logger?: Logger;
@@ -95,7 +96,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
       given.defaultRedirectionAddress === undefined || given.defaultRedirectionAddress === null
         ? null
         : addressOption('defaultRedirectionAddress', given.defaultRedirectionAddress),
-    reads: given.reads ?? 'shared-buffer',
+    sockets: given.sockets ?? 'raw-handle',
     replicationCheckIntervalMs: given.replicationCheckIntervalMs ?? 1000,
     logger: given.logger ?? silentLogger,
     clock: given.clock ?? systemClock,

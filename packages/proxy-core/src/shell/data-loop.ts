@@ -2,9 +2,9 @@ import { RequestScanner, type RespLimits } from '@undermoon/resp';
 import type { Clock } from '@undermoon/runtime';
 import { ClientOutput } from './client-output.ts';
 import { SlabPool } from './slab.ts';
-import { createTransports, type TransportFactory } from './transport.ts';
+import { DataEventTransports } from './stream-transport.ts';
+import type { TransportFactory } from './transport.ts';
 
-const READ_BUFFER_BYTES = 65_536;
 const COUNTED_TICK_MS_MAX = 500;
 
 /** Something with bytes gathered during a loop turn. */
@@ -18,7 +18,8 @@ export interface TurnFlush {
  */
 export class DataLoop {
   readonly scanner: RequestScanner;
-  readonly transports: TransportFactory;
+  /** Replaced once, before the first socket, when it is known what this runtime can do. */
+  transports: TransportFactory = new DataEventTransports();
   readonly slabs: SlabPool = new SlabPool();
   readonly output: ClientOutput = new ClientOutput();
   readonly clock: Clock;
@@ -38,13 +39,8 @@ export class DataLoop {
     for (let i = 0; i < dirty.length; i++) dirty[i]!.flushTurn();
   };
 
-  constructor(options: {
-    limits: Partial<RespLimits>;
-    clock: Clock;
-    reads: 'shared-buffer' | 'data-events';
-  }) {
+  constructor(options: { limits: Partial<RespLimits>; clock: Clock }) {
     this.scanner = new RequestScanner(options.limits);
-    this.transports = createTransports(READ_BUFFER_BYTES, options.reads);
     this.clock = options.clock;
     this.nowMs = options.clock.monotonicMs();
   }

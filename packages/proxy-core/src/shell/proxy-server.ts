@@ -20,6 +20,7 @@ import { configSourceOf } from './admin-config.ts';
 import { createProxyControl, type ProxyControl } from './admin.ts';
 import type { BackendCredentials } from './backend-greeting.ts';
 import { type BackendGroup, BackendPool } from './backend-pool.ts';
+import { chooseTransports } from './choose-transports.ts';
 import { ClientConnection } from './client-connection.ts';
 import { DataLoop } from './data-loop.ts';
 import { Listener } from './listener.ts';
@@ -130,6 +131,7 @@ class Proxy implements ProxyServer {
     this.#isStarted = true;
     warmUp(this.#loop.scanner);
     try {
+      this.#loop.transports = await chooseTransports(this.#options.sockets);
       this.#address = await this.#listener.listen(this.#options.address);
     } catch (error) {
       this.#isStarted = false;
@@ -156,7 +158,8 @@ class Proxy implements ProxyServer {
     control.onTableChange((table) => this.#swapTable(table));
     control.start();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    this.#options.logger.info({ address: this.#address }, 'proxy listening');
+    const { kind } = this.#loop.transports;
+    this.#options.logger.info({ address: this.#address, sockets: kind }, 'proxy listening');
   }
 
   setMetadata(meta: ProxyMeta, options: { force?: boolean } = {}): void {

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { chooseTransports } from './choose-transports.ts';
+
+test.each(['raw-handle', 'shared-buffer', 'data-events'] as const)(
+  'this runtime can use sockets by %s',
+  async (kind) => {
+    expect((await chooseTransports(kind)).kind).toBe(kind);
+  },
+);
+
+test('a runtime without the binding gets the next slower way', async () => {
+  const binding: unknown = Reflect.get(process, 'binding');
+  const throwing = (): never => {
+    throw new Error('no such binding');
+  };
+  for (const replacement of [undefined, () => ({}), throwing]) {
+    Reflect.set(process, 'binding', replacement);
+    expect((await chooseTransports('raw-handle')).kind).toBe('shared-buffer');
+  }
+  Reflect.set(process, 'binding', binding);
+});

@@ -1,0 +1,171 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import {
+  type RawContext,
+  RawTransport,
+  type StreamBinding,
+  type StreamHandle,
+} from './raw-transport.ts';
+import type {
+  ConnectHandler,
+  ConnectTarget,
+  Transport,
+  TransportFactory,
+  TransportHandler,
+} from './transport.ts';
+
+const TRIAL_BYTES = 1024 * 1024;
+const TRIAL_TIMEOUT_MS = 2000;
+
+class RawTransports implements TransportFactory {
+  readonly kind = 'raw-handle';
+  readonly #context: RawContext;
+
+  constructor(context: RawContext) {
+    this.#context = context;
+  }
+
+  accepted(socket: net.Socket, handler: TransportHandler): Transport {
+    const transport = new RawTransport(this.#context, socket, handler);
+    const handle = handleOf(socket);
+    if (handle === null) socket.destroy();
+    else transport.start(handle);
+    return transport;
+  }
+
+  connect(target: ConnectTarget, handler: ConnectHandler): Transport {
+    const socket = net.connect({ host: target.host, port: target.port, noDelay: true });
+    // The socket itself must never read.
+    socket.pause();
+    const transport = new RawTransport(this.#context, socket, handler);
+    const timer = setTimeout(() => {
+      socket.destroy(new Error(`no connection within ${target.timeoutMs} ms`));
+    }, target.timeoutMs);
+    socket.once('close', () => clearTimeout(timer));
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      const handle = handleOf(socket);
+      if (handle === null) return;
+      transport.start(handle);
+      handler.onConnect(transport);
+    });
+    return transport;
+  }
+}
+
+/** The binding if this runtime has every part of it as expected. */
+function findBinding(): StreamBinding | null {
+  const load: unknown = Reflect.get(process, 'binding');
+  if (typeof load !== 'function') return null;
+  try {
+    const binding: unknown = Reflect.apply(load, process, ['stream_wrap']);
+    return isBinding(binding) ? binding : null;
+  } catch {
+    // Whatever a runtime throws at the question means no.
+    return null;
+  }
+}
+
+function isBinding(value: unknown): value is StreamBinding {
+  if (typeof value !== 'object' || value === null) return false;
+  const parts = new Map<string, unknown>(Object.entries(value));
+  return (
+    typeof parts.get('WriteWrap') === 'function' &&
+    parts.get('streamBaseState') instanceof Int32Array &&
+    typeof parts.get('kReadBytesOrError') === 'number' &&
+    typeof parts.get('kLastWriteWasAsync') === 'number'
+  );
+}
+
+function handleOf(socket: net.Socket): StreamHandle | null {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  return isHandle(handle) ? handle : null;
+}
+
+function isHandle(value: unknown): value is StreamHandle {
+  if (typeof value !== 'object' || value === null) return false;
+  const names = ['useUserBuffer', 'readStart', 'readStop', 'writeBuffer'];
+  return names.every((name) => typeof Reflect.get(value, name) === 'function');
+}
+
+/**
+ * Transports over raw handles, or null where a trial does not succeed: both sides of a loopback connection
+ * exchange data larger than the kernel's buffers, in both directions.
+ */
+export async function tryRawTransports(bufferBytes: number): Promise<TransportFactory | null> {
+  const binding = findBinding();
+  if (binding === null) return null;
+  const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  const transports = new RawTransports({ binding, buffer });
+  return (await isWorking(transports)) ? transports : null;
+}
+
+async function isWorking(transports: RawTransports): Promise<boolean> {
+  const server = net.createServer({ pauseOnConnect: true, noDelay: true });
+  const open: Transport[] = [];
+  try {
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const address = server.address();
+    if (address === null || typeof address === 'string') return false;
+    return await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), TRIAL_TIMEOUT_MS);
+      const finish = (isOk: boolean): void => {
+        clearTimeout(timer);
+        resolve(isOk);
+      };
+      server.once('connection', (socket: net.Socket) => {
+        const echo = new TrialSide((bytes) => accepted.write(Buffer.from(bytes)), finish);
+        const accepted = transports.accepted(socket, echo);
+        open.push(accepted);
+      });
+      const counting = new TrialSide((bytes) => counting.count(bytes), finish);
+      const target = { host: '127.0.0.1', port: address.port, timeoutMs: TRIAL_TIMEOUT_MS };
+      open.push(transports.connect(target, counting));
+    });
+  } finally {
+    for (const transport of open) transport.destroy();
+    server.close();
+  }
+}
+
+/** One side of the trial: sends a pattern when it connects, and checks what comes back. */
+class TrialSide implements ConnectHandler {
+  readonly #onChunk: (bytes: Buffer) => void;
+  readonly #finish: (isOk: boolean) => void;
+  #received = 0;
+
+  constructor(onChunk: (bytes: Buffer) => void, finish: (isOk: boolean) => void) {
+    this.#onChunk = onChunk;
+    this.#finish = finish;
+  }
+
+  onConnect(transport: Transport): void {
+    const pattern = Buffer.alloc(TRIAL_BYTES);
+    for (let i = 0; i < pattern.length; i++) pattern[i] = i % 251;
+    transport.write(pattern);
+  }
+
+  onBytes(buffer: Buffer, length: number): void {
+    this.#onChunk(buffer.subarray(0, length));
+  }
+
+  count(bytes: Buffer): void {
+    for (const byte of bytes) {
+      if (byte !== this.#received % 251) this.#finish(false);
+      this.#received++;
+    }
+    if (this.#received === TRIAL_BYTES) this.#finish(true);
+  }
+
+  onDrain(): void {
+    // Nothing waits for room here.
+  }
+
+  onEnd(): void {
+    this.#finish(false);
+  }
+
+  onClose(): void {
+    this.#finish(false);
+  }
+}
