@@ -81,13 +81,14 @@ export class FaultDrill {
   async survive(fault: Fault): Promise<FaultReport> {
     this.workload.beginFault();
     const faultAt = await fault.strike();
-    const recoveredAt = await this.#probe.untilSteady({
-      from: faultAt,
-      goodForMs: STEADY_MS,
-      timeoutMs: GIVE_UP_MS,
-    });
-    const document = await this.#untilReplaced(fault);
-    const healedMs = performance.now() - faultAt;
+    const steady = { from: faultAt, goodForMs: STEADY_MS, timeoutMs: GIVE_UP_MS };
+    const [recoveredAt, { document, healedMs }] = await Promise.all([
+      this.#probe.untilSteady(steady),
+      this.#untilReplaced(fault).then((replaced) => ({
+        document: replaced,
+        healedMs: performance.now() - faultAt,
+      })),
+    ]);
     await this.workload.pause();
     const times = { faultAt, recoveredAt, replicationLagMs: REPLICATION_LAG_MS };
     const lostWrites = await this.workload.adopt(times);

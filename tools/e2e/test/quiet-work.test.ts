@@ -49,7 +49,7 @@ describe('while nothing fails', { timeout: 60_000 }, () => {
     expect(workload.violations).toEqual([]);
     expect([...workload.stats.errorTexts]).toEqual([]);
     expect(client.connectionErrors).toEqual([]);
-    expect(workload.stats.replies).toBeGreaterThan(2000);
+    expect(workload.stats.replies).toBeGreaterThan(500);
   });
 
   it('every slot is served, by the Redis that the broker names, and copied to its replica', async () => {
