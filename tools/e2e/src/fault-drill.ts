@@ -90,13 +90,18 @@ export class FaultDrill {
       })),
     ]);
     await this.workload.pause();
-    const times = { faultAt, recoveredAt, replicationLagMs: REPLICATION_LAG_MS };
+    const outageMs = this.#probe.outageMs(faultAt);
+    const times = {
+      faultAt,
+      recoveredAt: faultAt + outageMs,
+      replicationLagMs: REPLICATION_LAG_MS,
+    };
     const lostWrites = await this.workload.adopt(times);
     this.workload.start();
     const late = this.#probe.failuresSince(recoveredAt + 1);
     if (late.length > 0) throw new Error(`a write failed after the recovery: ${late[0]}`);
     this.check();
-    return { outageMs: this.#probe.outageMs(faultAt), healedMs, lostWrites, document };
+    return { outageMs, healedMs, lostWrites, document };
   }
 
   /** Fails with what was wrong so far. */
