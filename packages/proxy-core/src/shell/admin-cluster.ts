@@ -38,6 +38,8 @@ const TOPOLOGY_COMMANDS: readonly string[] = [
 ];
 const KEY_COMMANDS: readonly string[] = ['COUNTKEYSINSLOT', 'GETKEYSINSLOT'];
 
+const NO_CLUSTER = 'CLUSTERDOWN This proxy is in no cluster: ask another one';
+
 const HELP: readonly string[] = [
   'CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
   'INFO',
@@ -83,10 +85,15 @@ function answer(state: ControlState, call: ControlCall, name: string): void {
   const { args, protocol, writer } = call;
   const { clusterReplies, table } = state;
   switch (name) {
-    case 'INFO':
-    case 'NODES':
     case 'SHARDS':
     case 'SLOTS':
+      // An empty list would be taken for the whole truth by clients that come to look for the cluster: they
+      // would forget the nodes they know. After an error they ask the next one.
+      if (table.clusterName === null) writeError(writer, NO_CLUSTER);
+      else writer.raw(clusterReplies.bytesOf(table, name, protocol));
+      break;
+    case 'INFO':
+    case 'NODES':
       writer.raw(clusterReplies.bytesOf(table, name, protocol));
       break;
     case 'KEYSLOT': {
