@@ -6,6 +6,7 @@ import { describeReport, FaultDrill, RECOVERY_MS_MAX } from '../src/fault-drill.
 import { openIoredis } from '../src/ioredis-client.ts';
 import { slotTags } from '../src/key-slot.ts';
 import { ask, askFields, proxyEpoch } from '../src/node-facts.ts';
+import { openNodeRedis } from '../src/node-redis-client.ts';
 import { startProgramCluster, type ProgramCluster } from '../src/program-cluster.ts';
 import { failedProxies, freeze, thaw } from '../src/proxy-signals.ts';
 import { isAlive, killProxy } from '../src/running-cluster.ts';
@@ -27,6 +28,22 @@ async function servingProxy(cluster: ProgramCluster): Promise<{ index: number; k
     ?.slots[0]?.range_list[0]?.[0];
   const key = `{${slotTags()[slot ?? 0]}}`;
   return { index: cluster.proxies.findIndex((proxy) => proxy.address === address), key };
+}
+
+/** New clients find the cluster, whichever of these addresses they ask first. */
+async function expectUsableFrom(nodes: readonly string[]): Promise<void> {
+  for (let round = 0; round < 6; round += 1) {
+    for (const open of [openIoredis, openNodeRedis]) {
+      const client = await open({ nodes, protocol: 3 });
+      try {
+        const key = `found:${round}`;
+        const reply = await within(client.name, client.send(key, ['SET', key, 'x']), 5000);
+        expect(reply).toBe('OK');
+      } finally {
+        await client.close();
+      }
+    }
+  }
 }
 
 describe('a proxy fails alone, its Redis servers live on', { timeout: 120_000 }, () => {
@@ -60,6 +77,7 @@ describe('a proxy fails alone, its Redis servers live on', { timeout: 120_000 },
       );
       expect(await ask(proxy.address, 'GET', key)).toMatchObject({ type: 'error' });
       expect((await askFields(proxy.address, 'CLUSTER', 'INFO')).get('cluster_state')).toBe('fail');
+      await expectUsableFrom([proxy.address, ...servingAddresses(report.document)]);
       expect(await failedProxies(cluster.brokerUrl)).toContain(proxy.address);
       expect(await cluster.register(proxy)).toBe(409);
       expect(await failedProxies(cluster.brokerUrl)).toEqual([]);
