@@ -8,6 +8,7 @@ function rowsOf(rounds: readonly (readonly [number, number, 'disturbed'?])[]): R
     workload: 'get',
     placement: 'pinned',
     target,
+    failedCount: 0,
     samples: rounds.map(([base, head, note], round) => {
       const cost = side === 0 ? base : head;
       return {

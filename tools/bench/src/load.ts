@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { BenchError } from './errors.ts';
 import { findBenchmark } from './find-program.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import { startProcess, type MeasuredProcess } from './measured-process.ts';
@@ -62,7 +63,7 @@ export async function offerRate(
   }
   await worker.stop();
   if (histogram.count === 0 || errors > 0) {
-    throw new Error(`the load generator failed (${errors} error replies):\n${worker.output}`);
+    throw new BenchError('LOAD_FAILED', `${errors} error replies; ${worker.output}`);
   }
   return {
     requests: histogram.count,
@@ -79,7 +80,7 @@ export async function holdIdle(count: number, aim: LoadAim): Promise<MeasuredPro
   const worker = startWorker('idle-worker.ts', [`${aim.port}`, `${count}`], aim.cores);
   const opened = once(worker.child.stdout ?? process.stdin, 'data');
   const ended = once(worker.child, 'exit').then(() => {
-    throw new Error(`could not hold ${count} connections: ${worker.output}`);
+    throw new BenchError('LOAD_FAILED', `could not hold ${count} connections: ${worker.output}`);
   });
   ended.catch(() => undefined);
   await Promise.race([opened, ended]);
@@ -100,7 +101,7 @@ async function runBenchmark(
   await once(child, 'close');
   const result = child.exitCode === 0 ? parseBenchmarkCsv(csv) : null;
   if (result === null) {
-    throw new Error(`redis-benchmark ${args.slice(0, 12).join(' ')}: ${complaints}\n${csv}`);
+    throw new BenchError('LOAD_FAILED', `redis-benchmark: ${complaints}${csv}`);
   }
   return result;
 }

@@ -1,4 +1,10 @@
+import type { BenchError } from './errors.ts';
 import type { Progress } from './rounds.ts';
+
+/** Tells on stderr that a sample could not be taken. */
+export function printFailure(name: string, error: BenchError): void {
+  process.stderr.write(`\n${name} failed: ${error.message.trim()}\n`);
+}
 
 /** Tells on stderr how far a run is: in place on a terminal, else a line per tenth. */
 export function progressPrinter(stream: NodeJS.WriteStream): (progress: Progress) => void {

@@ -6,7 +6,12 @@ import { RateGenerator } from './rate-generator.ts';
 const generator = new RateGenerator(JSON.parse(process.argv[2] ?? '{}') as RateJob, () =>
   print({ kind: 'measuring' }),
 );
-await generator.run();
+try {
+  await generator.run();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}
 const { errors, lateCount, histogram } = generator;
 print({ kind: 'done', errors, lateCount, histogram: histogram.toRecord() });
 process.exit(0);

@@ -13,6 +13,7 @@ const row = (target: TargetName, figures: Figures, otherCores = 0) => {
     workload: NAME,
     placement: 'pinned',
     target,
+    failedCount: 0,
     samples: [{ round: 0, figures, disturbance }],
   });
 };

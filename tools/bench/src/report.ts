@@ -129,10 +129,13 @@ function rowSection(title: string, rows: readonly RowSummary[]): Section {
   };
 }
 
-function samplesCell({ cleanCount, disturbedCount, otherCoresMax }: RowSummary): string {
+function samplesCell(row: RowSummary): string {
+  const { cleanCount, disturbedCount, failedCount, otherCoresMax } = row;
   // In brackets: the cores that others took.
-  if (disturbedCount === 0) return `${cleanCount}`;
-  return `${cleanCount} of ${cleanCount + disturbedCount} quiet (${otherCoresMax.toFixed(2)})`;
+  const failed = failedCount === 0 ? '' : `, ${failedCount} failed`;
+  if (disturbedCount === 0) return `${cleanCount}${failed}`;
+  const quiet = `${cleanCount} of ${cleanCount + disturbedCount} quiet`;
+  return `${quiet} (${otherCoresMax.toFixed(2)})${failed}`;
 }
 
 const METRIC_NAMES: Readonly<Record<Metric, string>> = {
@@ -158,14 +161,14 @@ function ratioCells({ workload, placement, metric, against, value, doubt }: Rati
 const VERDICT_HEAD = ['workload', 'figure', 'goal', 'measured', 'verdict'];
 
 function verdictCells(verdict: Verdict): string[] {
-  const { goal, outcome, value } = verdict;
+  const { goal, outcome } = verdict;
   const isRatio = goal.against !== null;
   const sign = goal.bound === 'at most' ? '≤' : '≥';
   return [
     goal.workload,
     METRIC_NAMES[goal.metric],
     isRatio ? `${sign} ${goal.limit.toFixed(2)} × ${goal.against}` : `${sign} ${whole(goal.limit)}`,
-    outcome === 'refused' ? '' : isRatio ? value.toFixed(2) : whole(value),
+    outcome === 'refused' ? '' : isRatio ? verdict.value.toFixed(2) : whole(verdict.value),
     outcome === 'refused' ? `no verdict: ${verdict.reason}` : outcome,
   ];
 }

@@ -1,4 +1,5 @@
 import { isDisturbed } from './disturbance.ts';
+import { BenchError } from './errors.ts';
 import { Fixture, type Programs } from './fixture.ts';
 import { coresOf } from './machine.ts';
 import { measure, warmUp, type MeasureContext, type Pace } from './measure.ts';
@@ -13,6 +14,8 @@ export interface RoundsPlan {
   readonly keyCount: number;
   /** Called before each sample. */
   readonly onProgress: (progress: Progress) => void;
+  /** Called when a sample could not be taken. The run goes on, and the row lacks that sample. */
+  readonly onFailure: (name: string, error: BenchError) => void;
 }
 
 /** What is about to be measured. */
@@ -23,7 +26,7 @@ export interface Progress {
   readonly name: string;
 }
 
-/** A disturbed sample is taken once more at once. */
+/** A sample that was disturbed or failed is taken once more at once. */
 const ATTEMPTS_MAX = 2;
 
 /**
@@ -32,6 +35,7 @@ const ATTEMPTS_MAX = 2;
  */
 export async function measureRounds(plan: RoundsPlan): Promise<readonly Row[]> {
   const samples = new Map<string, Sample[]>();
+  const failedCounts = new Map<string, number>();
   const rows = rowsOf(plan.workloads);
   let done = 0;
   for (let round = 0; round < plan.rounds; round += 1) {
@@ -44,27 +48,42 @@ export async function measureRounds(plan: RoundsPlan): Promise<readonly Row[]> {
           plan.onProgress({ round, done, total: rows.length * plan.rounds, name });
           const list = samples.get(name) ?? [];
           samples.set(name, list);
-          list.push(
-            ...(await sampleRow(workload, target, context)).map((one) => ({ ...one, round })),
-          );
+          const onFailure = (error: BenchError): void => {
+            plan.onFailure(name, error);
+            failedCounts.set(name, (failedCounts.get(name) ?? 0) + 1);
+          };
+          const taken = await sampleRow(workload, target, { ...context, onFailure });
+          list.push(...taken.map((one) => ({ ...one, round })));
           done += 1;
         }
       });
     }
   }
-  return rows.map((row) => ({ ...row, samples: samples.get(rowName(row)) ?? [] }));
+  return rows.map((row) => {
+    const name = rowName(row);
+    return {
+      ...row,
+      samples: samples.get(name) ?? [],
+      failedCount: failedCounts.get(name) ?? 0,
+    };
+  });
 }
 
 async function sampleRow(
   workload: Workload,
   target: TargetName,
-  context: MeasureContext,
+  { onFailure, ...context }: MeasureContext & { onFailure: (error: BenchError) => void },
 ): Promise<Omit<Sample, 'round'>[]> {
   const samples: Omit<Sample, 'round'>[] = [];
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-    const sample = await measure(workload, target, context);
-    samples.push(sample);
-    if (!isDisturbed(sample.disturbance)) break;
+    try {
+      const sample = await measure(workload, target, context);
+      samples.push(sample);
+      if (!isDisturbed(sample.disturbance)) break;
+    } catch (error) {
+      if (!(error instanceof BenchError) || error.code !== 'LOAD_FAILED') throw error;
+      onFailure(error);
+    }
   }
   return samples;
 }
@@ -110,7 +129,7 @@ function sharedEndpoints(workloads: readonly Workload[]): [TargetName, 1 | 2][] 
   return [...new Map(pairs.map((pair) => [pair.join('/'), pair])).values()];
 }
 
-type RowKey = Omit<Row, 'samples'>;
+type RowKey = Omit<Row, 'samples' | 'failedCount'>;
 
 function rowsOf(workloads: readonly Workload[]): readonly RowKey[] {
   return workloads.flatMap(({ name, placements, targets }) =>

@@ -3,7 +3,7 @@ import type { BenchCommand } from './command-line.ts';
 import { compareExitCode, compareRows, type Comparison } from './comparison.ts';
 import { describeMachine } from './machine.ts';
 import type { Pace } from './measure.ts';
-import { progressPrinter } from './progress.ts';
+import { printFailure, progressPrinter } from './progress.ts';
 import { buildProxy, proxyFile, REPOSITORY } from './programs.ts';
 import { KEY_COUNT } from './redis-benchmark.ts';
 import { renderText } from './render.ts';
@@ -46,6 +46,7 @@ export async function runCompare(
       },
       keyCount: KEY_COUNT,
       onProgress: progressPrinter(process.stderr),
+      onFailure: printFailure,
     });
     const comparisons = compareRows(rows);
     const report = { date: new Date().toISOString(), machine: describeMachine(), base, rounds };

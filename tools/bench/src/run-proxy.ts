@@ -7,7 +7,7 @@ import { describeMachine } from './machine.ts';
 import type { Pace } from './measure.ts';
 import { ensureNutcracker } from './nutcracker-program.ts';
 import { benchmarksPage } from './page.ts';
-import { progressPrinter } from './progress.ts';
+import { printFailure, progressPrinter } from './progress.ts';
 import type { ProxyReport } from './proxy-report.ts';
 import { buildProxy, proxyFile, REPOSITORY } from './programs.ts';
 import { KEY_COUNT } from './redis-benchmark.ts';
@@ -42,6 +42,7 @@ export async function runProxy(
     programs: { undermoon, nutcracker, base: null },
     keyCount: KEY_COUNT,
     onProgress: progressPrinter(process.stderr),
+    onFailure: printFailure,
   });
   const rows = measured.map(summarize);
   const verdicts = judge(GOALS, rows, rounds);
@@ -96,7 +97,9 @@ function tellOutcome(verdicts: readonly Verdict[]): number {
   const refused = count('refused');
   process.stderr.write(
     `${count('met')} goals met, ${count('missed')} missed` +
-      (refused === 0 ? '\n' : `, no verdict on ${refused}: the machine was disturbed\n`),
+      (refused === 0
+        ? '\n'
+        : `, no verdict on ${refused}: the machine was disturbed or a load failed\n`),
   );
   return exitCodeOf(verdicts);
 }

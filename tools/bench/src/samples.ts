@@ -32,6 +32,8 @@ export interface Row {
   readonly placement: Placement;
   readonly target: TargetName;
   readonly samples: readonly Sample[];
+  /** Samples that could not be taken. */
+  readonly failedCount: number;
 }
 
 /** A figure over the rounds. */
@@ -50,6 +52,7 @@ export interface RowSummary {
   readonly figures: Readonly<Partial<Record<Metric, Figure>>>;
   readonly cleanCount: number;
   readonly disturbedCount: number;
+  readonly failedCount: number;
   /** The most that others took of the machine during a sample, in cores. */
   readonly otherCoresMax: number;
 }
@@ -72,6 +75,6 @@ export function summarize({ samples, ...key }: Row): RowSummary {
     figures,
     cleanCount: clean.length,
     disturbedCount: samples.length - clean.length,
-    otherCoresMax: Math.max(...others),
+    otherCoresMax: Math.max(0, ...others),
   };
 }

@@ -22,11 +22,17 @@ const CHURN: Goal = {
   limit: 20_000,
 };
 
-function row(target: TargetName, figures: readonly Figures[], disturbedRounds = 0): RowSummary {
+function row(
+  target: TargetName,
+  figures: readonly Figures[],
+  disturbedRounds = 0,
+  failedCount = 0,
+): RowSummary {
   return summarize({
     workload: 'get',
     placement: 'pinned',
     target,
+    failedCount,
     samples: figures.map((one, round) => ({
       round,
       figures: one,
@@ -65,6 +71,14 @@ describe('judge', () => {
     expect(judge([COST], rows, 2)).toMatchObject([{ outcome: 'met' }]);
   });
 
+  it('gives no verdict when a load failed, be it all of them', () => {
+    const quick = row('undermoon', [{ rps: 30_000 }], 0, 1);
+    expect(judge([CHURN], [quick], 1)).toMatchObject([
+      { outcome: 'refused', reason: 'undermoon failed in 1 of 2 samples' },
+    ]);
+    expect(judge([CHURN], [row('undermoon', [], 0, 2)], 1)).toMatchObject([{ outcome: 'refused' }]);
+  });
+
   it('gives no verdict when rounds differ too much', () => {
     const rows = [row('undermoon', costs(6, 7.5, 9)), row('nutcracker', costs(7.5, 7.5, 7.5))];
     expect(judge([COST], rows, 3)).toMatchObject([
@@ -95,7 +109,7 @@ describe('summarize', () => {
 describe('exitCodeOf', () => {
   const met = { goal: COST, outcome: 'met', value: 1 } as const;
   const missed = { goal: COST, outcome: 'missed', value: 2 } as const;
-  const refused = { goal: COST, outcome: 'refused', value: 1, reason: '' } as const;
+  const refused = { goal: COST, outcome: 'refused', reason: '' } as const;
 
   it('puts a miss before a doubt before success', () => {
     expect(exitCodeOf([])).toBe(0);

@@ -22,7 +22,7 @@ export type Verdict = {
   readonly goal: Goal;
 } & (
   | { readonly outcome: 'met' | 'missed'; readonly value: number }
-  | { readonly outcome: 'refused'; readonly value: number; readonly reason: string }
+  | { readonly outcome: 'refused'; readonly reason: string }
 );
 
 /** The verdicts on those goals that were measured. Each needs `rounds` undisturbed samples of its rows. */
@@ -32,14 +32,14 @@ export function judge(
   rounds: number,
 ): readonly Verdict[] {
   return goals.flatMap((goal): Verdict[] => {
-    const own = findRow(goal, 'undermoon', rows);
-    const other = goal.against === null ? null : findRow(goal, goal.against, rows);
+    const own = findRow(goal.workload, 'undermoon', rows);
+    const other = goal.against === null ? null : findRow(goal.workload, goal.against, rows);
     if (own === undefined || other === undefined) return [];
-    const value = valueOf(goal.metric, own, other);
     const reason = [own, other]
       .flatMap((row) => (row === null ? [] : (doubtAbout(row, goal.metric, rounds) ?? [])))
       .join('; ');
-    if (reason !== '') return [{ goal, outcome: 'refused', value, reason }];
+    if (reason !== '') return [{ goal, outcome: 'refused', reason }];
+    const value = valueOf(goal.metric, own, other);
     const isMet = goal.bound === 'at most' ? value <= goal.limit : value >= goal.limit;
     return [{ goal, outcome: isMet ? 'met' : 'missed', value }];
   });
@@ -53,8 +53,9 @@ export function exitCodeOf(verdicts: readonly Verdict[]): 0 | 1 | 3 {
 
 /** Why nothing can be concluded from a figure of a row; null when it can. */
 export function doubtAbout(row: RowSummary, metric: Metric, rounds: number): string | null {
+  const count = row.cleanCount + row.disturbedCount + row.failedCount;
+  if (row.failedCount > 0) return `${row.target} failed in ${row.failedCount} of ${count} samples`;
   if (row.cleanCount < rounds) {
-    const count = row.cleanCount + row.disturbedCount;
     return `${row.target} disturbed in ${row.disturbedCount} of ${count} samples`;
   }
   const { spread } = figureOf(row, metric);
@@ -63,16 +64,12 @@ export function doubtAbout(row: RowSummary, metric: Metric, rounds: number): str
 }
 
 function findRow(
-  { workload, metric }: Goal,
+  workload: string,
   target: string,
   rows: readonly RowSummary[],
 ): RowSummary | undefined {
   return rows.find(
-    (row) =>
-      row.workload === workload &&
-      row.target === target &&
-      row.placement === 'pinned' &&
-      row.figures[metric] !== undefined,
+    (row) => row.workload === workload && row.target === target && row.placement === 'pinned',
   );
 }
 

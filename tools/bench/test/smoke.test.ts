@@ -50,6 +50,7 @@ describe.runIf(process.platform === 'linux')(
         programs: { undermoon: proxyFile(REPOSITORY), base: null, nutcracker: null },
         keyCount: 1000,
         onProgress: ({ name }) => void seen.push(name),
+        onFailure: (name, error) => expect.unreachable(`${name}: ${error.message}`),
       });
       expect(seen).toEqual([
         'free flood direct',
