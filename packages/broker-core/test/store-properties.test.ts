@@ -72,7 +72,7 @@ function membersOf(state: StoreState): Map<NodeAddress, string> {
   return members;
 }
 
-// A chunk half got another proxy: it was free and unsuspected, and not on the survivor's host.
+// A chunk half got another proxy: it was free, or became free by the deletion of its cluster, and unsuspected.
 function checkReplacements(before: StoreState, store: CheckedStore): void {
   const then = new Set(membersOf(before).values());
   const old = membersOf(before);
@@ -80,7 +80,9 @@ function checkReplacements(before: StoreState, store: CheckedStore): void {
     if (!then.has(place) || old.get(proxy) === place) continue;
     assert(!store.state.failedProxies.has(proxy), `${proxy} is failed and was taken`);
     assert(!store.state.failures.has(proxy), `${proxy} is reported and was taken`);
-    assert.equal(old.get(proxy), undefined, `${proxy} was a member before`);
+    const from = before.proxies.get(proxy)?.cluster ?? null;
+    const wasFreed = from === null || !store.state.clusters.has(from);
+    assert(wasFreed, `${proxy} was taken from the cluster ${from}`);
   }
 }
 

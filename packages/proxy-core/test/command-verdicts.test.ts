@@ -42,6 +42,8 @@ async function ask(
 function sampleOf(id: number): string[] {
   const words = COMMAND_NAMES[id]!.split('|');
   while (words.length < Math.abs(COMMAND_ARITY[id]!)) words.push('1');
+  // A millisecond of life would make later replies about the same key a matter of luck.
+  if (/^p?(?:expire|setex)$/.test(words[0]!)) words[1] = 'short-lived';
   // Scripts may do without keys, but not here; stream reads find theirs after STREAMS.
   if (/^(?:eval|fcall)/.test(words[0]!)) words.push('1');
   else if (words[0] === 'xread') words.splice(1, 3, 'streams', '1', '1');
