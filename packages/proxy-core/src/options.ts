@@ -41,6 +41,8 @@ export interface ProxyServerOptions {
   outputBytesMax?: number;
   /** The largest command of a client. Default 1 GiB. */
   queryBufferBytesMax?: number;
+  /** The same before the client has given the password, where one is needed. Default 16 MiB. */
+  unauthenticatedBytesMax?: number;
   /** Limits of the protocol parser. */
   limits?: Partial<RespLimits>;
   /** Where keys are redirected while the proxy is in no cluster. Default: nowhere. */
@@ -91,6 +93,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     outputPauseBytes: given.outputPauseBytes ?? MIB,
     outputBytesMax: given.outputBytesMax ?? 64 * MIB,
     queryBufferBytesMax: given.queryBufferBytesMax ?? 1024 * MIB,
+    unauthenticatedBytesMax: given.unauthenticatedBytesMax ?? 16 * MIB,
     limits: { ...DEFAULT_RESP_LIMITS, ...given.limits },
     defaultRedirectionAddress:
       given.defaultRedirectionAddress === undefined || given.defaultRedirectionAddress === null
@@ -116,6 +119,7 @@ function checkCounts(options: ProxyOptions): void {
     'clientsMax',
     'outputBytesMax',
     'queryBufferBytesMax',
+    'unauthenticatedBytesMax',
     'replicationCheckIntervalMs',
   ] as const;
   for (const name of atLeastOne) checkInteger(name, options[name], 1);

@@ -1,6 +1,7 @@
 import { encodeCommand } from '@undermoon/resp';
 import { RawClient, startRedis, startScriptedPeer } from '@undermoon/testkit';
 import { expect, test } from 'vitest';
+import type { LogFields } from '@undermoon/runtime';
 import { createProxyServer } from '../src/index.ts';
 import { setCluster, startFixture } from './fixture.ts';
 
@@ -90,4 +91,45 @@ test('garbage behind the rest of a cut reply does not put an error into its data
   await client.close();
   proxy.destroy();
   await peer.close();
+});
+
+test('a wrong password for the server is told to the operator, once', async () => {
+  const redis = await startRedis({ requirepass: 'hidden' });
+  const warnings: LogFields[] = [];
+  const drop = (): void => undefined;
+  const proxy = createProxyServer({
+    address: '127.0.0.1:0',
+    backendPassword: 'wrong',
+    backendConnNum: 1,
+    backendRetryDelayMs: 0,
+    logger: { debug: drop, info: drop, error: drop, warn: (fields) => warnings.push(fields) },
+  });
+  await proxy.listen();
+  await setCluster(proxy, [[redis.address, '0-16383']], { roles: false });
+  const client = await RawClient.connect(proxy.address);
+  for (let i = 0; i < 3; i++) {
+    expect(await client.command('GET', 'a')).toMatchObject({ type: 'error' });
+  }
+  expect(warnings).toMatchObject([{ address: redis.address }]);
+  expect(String(warnings[0]?.['reason'])).toMatch(/^WRONGPASS /);
+  await client.close();
+  proxy.destroy();
+  await redis.stop();
+});
+
+test('a client without the password cannot make the proxy keep much', async () => {
+  const fixture = await startFixture(['0-16383'], {
+    password: 'secret',
+    unauthenticatedBytesMax: 100_000,
+  });
+  const [stranger, known] = [await fixture.connect(), await fixture.connect()];
+  await known.command('AUTH', 'secret');
+  const command = encodeCommand(['SET', 'a', Buffer.alloc(300_000, 'x')]);
+  await known.send(command);
+  expect(await known.reply()).toMatchObject({ value: 'OK' });
+  stranger.send(command).catch(() => undefined);
+  await stranger.closed;
+  expect(stranger.receivedBytes.toString()).toMatch(/^-ERR Protocol error: /);
+  await known.close();
+  await fixture.stop();
 });

@@ -1,4 +1,5 @@
 import { hostOf, type NodeAddress, portOf } from '@undermoon/cluster-meta';
+import type { Logger } from '@undermoon/runtime';
 import { type BackendCredentials, BackendGreeting } from './backend-greeting.ts';
 import type { DataLoop, TurnFlush } from './data-loop.ts';
 import { ReplyDemux, type ReplyTaker } from './reply-demux.ts';
@@ -34,6 +35,7 @@ export interface BackendOptions {
   readonly queuedBytesMax: number;
   /** Replies owed above which clients are no longer read. */
   readonly pendingMax: number;
+  readonly logger: Logger;
 }
 
 const OFFERS_AT_ONCE = 32;
@@ -63,6 +65,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   #retryAtMs = 0;
   #isDraining = false;
   #greeting: BackendGreeting | null = null;
+  #isRefused = false;
 
   constructor(loop: DataLoop, options: BackendOptions) {
     this.#loop = loop;
@@ -229,13 +232,22 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
 
   /** Nothing of a client is sent before the server accepted the greeting. */
   #onGreetingBytes(greeting: BackendGreeting, bytes: Buffer): boolean {
-    if (!greeting.accept(bytes)) return false;
+    if (!greeting.accept(bytes)) {
+      // Once, not at every attempt: requests come by the thousand.
+      if (!this.#isRefused) {
+        const { address, logger } = this.options;
+        logger.warn({ address, reason: greeting.refusal }, 'Redis server refuses the connection');
+      }
+      this.#isRefused = true;
+      return false;
+    }
     if (greeting.isDone) this.#becomeReady();
     return true;
   }
 
   #becomeReady(): void {
     this.#greeting = null;
+    this.#isRefused = false;
     this.#state = 'ready';
     this.#progressMs = this.#loop.watchedMs;
     for (const bytes of this.#early) this.#transport?.write(bytes);

@@ -11,6 +11,8 @@ export interface BackendCredentials {
 export class BackendGreeting {
   /** Empty when nothing needs to be said. */
   readonly bytes: Buffer;
+  /** Why the server was given up, after `accept` returned false. */
+  refusal = '';
   readonly #decoder = new ValueDecoder();
   #left: number;
 
@@ -34,13 +36,19 @@ export class BackendGreeting {
     try {
       this.#decoder.push(bytes);
       for (let reply = this.#decoder.next(); reply !== undefined; reply = this.#decoder.next()) {
-        if (reply.type === 'error' || this.#left === 0) return false;
+        if (reply.type === 'error') return this.#refuse(reply.value);
+        if (this.#left === 0) return this.#refuse('more replies than requests');
         this.#left--;
       }
       return true;
     } catch (error) {
-      if (error instanceof RespProtocolError) return false;
+      if (error instanceof RespProtocolError) return this.#refuse(error.message);
       throw error;
     }
+  }
+
+  #refuse(reason: string): false {
+    this.refusal = reason;
+    return false;
   }
 }

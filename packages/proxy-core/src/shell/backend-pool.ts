@@ -1,4 +1,5 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
+import type { Logger } from '@undermoon/runtime';
 import { BackendConnection } from './backend-connection.ts';
 import type { BackendCredentials } from './backend-greeting.ts';
 import type { DataLoop } from './data-loop.ts';
@@ -12,6 +13,7 @@ export interface BackendPoolOptions {
   readonly retryDelayMs: number;
   readonly queuedBytesMax: number;
   readonly pendingMax: number;
+  readonly logger: Logger;
 }
 
 /** The connections to one Redis server: so many per protocol version, opened on first use. */

@@ -122,7 +122,7 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
       if (consumed < length) this.#keep(buffer, consumed, length);
     } else {
       this.#carry.append(buffer, 0, length);
-      if (this.#carry.length > this.context.options.queryBufferBytesMax) {
+      if (this.#carry.length > inputBytesMax(this)) {
         this.failProtocol('Protocol error: command exceeds the query buffer limit');
       } else if (this.#afterQuiet === null) this.#runCarry(this.#carry);
     }
@@ -263,6 +263,12 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     if (isReading) transport.resume();
     else transport.pause();
   }
+}
+
+function inputBytesMax({ session, context }: Client): number {
+  const { queryBufferBytesMax, unauthenticatedBytesMax } = context.options;
+  if (session.isAuthenticated) return queryBufferBytesMax;
+  return Math.min(queryBufferBytesMax, unauthenticatedBytesMax);
 }
 
 function lossReply(source: BackendConnection, loss: BackendLoss): Buffer {

@@ -104,6 +104,7 @@ class Proxy implements ProxyServer {
       retryDelayMs: options.backendRetryDelayMs,
       queuedBytesMax: options.backendQueuedBytesMax,
       pendingMax: options.backendPendingMax,
+      logger: options.logger,
     });
     this.#listener = new Listener(
       (socket) => this.#accept(socket),
