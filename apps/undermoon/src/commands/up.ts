@@ -36,7 +36,7 @@ export const UP_COMMAND: Command = {
     {
       name: 'broker-port',
       value: 'port',
-      doc: `Port of the broker; the coordinators have the next two (default: ${DEFAULTS.brokerPort})`,
+      doc: `Port of the broker; the coordinators have the next two that are not taken (default: ${DEFAULTS.brokerPort})`,
     },
     {
       name: 'dir',

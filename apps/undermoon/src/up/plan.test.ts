@@ -71,10 +71,15 @@ describe('planCluster', () => {
     expect(refusal({ brokerPort: 7002 })).toBe(
       'port 7002 would be used by both broker (--broker-port) and proxy-7002 (--port); choose others',
     );
-    expect(refusal({ brokerPort: 7999 })).toContain(
-      'both coordinator-2 (--broker-port) and redis-8001',
-    );
     expect(refusal({ nodeCount: 4000 })).toContain('(--port)');
+  });
+
+  it('puts the coordinators on the next ports that nobody else has', () => {
+    const { coordinators } = planCluster({ ...REQUEST, proxyPort: 21_001, brokerPort: 21_999 });
+    expect(coordinators.map(({ address }) => address)).toEqual([
+      '127.0.0.1:22000',
+      '127.0.0.1:22009',
+    ]);
   });
 
   it('refuses ports past the last one', () => {

@@ -74,10 +74,8 @@ export function planCluster(request: PlanRequest): ClusterPlan {
   }
   const proxyCount = request.nodeCount / 2 + request.sparePairCount * 2;
   const proxies = Array.from({ length: proxyCount }, (_, index) => plannedProxy(request, index));
-  const coordinators = Array.from({ length: COORDINATOR_COUNT }, (_, index) =>
-    planned(`coordinator-${index + 1}`, request.brokerPort + 1 + index),
-  );
   const broker = planned('broker', request.brokerPort);
+  const coordinators = plannedCoordinators(request.brokerPort, proxies);
   const plan = { cluster, nodeCount: request.nodeCount, broker, coordinators, proxies };
   const ports = portsOf(plan);
   checkPorts(ports);
@@ -95,6 +93,20 @@ function plannedProxy(request: PlanRequest, index: number): PlannedProxy {
       planned(`redis-${redisPort + 1}`, redisPort + 1),
     ],
   };
+}
+
+/** On the next ports after the broker's that no proxy and no Redis server has. */
+function plannedCoordinators(
+  brokerPort: number,
+  proxies: readonly PlannedProxy[],
+): readonly PlannedProcess[] {
+  const taken = new Set(proxies.flatMap((proxy) => [proxy, ...proxy.redis]).map(portNumberOf));
+  const coordinators: PlannedProcess[] = [];
+  for (let port = brokerPort + 1; coordinators.length < COORDINATOR_COUNT; port++) {
+    if (!taken.has(port))
+      coordinators.push(planned(`coordinator-${coordinators.length + 1}`, port));
+  }
+  return coordinators;
 }
 
 function planned(name: string, port: number): PlannedProcess {
@@ -117,8 +129,12 @@ function portsOf(plan: Omit<ClusterPlan, 'ports'>): PlannedPort[] {
   return [...control, ...proxies, ...redis];
 }
 
-function portOf({ name, address }: PlannedProcess, option: PlannedPort['option']): PlannedPort {
-  return { port: Number(address.slice(address.lastIndexOf(':') + 1)), owner: name, option };
+function portOf(process: PlannedProcess, option: PlannedPort['option']): PlannedPort {
+  return { port: portNumberOf(process), owner: process.name, option };
+}
+
+function portNumberOf({ address }: PlannedProcess): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
 }
 
 function checkPorts(ports: readonly PlannedPort[]): void {
