@@ -34,6 +34,12 @@ export function disturbanceOf(use: CpuUse): Disturbance {
 }
 
 /** Whether other processes and the hypervisor took too much, or kept the load generator from its rate. */
-export function isDisturbed({ otherCores, stealCores, lateShare }: Disturbance): boolean {
-  return otherCores + stealCores > OTHER_CORES_MAX || lateShare > LATE_SHARE_MAX;
+export function isDisturbed(disturbance: Disturbance): boolean {
+  const { otherCores, stealCores } = disturbance;
+  return otherCores + stealCores > OTHER_CORES_MAX || isLate(disturbance);
+}
+
+/** Whether the load generator did not keep its rate: others were in its way, or the core is too slow for it. */
+export function isLate({ lateShare }: Disturbance): boolean {
+  return lateShare > LATE_SHARE_MAX;
 }

@@ -49,6 +49,7 @@ warmed up. Compare figures of one run only.
   was due. So a stall counts for all requests that fell into it.
 - Bytes per connection are resident memory of the process with idle connections that made one request each, less that
   before, divided by their number. Memory of the kernel is not in it.
-- A sample during which other processes and the hypervisor took more than ${OTHER_CORES_MAX} of a core is disturbed and
-  taken again. There is no verdict on a row with too few undisturbed samples, or whose rounds lie too far apart.
+- A sample during which other processes and the hypervisor took more than ${OTHER_CORES_MAX} of a core is disturbed,
+  and so is one at a fixed rate that the load generator could not keep. Further rounds make up for them. There is no
+  verdict on a row with too few undisturbed samples, or whose rounds lie too far apart.
 `;

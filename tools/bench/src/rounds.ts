@@ -9,6 +9,8 @@ import type { Placement, TargetName, Workload } from './workloads.ts';
 export interface RoundsPlan {
   readonly workloads: readonly Workload[];
   readonly rounds: number;
+  /** At most so many more, for rows that lack undisturbed samples. */
+  readonly makeUpRounds: number;
   readonly pace: Pace;
   readonly programs: Programs;
   readonly keyCount: number;
@@ -26,66 +28,85 @@ export interface Progress {
   readonly name: string;
 }
 
-/** A sample that was disturbed or failed is taken once more at once. */
-const ATTEMPTS_MAX = 2;
+/** What was measured of the rows so far, by their names. */
+interface Collected {
+  readonly samples: Map<string, Sample[]>;
+  readonly failedCounts: Map<string, number>;
+  done: number;
+}
 
 /**
  * Measures every row once per round: all targets of a workload one after the other, beginning with another one
  * each time, so that whatever changes over minutes falls on all of them alike. Each round has new processes.
+ * More rounds make up for samples that were disturbed or failed, again with all targets of the workload.
  */
 export async function measureRounds(plan: RoundsPlan): Promise<readonly Row[]> {
-  const samples = new Map<string, Sample[]>();
-  const failedCounts = new Map<string, number>();
-  const rows = rowsOf(plan.workloads);
-  let done = 0;
-  for (let round = 0; round < plan.rounds; round += 1) {
+  const collected: Collected = { samples: new Map(), failedCounts: new Map(), done: 0 };
+  for (let round = 0; round < plan.rounds + plan.makeUpRounds; round += 1) {
     for (const placement of ['pinned', 'free'] as const) {
-      const workloads = plan.workloads.filter(({ placements }) => placements.includes(placement));
-      if (workloads.length === 0) continue;
-      await withFixture(plan, placement, workloads, async (context) => {
-        for (const [workload, target] of turns(workloads, round)) {
-          const name = rowName({ workload: workload.name, placement, target });
-          plan.onProgress({ round, done, total: rows.length * plan.rounds, name });
-          const list = samples.get(name) ?? [];
-          samples.set(name, list);
-          const onFailure = (error: BenchError): void => {
-            plan.onFailure(name, error);
-            failedCounts.set(name, (failedCounts.get(name) ?? 0) + 1);
-          };
-          const taken = await sampleRow(workload, target, { ...context, onFailure });
-          list.push(...taken.map((one) => ({ ...one, round })));
-          done += 1;
-        }
-      });
+      const workloads = plan.workloads.filter(
+        (workload) =>
+          workload.placements.includes(placement) &&
+          (round < plan.rounds || isLacking(workload, placement, { plan, collected })),
+      );
+      if (workloads.length > 0)
+        await measureRound({ plan, collected, round, placement, workloads });
     }
   }
-  return rows.map((row) => {
+  return rowsOf(plan.workloads).map((row) => {
     const name = rowName(row);
     return {
       ...row,
-      samples: samples.get(name) ?? [],
-      failedCount: failedCounts.get(name) ?? 0,
+      samples: collected.samples.get(name) ?? [],
+      failedCount: collected.failedCounts.get(name) ?? 0,
     };
   });
 }
 
-async function sampleRow(
-  workload: Workload,
-  target: TargetName,
-  { onFailure, ...context }: MeasureContext & { onFailure: (error: BenchError) => void },
-): Promise<Omit<Sample, 'round'>[]> {
-  const samples: Omit<Sample, 'round'>[] = [];
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-    try {
-      const sample = await measure(workload, target, context);
-      samples.push(sample);
-      if (!isDisturbed(sample.disturbance)) break;
-    } catch (error) {
-      if (!(error instanceof BenchError) || error.code !== 'LOAD_FAILED') throw error;
-      onFailure(error);
+interface RoundPart {
+  readonly plan: RoundsPlan;
+  readonly collected: Collected;
+  readonly round: number;
+  readonly placement: Placement;
+  readonly workloads: readonly Workload[];
+}
+
+/** One round of one placement. */
+async function measureRound(part: RoundPart): Promise<void> {
+  const { plan, collected, round, placement, workloads } = part;
+  const { samples, failedCounts } = collected;
+  const rowCount = rowsOf(plan.workloads).length;
+  await withFixture(plan, placement, workloads, async (context) => {
+    const roundTurns = turns(workloads, round);
+    for (const [index, [workload, target]] of roundTurns.entries()) {
+      const name = rowName({ workload: workload.name, placement, target });
+      // How many samples make-up rounds will have shows only as they come.
+      const left = Math.max(rowCount * plan.rounds - collected.done, roundTurns.length - index);
+      plan.onProgress({ round, done: collected.done, total: collected.done + left, name });
+      try {
+        const sample = await measure(workload, target, context);
+        samples.set(name, [...(samples.get(name) ?? []), { ...sample, round }]);
+      } catch (error) {
+        if (!(error instanceof BenchError) || error.code !== 'LOAD_FAILED') throw error;
+        plan.onFailure(name, error);
+        failedCounts.set(name, (failedCounts.get(name) ?? 0) + 1);
+      }
+      collected.done += 1;
     }
-  }
-  return samples;
+  });
+}
+
+/** Whether a target of the workload has fewer undisturbed samples than there are rounds. */
+function isLacking(
+  { name, targets }: Workload,
+  placement: Placement,
+  { plan, collected }: Pick<RoundPart, 'plan' | 'collected'>,
+): boolean {
+  return targets.some((target) => {
+    const samples = collected.samples.get(rowName({ workload: name, placement, target })) ?? [];
+    const clean = samples.filter(({ disturbance }) => !isDisturbed(disturbance));
+    return clean.length < plan.rounds;
+  });
 }
 
 async function withFixture(

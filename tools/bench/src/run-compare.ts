@@ -38,6 +38,7 @@ export async function runCompare(
     const rows = await measureRounds({
       workloads: selected,
       rounds,
+      makeUpRounds: rounds,
       pace: isQuick ? QUICK_PACE : PACE,
       programs: {
         undermoon: isBuilt ? buildProxy(REPOSITORY) : proxyFile(REPOSITORY),

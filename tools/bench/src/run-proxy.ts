@@ -22,6 +22,8 @@ import { named, workloads, type Workload } from './workloads.ts';
 const PACE: Pace = { sampleMs: 1000, requests: null, rateWarmUpMs: 1000, rateMs: 4000 };
 const QUICK_PACE: Pace = { sampleMs: 600, requests: null, rateWarmUpMs: 700, rateMs: 2000 };
 
+const MAKE_UP_FACTOR = 2;
+
 /** Runs `bench proxy` and returns its exit code. */
 export async function runProxy(
   command: Extract<BenchCommand, { readonly kind: 'proxy' }>,
@@ -38,6 +40,7 @@ export async function runProxy(
   const measured = await measureRounds({
     workloads: selected,
     rounds,
+    makeUpRounds: rounds * MAKE_UP_FACTOR,
     pace: isQuick ? QUICK_PACE : PACE,
     programs: { undermoon, nutcracker, base: null },
     keyCount: KEY_COUNT,

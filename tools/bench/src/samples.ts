@@ -1,4 +1,4 @@
-import { isDisturbed, type Disturbance } from './disturbance.ts';
+import { isDisturbed, isLate, type Disturbance } from './disturbance.ts';
 import { median, spread } from './statistics.ts';
 import type { Placement, TargetName } from './workloads.ts';
 
@@ -53,6 +53,8 @@ export interface RowSummary {
   readonly cleanCount: number;
   readonly disturbedCount: number;
   readonly failedCount: number;
+  /** Samples of a fixed rate that the load generator could not keep. */
+  readonly lateCount: number;
   /** The most that others took of the machine during a sample, in cores. */
   readonly otherCoresMax: number;
 }
@@ -75,6 +77,7 @@ export function summarize({ samples, ...key }: Row): RowSummary {
     figures,
     cleanCount: clean.length,
     disturbedCount: samples.length - clean.length,
+    lateCount: samples.filter(({ disturbance }) => isLate(disturbance)).length,
     otherCoresMax: Math.max(0, ...others),
   };
 }

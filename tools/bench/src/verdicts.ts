@@ -53,14 +53,20 @@ export function exitCodeOf(verdicts: readonly Verdict[]): 0 | 1 | 3 {
 
 /** Why nothing can be concluded from a figure of a row; null when it can. */
 export function doubtAbout(row: RowSummary, metric: Metric, rounds: number): string | null {
-  const count = row.cleanCount + row.disturbedCount + row.failedCount;
-  if (row.failedCount > 0) return `${row.target} failed in ${row.failedCount} of ${count} samples`;
-  if (row.cleanCount < rounds) {
-    return `${row.target} disturbed in ${row.disturbedCount} of ${count} samples`;
-  }
+  if (row.cleanCount < rounds) return tooFew(row);
   const { spread } = figureOf(row, metric);
   if (spread <= SPREAD_MAX[metric]) return null;
   return `${row.target} varies by ${percent(spread)}, over ${percent(SPREAD_MAX[metric])}`;
+}
+
+function tooFew(row: RowSummary): string {
+  const { target, cleanCount, disturbedCount, failedCount, lateCount } = row;
+  const troubles = [
+    `disturbed in ${disturbedCount}`,
+    ...(lateCount > 0 ? [`load generator late in ${lateCount}`] : []),
+    ...(failedCount > 0 ? [`failed in ${failedCount}`] : []),
+  ];
+  return `${target} ${troubles.join(', ')} of ${cleanCount + disturbedCount + failedCount} samples`;
 }
 
 function findRow(

@@ -64,7 +64,7 @@ export function workloads(): readonly Workload[] {
       load: { kind: 'rate', requestsPerSecond: 40_000, connections: 50 },
       shards: 1,
       targets: UNCLUSTERED,
-      placements: ['pinned'],
+      placements: ['pinned', 'free'],
       isQuick: true,
     },
     {

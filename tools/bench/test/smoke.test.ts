@@ -46,6 +46,7 @@ describe.runIf(process.platform === 'linux')(
       const rows = await measureRounds({
         workloads: WORKLOADS,
         rounds: 1,
+        makeUpRounds: 0,
         pace: { sampleMs: 1000, requests: 2000, rateWarmUpMs: 200, rateMs: 500 },
         programs: { undermoon: proxyFile(REPOSITORY), base: null, nutcracker: null },
         keyCount: 1000,
