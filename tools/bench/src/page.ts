@@ -37,7 +37,8 @@ function introduction({ date, machine, versions, rounds, isQuick }: ProxyReport)
 
 const METHOD = `## Method
 
-Figures are medians over the rounds; ± is half of what the rounds lie apart. In a round, all targets of a workload
+Figures are medians over the rounds; ± is half of what the rounds lie apart. Ratios are taken within each round, and
+their median is given. In a round, all targets of a workload
 are measured one after the other, beginning with another one each time, with processes that are new in each round and
 warmed up. Compare figures of one run only.
 

@@ -1,4 +1,5 @@
-import { doubtAbout, type Verdict } from './verdicts.ts';
+import type { Verdict } from './verdicts.ts';
+import { ratioFinding, type Finding } from './finding.ts';
 import type { Metric, RowSummary } from './samples.ts';
 import type { Placement, TargetName, Workload } from './workloads.ts';
 
@@ -36,15 +37,12 @@ export function sectionsOf(
   return sections.filter((section) => section.rows.length > 0);
 }
 
-/** Ours divided by another target's, of medians. */
-export interface Ratio {
+/** Ours divided by another target's. */
+export interface Ratio extends Finding {
   readonly workload: string;
   readonly placement: Placement;
   readonly metric: Metric;
   readonly against: TargetName;
-  readonly value: number;
-  /** Why it may be wrong; null when the machine was quiet. */
-  readonly doubt: string | null;
 }
 
 const COMPARED: readonly (readonly [Metric, TargetName])[] = [
@@ -63,12 +61,9 @@ export function ratiosOf(rows: readonly RowSummary[], rounds: number): readonly 
         const other = rows.find((row) => {
           return row.workload === workload && row.placement === placement && row.target === against;
         });
-        const above = own.figures[metric];
-        const below = other?.figures[metric];
-        if (other === undefined || above === undefined || below === undefined) return [];
-        const doubt = doubtAbout(own, metric, rounds) ?? doubtAbout(other, metric, rounds);
-        const value = above.median / below.median;
-        return [{ workload, placement, metric, against, value, doubt }];
+        if (own.figures[metric] === undefined || other?.figures[metric] === undefined) return [];
+        const finding = ratioFinding(metric, own, other, rounds);
+        return [{ workload, placement, metric, against, ...finding }];
       }),
     );
 }
@@ -155,7 +150,14 @@ const METRIC_NAMES: Readonly<Record<Metric, string>> = {
 const RATIO_HEAD = ['workload', 'placement', 'figure', 'undermoon /', 'ratio', 'doubt'];
 
 function ratioCells({ workload, placement, metric, against, value, doubt }: Ratio): string[] {
-  return [workload, placement, METRIC_NAMES[metric], against, value.toFixed(2), doubt ?? ''];
+  return [
+    workload,
+    placement,
+    METRIC_NAMES[metric],
+    against,
+    Number.isNaN(value) ? '' : value.toFixed(2),
+    doubt ?? '',
+  ];
 }
 
 const VERDICT_HEAD = ['workload', 'figure', 'goal', 'measured', 'verdict'];

@@ -96,17 +96,21 @@ async function measureRound(part: RoundPart): Promise<void> {
   });
 }
 
-/** Whether a target of the workload has fewer undisturbed samples than there are rounds. */
+/** Whether there are fewer rounds than planned in which no target of the workload was disturbed. */
 function isLacking(
   { name, targets }: Workload,
   placement: Placement,
   { plan, collected }: Pick<RoundPart, 'plan' | 'collected'>,
 ): boolean {
-  return targets.some((target) => {
+  const cleanRounds = targets.map((target) => {
     const samples = collected.samples.get(rowName({ workload: name, placement, target })) ?? [];
     const clean = samples.filter(({ disturbance }) => !isDisturbed(disturbance));
-    return clean.length < plan.rounds;
+    return new Set(clean.map(({ round }) => round));
   });
+  const common = [...(cleanRounds[0] ?? [])].filter((round) =>
+    cleanRounds.every((rounds) => rounds.has(round)),
+  );
+  return common.length < plan.rounds;
 }
 
 async function withFixture(

@@ -42,6 +42,8 @@ export interface Figure {
   /** (max - min) / median. */
   readonly spread: number;
   readonly values: readonly number[];
+  /** The round of each value. */
+  readonly rounds: readonly number[];
 }
 
 /** A row in one line. Figures are over the samples that were not disturbed, or over all when there are none. */
@@ -65,9 +67,11 @@ export function summarize({ samples, ...key }: Row): RowSummary {
   const counted = clean.length > 0 ? clean : samples;
   const figures: Partial<Record<Metric, Figure>> = {};
   for (const metric of METRICS) {
-    const values = counted.flatMap((sample) => sample.figures[metric] ?? []);
-    if (values.length === 0) continue;
-    figures[metric] = { median: median(values), spread: spread(values), values };
+    const having = counted.filter((sample) => sample.figures[metric] !== undefined);
+    if (having.length === 0) continue;
+    const values = having.flatMap((sample) => sample.figures[metric] ?? []);
+    const rounds = having.map(({ round }) => round);
+    figures[metric] = { median: median(values), spread: spread(values), values, rounds };
   }
   const others = samples.map(({ disturbance: { otherCores, stealCores } }) => {
     return otherCores + stealCores;

@@ -1,21 +1,7 @@
+import { findingOf, ratioFinding } from './finding.ts';
 import type { Goal } from './goals.ts';
-import type { Figure, Metric, RowSummary } from './samples.ts';
-
-/** How far the rounds of a figure may lie apart before nothing is concluded from it: (max - min) / median. */
-const SPREAD_MAX: Readonly<Record<Metric, number>> = {
-  rps: 0.2,
-  proxyCpuUs: 0.15,
-  redisCpuUs: 0.25,
-  p50Ms: 0.3,
-  // The tails hold a few events per sample, so they vary by nature.
-  p99Ms: 0.6,
-  p999Ms: 1.5,
-  maxMs: 3,
-  startMs: 0.5,
-  proxyRssBytes: 0.3,
-  redisRssBytes: 0.3,
-  connectionBytes: 0.4,
-};
+import type { RowSummary } from './samples.ts';
+import type { TargetName } from './workloads.ts';
 
 /** What became of a goal. `refused`: it was measured, but on a machine that was not quiet enough to tell. */
 export type Verdict = {
@@ -25,22 +11,21 @@ export type Verdict = {
   | { readonly outcome: 'refused'; readonly reason: string }
 );
 
-/** The verdicts on those goals that were measured. Each needs `rounds` undisturbed samples of its rows. */
+/** The verdicts on those goals whose rows were measured. */
 export function judge(
   goals: readonly Goal[],
   rows: readonly RowSummary[],
   rounds: number,
 ): readonly Verdict[] {
   return goals.flatMap((goal): Verdict[] => {
-    const own = findRow(goal.workload, 'undermoon', rows);
-    const other = goal.against === null ? null : findRow(goal.workload, goal.against, rows);
+    const { workload, metric, against, bound, limit } = goal;
+    const own = findRow(workload, 'undermoon', rows);
+    const other = against === null ? null : findRow(workload, against, rows);
     if (own === undefined || other === undefined) return [];
-    const reason = [own, other]
-      .flatMap((row) => (row === null ? [] : (doubtAbout(row, goal.metric, rounds) ?? [])))
-      .join('; ');
-    if (reason !== '') return [{ goal, outcome: 'refused', reason }];
-    const value = valueOf(goal.metric, own, other);
-    const isMet = goal.bound === 'at most' ? value <= goal.limit : value >= goal.limit;
+    const { value, doubt } =
+      other === null ? findingOf(metric, own, rounds) : ratioFinding(metric, own, other, rounds);
+    if (doubt !== null) return [{ goal, outcome: 'refused', reason: doubt }];
+    const isMet = bound === 'at most' ? value <= limit : value >= limit;
     return [{ goal, outcome: isMet ? 'met' : 'missed', value }];
   });
 }
@@ -51,45 +36,12 @@ export function exitCodeOf(verdicts: readonly Verdict[]): 0 | 1 | 3 {
   return verdicts.some(({ outcome }) => outcome === 'refused') ? 3 : 0;
 }
 
-/** Why nothing can be concluded from a figure of a row; null when it can. */
-export function doubtAbout(row: RowSummary, metric: Metric, rounds: number): string | null {
-  if (row.cleanCount < rounds) return tooFew(row);
-  const { spread } = figureOf(row, metric);
-  if (spread <= SPREAD_MAX[metric]) return null;
-  return `${row.target} varies by ${percent(spread)}, over ${percent(SPREAD_MAX[metric])}`;
-}
-
-function tooFew(row: RowSummary): string {
-  const { target, cleanCount, disturbedCount, failedCount, lateCount } = row;
-  const troubles = [
-    `disturbed in ${disturbedCount}`,
-    ...(lateCount > 0 ? [`load generator late in ${lateCount}`] : []),
-    ...(failedCount > 0 ? [`failed in ${failedCount}`] : []),
-  ];
-  return `${target} ${troubles.join(', ')} of ${cleanCount + disturbedCount + failedCount} samples`;
-}
-
 function findRow(
   workload: string,
-  target: string,
+  target: TargetName,
   rows: readonly RowSummary[],
 ): RowSummary | undefined {
   return rows.find(
     (row) => row.workload === workload && row.target === target && row.placement === 'pinned',
   );
-}
-
-function valueOf(metric: Metric, own: RowSummary, other: RowSummary | null): number {
-  const value = figureOf(own, metric).median;
-  return other === null ? value : value / figureOf(other, metric).median;
-}
-
-function figureOf(row: RowSummary, metric: Metric): Figure {
-  const figure = row.figures[metric];
-  if (figure === undefined) throw new Error(`${row.workload} has no ${metric}`);
-  return figure;
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
 }
