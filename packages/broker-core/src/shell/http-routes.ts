@@ -10,7 +10,6 @@ import {
   migrationTaskSchema,
   pageSchema,
   parsePayload,
-  type BrokerRouteName,
   type PayloadOutcome,
 } from '@undermoon/broker-api';
 import {
@@ -19,52 +18,30 @@ import {
   parseClusterName,
   parseEpoch,
   parseNodeAddress,
-  type ClusterName,
   type Epoch,
   type NodeAddress,
 } from '@undermoon/cluster-meta';
-import type { ApplyContext, StoreCommand, StoreRefusal } from '../core/command.ts';
+import type { StoreRefusal } from '../core/command.ts';
 import { hasExpiredReports, reportedProxies } from '../core/failure-log.ts';
 import { clusterInfo, pageOf } from '../core/query.ts';
 import { parseDump } from '../core/restore.ts';
-import type { ResolvedBrokerOptions } from '../options.ts';
-import type { DocumentCache } from './document-cache.ts';
 import { JsonDocument } from './document.ts';
 import type { Replicator } from './replicator.ts';
+import {
+  document,
+  EMPTY,
+  invalidClusterName,
+  json,
+  mutate,
+  onCluster,
+  proxyNotFound,
+  text,
+  type RouteCall,
+  type RouteContext,
+  type RouteReply,
+  type RouteRow,
+} from './route-row.ts';
 import type { StoreRunner } from './store-runner.ts';
-
-/** What the routes work on. */
-export interface RouteContext {
-  readonly options: ResolvedBrokerOptions;
-  readonly runner: StoreRunner;
-  readonly cache: DocumentCache;
-  readonly replicator: Replicator;
-  applyContext(): ApplyContext;
-}
-
-/** A request as the routes see it. */
-export interface RouteCall {
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: unknown;
-  /** The decoded JSON body, on routes that take one. */
-  readonly body: unknown;
-}
-
-/** What a route answers; a refusal is rendered by its code. */
-export type RouteReply =
-  | { readonly ok: true; readonly kind: 'empty' }
-  | { readonly ok: true; readonly kind: 'text'; readonly text: string }
-  | { readonly ok: true; readonly kind: 'json'; readonly value: unknown }
-  | { readonly ok: true; readonly kind: 'document'; readonly document: JsonDocument }
-  | StoreRefusal;
-
-/** One route and how it is answered. */
-export interface RouteRow {
-  readonly route: BrokerRouteName;
-  /** `dump` allows the size of a whole state. */
-  readonly body: 'none' | 'json' | 'dump';
-  handle(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply>;
-}
 
 // The version of the original whose HTTP API this is; its peers read it as the broker's version.
 const API_COMPATIBILITY_VERSION = '0.6.2';
@@ -110,8 +87,6 @@ export const ROUTES: readonly RouteRow[] = [
   { route: 'recoverEpochs', body: 'none', handle: recoverEpochs },
   { route: 'setEpoch', body: 'none', handle: setEpoch },
 ];
-
-const EMPTY: RouteReply = { ok: true, kind: 'empty' };
 
 function readiness({ runner }: RouteContext): RouteReply {
   const failure = runner.saveFailure;
@@ -273,42 +248,9 @@ async function recoverEpochs(context: RouteContext): Promise<RouteReply> {
   return outcome.ok ? json(epochRecoveryToJson({ failedAddresses })) : outcome;
 }
 
-function onCluster(command: (name: ClusterName) => StoreCommand): RouteRow['handle'] {
-  return (context, call) => {
-    const name = parseClusterName(call.params['name']);
-    return name === null ? invalidClusterName() : mutate(context, command(name));
-  };
-}
-
-async function mutate(context: RouteContext, command: StoreCommand): Promise<RouteReply> {
-  const { outcome } = await context.runner.run(command);
-  return outcome.ok ? EMPTY : outcome;
-}
-
 function parseQuery(
   query: unknown,
 ): PayloadOutcome<{ offset: number; limit: number | null }> | StoreRefusal {
   const page = parsePayload(pageSchema, query);
   return page.ok ? page : { ...page, code: 'INVALID_QUERY' };
-}
-
-function json(value: unknown): RouteReply {
-  return { ok: true, kind: 'json', value };
-}
-
-function text(value: string): RouteReply {
-  return { ok: true, kind: 'text', text: value };
-}
-
-function document(rendered: JsonDocument): RouteReply {
-  return { ok: true, kind: 'document', document: rendered };
-}
-
-function invalidClusterName(): RouteReply {
-  const message = 'name: expected 1 to 31 characters out of A-Z a-z 0-9 @ - _';
-  return { ok: false, code: 'INVALID_CLUSTER_NAME', message, field: 'name' };
-}
-
-function proxyNotFound(): RouteReply {
-  return { ok: false, code: 'PROXY_NOT_FOUND', message: 'address: not that of a registered proxy' };
 }

@@ -3,7 +3,8 @@ import type { Logger } from '@undermoon/runtime';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { BrokerError } from '../errors.ts';
 import { answerClientError, refusalOf, sendRefusal } from './http-errors.ts';
-import { ROUTES, type RouteContext, type RouteReply, type RouteRow } from './http-routes.ts';
+import { ROUTES } from './http-routes.ts';
+import type { RouteContext, RouteReply, RouteRow } from './route-row.ts';
 
 const URL_PARAMETER_LENGTH_MAX = 512;
 
