@@ -1,8 +1,6 @@
 /** Protocol state of one client: what commands change and later commands depend on. */
 export class Session {
   readonly id: number;
-  /** "host:port" of the client, for CLIENT INFO. */
-  readonly peer: string;
   readonly createdMs: number;
   protocol: 2 | 3 = 2;
   isAuthenticated: boolean;
@@ -12,9 +10,8 @@ export class Session {
   libraryVersion = '';
   readonly #needsPassword: boolean;
 
-  constructor(options: { id: number; peer: string; createdMs: number; needsPassword: boolean }) {
+  constructor(options: { id: number; createdMs: number; needsPassword: boolean }) {
     this.id = options.id;
-    this.peer = options.peer;
     this.createdMs = options.createdMs;
     this.#needsPassword = options.needsPassword;
     this.isAuthenticated = !options.needsPassword;

@@ -86,7 +86,7 @@ function info(client: Client): void {
   const ageS = Math.floor((nowMs - session.createdMs) / 1000);
   const idleS = Math.max(0, Math.floor((nowMs - client.activeMs) / 1000));
   const line =
-    `id=${session.id} addr=${session.peer} laddr=${context.address} name=${session.name} ` +
+    `id=${session.id} addr=${client.peer} laddr=${context.address} name=${session.name} ` +
     `age=${ageS} idle=${idleS} flags=N db=0 user=default resp=${session.protocol} ` +
     `lib-name=${session.libraryName} lib-ver=${session.libraryVersion}\n`;
   client.reply(written(client, (writer) => writer.verbatim('txt', line)));

@@ -29,9 +29,8 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
   #isEnding = false;
   #fullBackends = 0;
   #isReading = true;
-  readonly #emit: EmitReply = (bytes, start, end) => {
-    this.context.loop.output.append(this, bytes, start, end);
-  };
+  /** Made with the first order: most clients never need it. */
+  #emit: EmitReply | null = null;
 
   constructor(context: ProxyContext, session: Session) {
     this.context = context;
@@ -41,6 +40,10 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
 
   attach(transport: Transport): void {
     this.#transport = transport;
+  }
+
+  get peer(): string {
+    return this.#transport?.peer ?? '';
   }
 
   get owed(): number {
@@ -159,7 +162,7 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     const order = this.#order;
     if (order === null) this.context.loop.output.append(this, bytes, start, end);
     else {
-      order.accept(source, { bytes, start, end, completed }, this.#emit);
+      order.accept(source, { bytes, start, end, completed }, (this.#emit ??= this.#makeEmit()));
       this.#limitOutput(order.heldBytes);
     }
     this.#settle(completed);
@@ -196,7 +199,7 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     const { outputBytesMax, outputPauseBytes } = this.context.options;
     if (waitingBytes <= outputPauseBytes || this.isClosed) return;
     if (waitingBytes > outputBytesMax) {
-      const facts = { client: this.session.peer, waitingBytes };
+      const facts = { client: this.peer, waitingBytes };
       this.context.logger.warn(facts, 'client closed: output limit reached');
       this.destroy();
     } else this.#updateReading();
@@ -216,6 +219,11 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     action?.();
     if (this.#carry !== null && this.isAccepting) this.#runCarry(this.#carry);
     this.#updateReading();
+  }
+
+  #makeEmit(): EmitReply {
+    const { output } = this.context.loop;
+    return (bytes, start, end) => output.append(this, bytes, start, end);
   }
 
   #enterOrder(): ReplyOrder<BackendConnection> {

@@ -120,7 +120,7 @@ function dispatchInline(client: Client, span: Span): void {
   }
   if (words.length === 0) return;
   if (isHttp(words[0]!)) {
-    client.context.logger.warn({ client: client.session.peer }, 'HTTP request refused');
+    client.context.logger.warn({ client: client.peer }, 'HTTP request refused');
     client.destroy();
     return;
   }

@@ -1,33 +1,34 @@
 import net from 'node:net';
 import { hostOf, type NodeAddress, parseNodeAddress, portOf } from '@undermoon/cluster-meta';
 import { ProxyError } from '../errors.ts';
+import { type AcceptedConnection, KEEP_ALIVE_DELAY_MS, type TransportFactory } from './transport.ts';
 
 const BACKLOG = 1024;
-// As Redis does by default: a client whose machine vanished is noticed, however idle it was.
-const KEEP_ALIVE_DELAY_MS = 300_000;
 
-/** Listens on one address and hands over accepted sockets, unread. */
+/** Listens on one address and hands over accepted connections, unread. */
 export class Listener {
   readonly #server: net.Server;
+  readonly #onAccepted: (connection: AcceptedConnection) => void;
   readonly #onError: (error: Error) => void;
 
   /** `onError` gets errors of accepting (such as too many open files); the listener goes on. */
-  constructor(onSocket: (socket: net.Socket) => void, onError: (error: Error) => void) {
+  constructor(
+    onAccepted: (connection: AcceptedConnection) => void,
+    onError: (error: Error) => void,
+  ) {
+    this.#onAccepted = onAccepted;
     this.#onError = onError;
-    this.#server = net.createServer(
-      {
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
-        pauseOnConnect: true,
-        allowHalfOpen: true,
-      },
-      onSocket,
-    );
+    this.#server = net.createServer({
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
+      pauseOnConnect: true,
+      allowHalfOpen: true,
+    });
   }
 
   /** Resolves to the address listened on. Throws ProxyError CANNOT_LISTEN, or CLOSED if `close` came first. */
-  async listen(address: NodeAddress): Promise<NodeAddress> {
+  async listen(address: NodeAddress, transports: TransportFactory): Promise<NodeAddress> {
     await new Promise<void>((resolve, reject) => {
       const onClosed = (): void => {
         reject(new ProxyError('CLOSED', 'the proxy was closed while it started'));
@@ -49,6 +50,7 @@ export class Listener {
           this.#server.off('error', onFailure);
           this.#server.off('close', onClosed);
           this.#server.on('error', this.#onError);
+          transports.acceptFrom(this.#server, this.#onAccepted);
           resolve();
         },
       );

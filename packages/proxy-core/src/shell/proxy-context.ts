@@ -41,6 +41,8 @@ export interface ProxyContext {
 export interface Client {
   readonly context: ProxyContext;
   readonly session: Session;
+  /** The client's "host:port"; empty when it is gone. */
+  readonly peer: string;
   /** Whether input may be dispatched now. */
   readonly isAccepting: boolean;
   /** Replies that the client still waits for. */

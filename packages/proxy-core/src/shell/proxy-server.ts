@@ -1,4 +1,3 @@
-import type net from 'node:net';
 import {
   encodeSetCluster,
   encodeSetRepl,
@@ -25,6 +24,7 @@ import { ClientConnection } from './client-connection.ts';
 import { DataLoop } from './data-loop.ts';
 import { Listener } from './listener.ts';
 import type { Client, Counters, ProxyContext } from './proxy-context.ts';
+import type { AcceptedConnection, TransportHandler } from './transport.ts';
 import { warmUp } from './warm-up.ts';
 
 const TICK_MS = 100;
@@ -36,6 +36,14 @@ const NO_COUNTS: Counters = {
   errorReplies: 0,
   netInputBytes: 0,
   netOutputBytes: 0,
+};
+
+/** Hears nothing of a client that was refused: what it sends is dropped until it is gone. */
+const TURNED_AWAY: TransportHandler = {
+  onBytes: () => undefined,
+  onDrain: () => undefined,
+  onEnd: () => undefined,
+  onClose: () => undefined,
 };
 
 /** A running server proxy. */
@@ -107,7 +115,7 @@ class Proxy implements ProxyServer {
       logger: options.logger,
     });
     this.#listener = new Listener(
-      (socket) => this.#accept(socket),
+      (connection) => this.#accept(connection),
       (error) => options.logger.error({ error: error.message }, 'cannot accept connections'),
     );
   }
@@ -132,8 +140,9 @@ class Proxy implements ProxyServer {
     this.#isStarted = true;
     warmUp(this.#loop.scanner);
     try {
-      this.#loop.transports = await chooseTransports(this.#options.sockets);
-      this.#address = await this.#listener.listen(this.#options.address);
+      const transports = await chooseTransports(this.#options.sockets);
+      this.#loop.transports = transports;
+      this.#address = await this.#listener.listen(this.#options.address, transports);
     } catch (error) {
       this.#isStarted = false;
       throw error;
@@ -256,8 +265,9 @@ class Proxy implements ProxyServer {
     context.groups = groups;
   }
 
-  #accept(socket: net.Socket): void {
+  #accept(connection: AcceptedConnection): void {
     const context = this.#context;
+    const { transports, nowMs } = this.#loop;
     this.#counters.connectionsReceived++;
     if (
       context === null ||
@@ -265,25 +275,19 @@ class Proxy implements ProxyServer {
       this.#clients.size >= this.#options.clientsMax
     ) {
       this.#counters.connectionsRejected++;
-      socket.on('error', () => socket.destroy());
-      socket.end(REPLY_MAX_CLIENTS, () => socket.destroy());
-      return;
-    }
-    const host = socket.remoteAddress;
-    // Gone before it was taken over.
-    if (host === undefined) {
-      socket.destroy();
+      const transport = transports.accepted(connection, TURNED_AWAY);
+      transport.write(REPLY_MAX_CLIENTS);
+      transport.end();
       return;
     }
     const session = new Session({
       id: this.#nextSessionId++,
-      peer: host.includes(':') ? `[${host}]:${socket.remotePort}` : `${host}:${socket.remotePort}`,
-      createdMs: this.#loop.nowMs,
+      createdMs: nowMs,
       needsPassword: this.#options.password !== null,
     });
     const client = new ClientConnection(context, session);
     this.#clients.set(session.id, client);
-    client.attach(this.#loop.transports.accepted(socket, client));
+    client.attach(transports.accepted(connection, client));
   }
 
   #tick(): void {

@@ -1,6 +1,6 @@
 import type net from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { LINGER_MS, type Transport, type TransportHandler } from './transport.ts';
+import { LINGER_MS, peerText, type Transport, type TransportHandler } from './transport.ts';
 
 const UV_EOF = -4095;
 
@@ -12,6 +12,11 @@ interface WriteRequest {
   oncomplete: (this: WriteRequest, status: number) => void;
 }
 
+interface ShutdownRequest {
+  transport: RawTransport | null;
+  oncomplete: (this: ShutdownRequest) => void;
+}
+
 /** The socket's handle, as far as it is used here. */
 export interface StreamHandle {
   transport: RawTransport | null;
@@ -20,11 +25,16 @@ export interface StreamHandle {
   readStart(): number;
   readStop(): number;
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
+  shutdown(request: ShutdownRequest): number;
+  close(onClosed: (this: StreamHandle) => void): void;
+  /** TCP handles only. */
+  getpeername?(out: { address?: string; port?: number }): number;
 }
 
 /** The runtime's side of stream handles. Not public API: whoever makes one looks at every part of it. */
 export interface StreamBinding {
   readonly WriteWrap: new () => WriteRequest;
+  readonly ShutdownWrap: new () => ShutdownRequest;
   readonly streamBaseState: Int32Array;
   readonly kReadBytesOrError: number;
   readonly kLastWriteWasAsync: number;
@@ -37,43 +47,54 @@ export interface RawContext {
 }
 
 /**
- * A socket whose handle is used directly: reads go into the shared buffer, and a write that the kernel takes
- * at once allocates nothing. The `net.Socket` stays the owner: it connects, shuts down and closes.
+ * A socket that is nothing but its handle: reads go into the shared buffer, a write that the kernel takes
+ * at once allocates nothing, and a connection costs no stream.
+ *
+ * ```text
+ * open ── end() ──► shutting down ── done ──► lingering ── peer ended or LINGER_MS ──► closed
+ *   │                    └── peer ended before ──────────────────────────────────────► closed
+ *   └── end() after the peer ended, nothing queued; an error; destroy() ──────────────► closed
+ * ```
  */
 export class RawTransport implements Transport {
   queuedBytes = 0;
   readonly #context: RawContext;
-  readonly #socket: net.Socket;
   readonly #handler: TransportHandler;
   #handle: StreamHandle | null = null;
   #spare: WriteRequest | null = null;
   #isDropped = false;
   #isEnding = false;
+  #isShutDown = false;
   #hasPeerEnded = false;
+  #failure: Error | null = null;
   #linger: NodeJS.Timeout | null = null;
+  /** Connects; empty once its handle was taken. */
+  #connecting: net.Socket | null;
 
-  constructor(context: RawContext, socket: net.Socket, handler: TransportHandler) {
+  constructor(
+    context: RawContext,
+    handler: TransportHandler,
+    connecting: net.Socket | null = null,
+  ) {
     this.#context = context;
-    this.#socket = socket;
     this.#handler = handler;
-    let failure: Error | null = null;
-    socket.on('error', (error) => {
-      failure = error;
-    });
-    socket.on('close', () => {
-      this.#handle = null;
-      if (this.#linger !== null) clearTimeout(this.#linger);
-      if (!this.#isDropped) handler.onClose(failure);
-    });
+    this.#connecting = connecting;
   }
 
-  /** Takes the handle of a connected socket that has not begun to read. */
+  /** Takes the handle of a connected socket that nobody else uses. */
   start(handle: StreamHandle): void {
+    this.#connecting = null;
     this.#handle = handle;
     handle.transport = this;
     handle.onread = onRead;
     handle.useUserBuffer(this.#context.buffer);
     handle.readStart();
+  }
+
+  get peer(): string {
+    const name: { address?: string; port?: number } = {};
+    this.#handle?.getpeername?.(name);
+    return peerText(name.address, name.port);
   }
 
   write(bytes: Uint8Array): boolean {
@@ -108,22 +129,32 @@ export class RawTransport implements Transport {
 
   // Cold path: once per connection.
   end(): void {
-    if (this.#isEnding) return;
+    const handle = this.#handle;
+    if (handle === null || this.#isEnding) return;
     this.#isEnding = true;
-    // What the peer still sends has to be read, so that its end is noticed. The stream's own shutdown waits
-    // for the writes that are under way.
+    if (this.#hasPeerEnded && this.queuedBytes === 0) {
+      this.#close();
+      return;
+    }
+    // What the peer still sends has to be read, so that its end is noticed.
     this.resume();
-    const socket = this.#socket;
-    socket.end(() => {
-      if (this.#hasPeerEnded) socket.destroy();
-      else if (!socket.destroyed) this.#linger = setTimeout(() => socket.destroy(), LINGER_MS);
-    });
+    const request = new this.#context.binding.ShutdownWrap();
+    request.transport = this;
+    request.oncomplete = onShutdown;
+    // The runtime shuts down after the writes that are under way.
+    const status = handle.shutdown(request);
+    if (status !== 0) this.#fail('shutdown', status);
   }
 
   destroy(): void {
     this.#isDropped = true;
-    this.#handle = null;
-    this.#socket.destroy();
+    this.#connecting?.destroy();
+    this.#close();
+  }
+
+  /** There will be no handle. */
+  onRefused(failure: Error | null): void {
+    if (!this.#isDropped) this.#handler.onClose(failure);
   }
 
   onReadable(count: number): void {
@@ -139,6 +170,18 @@ export class RawTransport implements Transport {
     else if (this.queuedBytes === 0 && this.#handle !== null) this.#handler.onDrain();
   }
 
+  onShutdown(): void {
+    if (this.#handle === null) return;
+    this.#isShutDown = true;
+    if (this.#hasPeerEnded) this.#close();
+    else this.#linger = setTimeout(() => this.#close(), LINGER_MS);
+  }
+
+  /** The handle is gone. */
+  onClosed(): void {
+    if (!this.#isDropped) this.#handler.onClose(this.#failure);
+  }
+
   get streamState(): StreamBinding {
     return this.#context.binding;
   }
@@ -146,14 +189,22 @@ export class RawTransport implements Transport {
   #onEnd(handle: StreamHandle): void {
     handle.readStop();
     this.#hasPeerEnded = true;
-    if (this.#socket.writableFinished) this.#socket.destroy();
+    if (this.#isShutDown) this.#close();
     else this.#handler.onEnd();
   }
 
   #fail(what: string, status: number): void {
     if (this.#handle === null) return;
+    this.#failure = new Error(`${what} ${getSystemErrorName(status)}`);
+    this.#close();
+  }
+
+  #close(): void {
+    const handle = this.#handle;
+    if (handle === null) return;
     this.#handle = null;
-    this.#socket.destroy(new Error(`${what} ${getSystemErrorName(status)}`));
+    if (this.#linger !== null) clearTimeout(this.#linger);
+    handle.close(onClosed);
   }
 }
 
@@ -168,4 +219,12 @@ function onWritten(this: WriteRequest, status: number): void {
   const size = this.bytes?.length ?? 0;
   this.bytes = null;
   this.transport?.onWritten(size, status);
+}
+
+function onShutdown(this: ShutdownRequest): void {
+  this.transport?.onShutdown();
+}
+
+function onClosed(this: StreamHandle): void {
+  this.transport?.onClosed();
 }

@@ -1,21 +1,31 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { getSystemErrorName } from 'node:util';
 import {
   type RawContext,
   RawTransport,
   type StreamBinding,
   type StreamHandle,
 } from './raw-transport.ts';
-import type {
-  ConnectHandler,
-  ConnectTarget,
-  Transport,
-  TransportFactory,
-  TransportHandler,
+import {
+  type AcceptedConnection,
+  type ConnectHandler,
+  type ConnectTarget,
+  KEEP_ALIVE_DELAY_MS,
+  type Transport,
+  type TransportFactory,
+  type TransportHandler,
 } from './transport.ts';
 
 const TRIAL_BYTES = 1024 * 1024;
 const TRIAL_TIMEOUT_MS = 2000;
+
+/** The handle of a server that listens, as far as it is used here. */
+interface ListeningHandle {
+  onconnection: (status: number, accepted: AcceptedConnection) => void;
+  setNoDelay(isOn: boolean): number;
+  setKeepAlive(isOn: boolean, delayS: number): number;
+}
 
 class RawTransports implements TransportFactory {
   readonly kind = 'raw-handle';
@@ -25,11 +35,23 @@ class RawTransports implements TransportFactory {
     this.#context = context;
   }
 
-  accepted(socket: net.Socket, handler: TransportHandler): Transport {
-    const transport = new RawTransport(this.#context, socket, handler);
-    const handle = handleOf(socket);
-    if (handle === null) socket.destroy();
-    else transport.start(handle);
+  /** The runtime would make a stream of every connection; that would cost more than all the rest of it. */
+  acceptFrom(server: net.Server, onAccepted: (connection: AcceptedConnection) => void): void {
+    const handle: unknown = Reflect.get(server, '_handle');
+    if (!isListeningHandle(handle)) throw new TypeError('a server that does not listen');
+    // Accepted sockets inherit both on Linux and the BSDs, so they cost no calls of their own.
+    handle.setNoDelay(true);
+    handle.setKeepAlive(true, KEEP_ALIVE_DELAY_MS / 1000);
+    handle.onconnection = (status, accepted) => {
+      if (status === 0) onAccepted(accepted);
+      else server.emit('error', new Error(`accept ${getSystemErrorName(status)}`));
+    };
+  }
+
+  accepted(connection: AcceptedConnection, handler: TransportHandler): Transport {
+    if (!isStreamHandle(connection)) throw new TypeError('not a connection of this kind');
+    const transport = new RawTransport(this.#context, handler);
+    transport.start(connection);
     return transport;
   }
 
@@ -37,15 +59,25 @@ class RawTransports implements TransportFactory {
     const socket = net.connect({ host: target.host, port: target.port, noDelay: true });
     // The socket itself must never read.
     socket.pause();
-    const transport = new RawTransport(this.#context, socket, handler);
+    const transport = new RawTransport(this.#context, handler, socket);
+    let failure: Error | null = null;
     const timer = setTimeout(() => {
       socket.destroy(new Error(`no connection within ${target.timeoutMs} ms`));
     }, target.timeoutMs);
-    socket.once('close', () => clearTimeout(timer));
+    socket.once('error', (error) => {
+      failure = error;
+    });
+    socket.once('close', () => {
+      clearTimeout(timer);
+      transport.onRefused(failure);
+    });
     socket.once('connect', () => {
       clearTimeout(timer);
-      const handle = handleOf(socket);
-      if (handle === null) return;
+      const handle = takeStreamHandle(socket);
+      if (handle === null) {
+        socket.destroy(new Error('the connection has no handle'));
+        return;
+      }
       transport.start(handle);
       handler.onConnect(transport);
     });
@@ -71,20 +103,40 @@ function isBinding(value: unknown): value is StreamBinding {
   const parts = new Map<string, unknown>(Object.entries(value));
   return (
     typeof parts.get('WriteWrap') === 'function' &&
+    typeof parts.get('ShutdownWrap') === 'function' &&
     parts.get('streamBaseState') instanceof Int32Array &&
     typeof parts.get('kReadBytesOrError') === 'number' &&
     typeof parts.get('kLastWriteWasAsync') === 'number'
   );
 }
 
-function handleOf(socket: net.Socket): StreamHandle | null {
+/** Leaves the socket empty: it has no further part in the connection. */
+function takeStreamHandle(socket: net.Socket): StreamHandle | null {
   const handle: unknown = Reflect.get(socket, '_handle');
-  return isHandle(handle) ? handle : null;
+  if (!isStreamHandle(handle)) return null;
+  Reflect.set(socket, '_handle', null);
+  return handle;
 }
 
-function isHandle(value: unknown): value is StreamHandle {
+const STREAM_PARTS = [
+  'useUserBuffer',
+  'readStart',
+  'readStop',
+  'writeBuffer',
+  'shutdown',
+  'close',
+] as const;
+
+function isStreamHandle(value: unknown): value is StreamHandle {
+  return hasMethods(value, STREAM_PARTS);
+}
+
+function isListeningHandle(value: unknown): value is ListeningHandle {
+  return hasMethods(value, ['onconnection', 'setNoDelay', 'setKeepAlive']);
+}
+
+function hasMethods(value: unknown, names: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const names = ['useUserBuffer', 'readStart', 'readStop', 'writeBuffer'];
   return names.every((name) => typeof Reflect.get(value, name) === 'function');
 }
 
@@ -113,9 +165,9 @@ async function isWorking(transports: RawTransports): Promise<boolean> {
         clearTimeout(timer);
         resolve(isOk);
       };
-      server.once('connection', (socket: net.Socket) => {
+      transports.acceptFrom(server, (connection) => {
         const echo = new TrialSide((bytes) => accepted.write(Buffer.from(bytes)), finish);
-        const accepted = transports.accepted(socket, echo);
+        const accepted = transports.accepted(connection, echo);
         open.push(accepted);
       });
       const counting = new TrialSide((bytes) => counting.count(bytes), finish);

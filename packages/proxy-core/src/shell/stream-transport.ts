@@ -1,8 +1,10 @@
 import net from 'node:net';
 import {
+  type AcceptedConnection,
   type ConnectHandler,
   type ConnectTarget,
   LINGER_MS,
+  peerText,
   type Transport,
   type TransportFactory,
   type TransportHandler,
@@ -34,6 +36,10 @@ class SocketTransport implements Transport {
 
   get queuedBytes(): number {
     return this.#socket.writableLength;
+  }
+
+  get peer(): string {
+    return peerText(this.#socket.remoteAddress, this.#socket.remotePort);
   }
 
   write(bytes: Uint8Array): boolean {
@@ -88,7 +94,12 @@ export class SharedBufferTransports implements TransportFactory {
     this.#buffer = Buffer.allocUnsafeSlow(bufferBytes);
   }
 
-  accepted(socket: net.Socket, handler: TransportHandler): Transport {
+  acceptFrom(server: net.Server, onAccepted: (connection: AcceptedConnection) => void): void {
+    server.on('connection', onAccepted);
+  }
+
+  accepted(connection: AcceptedConnection, handler: TransportHandler): Transport {
+    const socket = acceptedSocket(connection);
     const handle = takeHandle(socket);
     // The connection may be gone already; an empty socket then closes by itself.
     if (handle === null) return new SocketTransport(socket, handler);
@@ -125,7 +136,12 @@ export class SharedBufferTransports implements TransportFactory {
 export class DataEventTransports implements TransportFactory {
   readonly kind = 'data-events';
 
-  accepted(socket: net.Socket, handler: TransportHandler): Transport {
+  acceptFrom(server: net.Server, onAccepted: (connection: AcceptedConnection) => void): void {
+    server.on('connection', onAccepted);
+  }
+
+  accepted(connection: AcceptedConnection, handler: TransportHandler): Transport {
+    const socket = acceptedSocket(connection);
     const transport = new SocketTransport(socket, handler);
     socket.allowHalfOpen = true;
     socket.on('data', (bytes: Buffer) => handler.onBytes(bytes, bytes.length));
@@ -138,6 +154,11 @@ export class DataEventTransports implements TransportFactory {
     socket.on('data', (bytes: Buffer) => handler.onBytes(bytes, bytes.length));
     return connecting(socket, target.timeoutMs, handler);
   }
+}
+
+function acceptedSocket(connection: AcceptedConnection): net.Socket {
+  if (connection instanceof net.Socket) return connection;
+  throw new TypeError('a connection that another kind of sockets accepted');
 }
 
 function connecting(socket: net.Socket, timeoutMs: number, handler: ConnectHandler): Transport {

@@ -24,6 +24,8 @@ export interface ConnectHandler extends TransportHandler {
 export interface Transport {
   /** Bytes that wait for the kernel. */
   readonly queuedBytes: number;
+  /** The other end as "host:port", an IPv6 host in brackets; empty when it is gone or has no address. */
+  readonly peer: string;
   /** True: the kernel took everything, the memory may be reused. False: the memory belongs to the socket. */
   write(bytes: Uint8Array): boolean;
   pause(): void;
@@ -43,11 +45,19 @@ export interface Transport {
  */
 export type SocketKind = 'raw-handle' | 'shared-buffer' | 'data-events';
 
+/** A connection that was accepted and is not read from yet. What it is, is its factory's business. */
+export type AcceptedConnection = object;
+
 /** Makes the sockets of one loop. */
 export interface TransportFactory {
   readonly kind: SocketKind;
-  /** Takes over a socket that was accepted with `pauseOnConnect`. */
-  accepted(socket: net.Socket, handler: TransportHandler): Transport;
+  /**
+   * Gives what a server accepts to `onAccepted`, from now on. The server listens already, and was created
+   * with `pauseOnConnect`.
+   */
+  acceptFrom(server: net.Server, onAccepted: (connection: AcceptedConnection) => void): void;
+  /** Takes over such a connection and begins to read. */
+  accepted(connection: AcceptedConnection, handler: TransportHandler): Transport;
   /** Connects; the handler's `onConnect` is called if that succeeds, its `onClose` otherwise. */
   connect(target: ConnectTarget, handler: ConnectHandler): Transport;
 }
@@ -59,5 +69,14 @@ export interface ConnectTarget {
   readonly timeoutMs: number;
 }
 
+/** As Redis does by default: a client whose machine vanished is noticed, however idle it was. */
+export const KEEP_ALIVE_DELAY_MS = 300_000;
+
 /** How long a peer has to close its side after `Transport.end`. */
 export const LINGER_MS = 1000;
+
+/** An address as Redis writes it. */
+export function peerText(host: string | undefined, port: number | undefined): string {
+  if (host === undefined || port === undefined) return '';
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
