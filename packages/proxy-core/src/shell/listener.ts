@@ -1,7 +1,11 @@
 import net from 'node:net';
 import { hostOf, type NodeAddress, parseNodeAddress, portOf } from '@undermoon/cluster-meta';
 import { ProxyError } from '../errors.ts';
-import { type AcceptedConnection, KEEP_ALIVE_DELAY_MS, type TransportFactory } from './transport.ts';
+import {
+  type AcceptedConnection,
+  KEEP_ALIVE_DELAY_MS,
+  type TransportFactory,
+} from './transport.ts';
 
 const BACKLOG = 1024;
 
