@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ReplyOrder } from './reply-order.ts';
+import { type DueOutput, ReplyOrder } from './reply-order.ts';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-function collector(): { emit: (b: Uint8Array, s: number, e: number) => void; text: () => string } {
+function collector(): DueOutput & { text: () => string } {
   const out: string[] = [];
   return {
-    emit: (bytes, start, end) => out.push(new TextDecoder().decode(bytes.subarray(start, end))),
+    onDue: (bytes, start, end) => out.push(new TextDecoder().decode(bytes.subarray(start, end))),
     text: () => out.join(''),
   };
 }
@@ -23,11 +23,11 @@ test('a later source waits for an earlier one, local replies keep their place', 
   order.expect('x', 2);
   order.pushLocal(bytesOf('[local]'));
   order.expect('y', 1);
-  order.accept('y', chunk('y1', 1), out.emit);
+  order.accept('y', chunk('y1', 1), out);
   expect(out.text()).toBe('');
-  order.accept('x', chunk('x1', 1), out.emit);
+  order.accept('x', chunk('x1', 1), out);
   expect(out.text()).toBe('x1');
-  order.accept('x', chunk('x2', 1), out.emit);
+  order.accept('x', chunk('x2', 1), out);
   expect(out.text()).toBe('x1x2[local]y1');
   expect(order.isEmpty).toBe(true);
 });
@@ -37,19 +37,19 @@ test('a part of a reply passes at once for the head and is kept for the others',
   const out = collector();
   order.expect('x', 1);
   order.expect('y', 1);
-  order.accept('y', chunk('Y', 0), out.emit);
-  order.accept('x', chunk('X', 0), out.emit);
+  order.accept('y', chunk('Y', 0), out);
+  order.accept('x', chunk('X', 0), out);
   expect(out.text()).toBe('X');
-  order.accept('y', chunk('Y', 1), out.emit);
-  order.accept('x', chunk('X', 1), out.emit);
+  order.accept('y', chunk('Y', 1), out);
+  order.accept('x', chunk('X', 1), out);
   expect(out.text()).toBe('XXYY');
 });
 
 test('a reply that nobody waits for is a bug, not a guess', () => {
   const order = new ReplyOrder<string>();
   order.expect('x', 1);
-  expect(() => order.accept('y', chunk('y', 1), () => undefined)).toThrow('nobody waits');
-  expect(() => order.accept('x', chunk('xx', 2), () => undefined)).toThrow('more replies');
+  expect(() => order.accept('y', chunk('y', 1), collector())).toThrow('nobody waits');
+  expect(() => order.accept('x', chunk('xx', 2), collector())).toThrow('more replies');
 });
 
 test('replies leave in request order whatever the interleaving', () => {
@@ -77,7 +77,7 @@ test('replies leave in request order whatever the interleaving', () => {
         const source = sources[picks[turn] ?? turn % sources.length] ?? 'x';
         const text = waiting.get(source)?.shift();
         if (text === undefined) continue;
-        order.accept(source, chunk(text, 1), out.emit);
+        order.accept(source, chunk(text, 1), out);
         left--;
       }
       if (places.some((place) => place !== 'local')) {

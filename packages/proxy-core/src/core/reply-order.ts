@@ -1,5 +1,8 @@
-/** Receives reply bytes that are due now. They are only valid during the call. */
-export type EmitReply = (bytes: Uint8Array, start: number, end: number) => void;
+/** Receives reply bytes that are due now. */
+export interface DueOutput {
+  /** `bytes[start, end)` is only valid during the call. */
+  onDue(bytes: Uint8Array, start: number, end: number): void;
+}
 
 /** What one piece of held output costs beside its bytes, so that many empty ones count too. */
 const PIECE_BYTES = 64;
@@ -78,16 +81,16 @@ export class ReplyOrder<Source> {
 
   /**
    * Takes bytes that `source` sent for this client: `completed` whole replies, possibly followed by a part
-   * of the next. Calls `emit` for everything that is now due.
+   * of the next. Gives `output` that is now due.
    */
   accept(
     source: Source,
     chunk: { bytes: Uint8Array; start: number; end: number; completed: number },
-    emit: EmitReply,
+    output: DueOutput,
   ): void {
     const chain = this.#openChain(source);
     const segment = chain.open!;
-    if (segment === this.#segments[this.#first]) emit(chunk.bytes, chunk.start, chunk.end);
+    if (segment === this.#segments[this.#first]) output.onDue(chunk.bytes, chunk.start, chunk.end);
     else {
       segment.early.push(copyOf(chunk.bytes, chunk.start, chunk.end));
       this.heldBytes += chunk.end - chunk.start + PIECE_BYTES;
@@ -95,7 +98,7 @@ export class ReplyOrder<Source> {
     segment.left -= chunk.completed;
     if (segment.left < 0) throw new Error('a backend sent more replies than requested');
     if (segment.left === 0) chain.open = segment.next;
-    this.#advance(emit);
+    this.#advance(output);
   }
 
   #openChain(source: Source): Chain<Source> {
@@ -104,12 +107,12 @@ export class ReplyOrder<Source> {
     throw new Error('a backend sent a reply that nobody waits for');
   }
 
-  #advance(emit: EmitReply): void {
+  #advance(output: DueOutput): void {
     while (this.#first < this.#segments.length) {
       const head = this.#segments[this.#first]!;
       for (const bytes of head.early) {
         this.heldBytes -= bytes.length + PIECE_BYTES;
-        emit(bytes, 0, bytes.length);
+        output.onDue(bytes, 0, bytes.length);
       }
       head.early.length = 0;
       if (head.left > 0) break;

@@ -1,9 +1,9 @@
 import { errorReply } from '../core/replies.ts';
-import { type EmitReply, ReplyOrder } from '../core/reply-order.ts';
+import { type DueOutput, ReplyOrder } from '../core/reply-order.ts';
 import type { Session } from '../core/session.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
 import type { OutputTarget } from './client-output.ts';
-import { dispatch } from './dispatcher.ts';
+import { dispatch, failProtocol } from './dispatcher.ts';
 import { InputCarry } from './input-carry.ts';
 import type { Client, ProxyContext } from './proxy-context.ts';
 import type { Transport, TransportHandler } from './transport.ts';
@@ -14,7 +14,9 @@ const ERROR_MARKER = 0x2d;
  * One client: bytes in, replies out in request order, backpressure both ways. Parsing and routing are in
  * the dispatcher; this file knows sockets, order and life cycle.
  */
-export class ClientConnection implements Client, TransportHandler, ReplySink, OutputTarget {
+export class ClientConnection
+  implements Client, TransportHandler, ReplySink, DueOutput, OutputTarget
+{
   readonly context: ProxyContext;
   readonly session: Session;
   isClosed = false;
@@ -29,8 +31,6 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
   #isEnding = false;
   #fullBackends = 0;
   #isReading = true;
-  /** Made with the first order: most clients never need it. */
-  #emit: EmitReply | null = null;
 
   constructor(context: ProxyContext, session: Session) {
     this.context = context;
@@ -89,12 +89,10 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
   }
 
   whenQuiet(action: () => void): void {
-    if (this.#owed === 0) {
-      action();
-      return;
-    }
-    this.#afterQuiet = action;
-    this.#updateReading();
+    if (this.#owed > 0) {
+      this.#afterQuiet = action;
+      this.#updateReading();
+    } else action();
   }
 
   endAfterReplies(): void {
@@ -103,11 +101,6 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     // What still comes is read and dropped, so that the end of the client's side is noticed.
     this.#updateReading();
     if (this.#owed === 0) this.#finish();
-  }
-
-  failProtocol(text: string): void {
-    this.reply(errorReply(`ERR ${text}`));
-    this.endAfterReplies();
   }
 
   destroy(): void {
@@ -126,7 +119,7 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     } else {
       this.#carry.append(buffer, 0, length);
       if (this.#carry.length > inputBytesMax(this)) {
-        this.failProtocol('Protocol error: command exceeds the query buffer limit');
+        failProtocol(this, 'Protocol error: command exceeds the query buffer limit');
       } else if (this.#afterQuiet === null) this.#runCarry(this.#carry);
     }
     this.context.loop.output.flush();
@@ -162,11 +155,15 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     const order = this.#order;
     if (order === null) this.context.loop.output.append(this, bytes, start, end);
     else {
-      order.accept(source, { bytes, start, end, completed }, (this.#emit ??= this.#makeEmit()));
+      order.accept(source, { bytes, start, end, completed }, this);
       this.#limitOutput(order.heldBytes);
     }
     this.#settle(completed);
     if (!this.#isReading) this.#updateReading();
+  }
+
+  onDue(bytes: Uint8Array, start: number, end: number): void {
+    this.context.loop.output.append(this, bytes, start, end);
   }
 
   onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void {
@@ -219,11 +216,6 @@ export class ClientConnection implements Client, TransportHandler, ReplySink, Ou
     action?.();
     if (this.#carry !== null && this.isAccepting) this.#runCarry(this.#carry);
     this.#updateReading();
-  }
-
-  #makeEmit(): EmitReply {
-    const { output } = this.context.loop;
-    return (bytes, start, end) => output.append(this, bytes, start, end);
   }
 
   #enterOrder(): ReplyOrder<BackendConnection> {

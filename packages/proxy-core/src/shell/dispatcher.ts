@@ -65,8 +65,14 @@ export function dispatch(client: Client, bytes: Buffer, start: number, length: n
     pos = end;
   }
   if (runCount > 0) forwardRun(client, { bytes, start: runStart, end: pos }, runTarget, runCount);
-  if (end === MALFORMED) client.failProtocol(scanner.errorText);
+  if (end === MALFORMED) failProtocol(client, scanner.errorText);
   return pos;
+}
+
+/** Reports a protocol error, after the replies owed for what came before it, and closes. */
+export function failProtocol(client: Client, text: string): void {
+  client.reply(errorReply(`ERR ${text}`));
+  client.endAfterReplies();
 }
 
 /** Whole commands within a buffer. */
@@ -115,7 +121,7 @@ function dispatchOther(client: Client, scanner: RequestScanner, span: Span): voi
 function dispatchInline(client: Client, span: Span): void {
   const words = splitInline(span.bytes, span.start, span.end);
   if (words === null) {
-    client.failProtocol(UNBALANCED_QUOTES_TEXT);
+    failProtocol(client, UNBALANCED_QUOTES_TEXT);
     return;
   }
   if (words.length === 0) return;

@@ -63,8 +63,6 @@ export interface Client {
   whenQuiet(action: () => void): void;
   /** Delivers what is owed, then closes. Later input is ignored. */
   endAfterReplies(): void;
-  /** Reports a protocol error, after the replies owed for what came before it, and closes. */
-  failProtocol(text: string): void;
   /** Closes at once. */
   destroy(): void;
 }

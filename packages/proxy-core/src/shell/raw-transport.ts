@@ -174,7 +174,11 @@ export class RawTransport implements Transport {
     if (this.#handle === null) return;
     this.#isShutDown = true;
     if (this.#hasPeerEnded) this.#close();
-    else this.#linger = setTimeout(() => this.#close(), LINGER_MS);
+    else this.#linger = setTimeout(closeLingering, LINGER_MS, this);
+  }
+
+  onLingered(): void {
+    this.#close();
   }
 
   /** The handle is gone. */
@@ -223,6 +227,10 @@ function onWritten(this: WriteRequest, status: number): void {
 
 function onShutdown(this: ShutdownRequest): void {
   this.transport?.onShutdown();
+}
+
+function closeLingering(transport: RawTransport): void {
+  transport.onLingered();
 }
 
 function onClosed(this: StreamHandle): void {
