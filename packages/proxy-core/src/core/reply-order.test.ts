@@ -96,16 +96,18 @@ test('a late first reply does not make the many behind it quadratic work', () =>
   }
   const bytes = Uint8Array.of(1);
   let emitted = 0;
-  const emit = (): void => {
-    emitted++;
+  const output: DueOutput = {
+    onDue: () => {
+      emitted++;
+    },
   };
   for (let i = 0; i < count; i++) {
-    order.accept('fast', { bytes, start: 0, end: 1, completed: 1 }, emit);
+    order.accept('fast', { bytes, start: 0, end: 1, completed: 1 }, output);
   }
   expect(emitted).toBe(0);
   expect(order.heldBytes).toBeGreaterThan(count);
   for (let i = 0; i < count; i++) {
-    order.accept('slow', { bytes, start: 0, end: 1, completed: 1 }, emit);
+    order.accept('slow', { bytes, start: 0, end: 1, completed: 1 }, output);
   }
   expect([emitted, order.heldBytes, order.isEmpty]).toEqual([2 * count, 0, true]);
 });
