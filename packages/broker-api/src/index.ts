@@ -51,3 +51,5 @@ export {
   proxySchema,
 } from './payloads/proxy.ts';
 export type { AddProxyRequest, ProxyPayload } from './payloads/proxy.ts';
+export { watchChangesSchema, watchChangesToJson, watchQuerySchema } from './payloads/watch.ts';
+export type { WatchChanges, WatchCursor, WatchQuery } from './payloads/watch.ts';

@@ -42,6 +42,7 @@ export const BROKER_ROUTES = {
   epoch: { method: 'GET', path: '/api/v3/epoch' },
   recoverEpochs: { method: 'PUT', path: '/api/v3/epoch/recovery' },
   setEpoch: { method: 'PUT', path: '/api/v3/epoch/:epoch' },
+  watch: { method: 'GET', path: '/api/v3/watch' },
 } as const;
 
 /** The name of a route. */

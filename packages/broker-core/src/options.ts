@@ -56,6 +56,18 @@ export interface BrokerOptions {
   readonly queueLengthMax?: number;
   /** Bytes of rendered documents kept per cluster. Default 64 MiB. */
   readonly cacheBytesMax?: number;
+  /** Requests to `/watch` that may wait or listen at a time; further ones get OVERLOADED. Default 1000. */
+  readonly watchersMax?: number;
+  /** Changes remembered for watchers that come back; who missed more reads everything. Default 1000. */
+  readonly watchHistoryMax?: number;
+  /** Names in one answer to a watcher; above it the watcher is told to read everything. Default 1000. */
+  readonly watchNamesMax?: number;
+  /** Bytes that a listener has not taken yet, above which it is dropped. Default 256 KiB. */
+  readonly watchBufferBytesMax?: number;
+  /** Pause between two signs of life to a listener. Default 15,000. */
+  readonly watchHeartbeatMs?: number;
+  /** Longest time that a watch without events waits for a change, whatever it asks for. Default 60,000. */
+  readonly watchWaitMsMax?: number;
   /** How `PUT /epoch/recovery` asks proxies. Default: `UMCTL GETEPOCH` over TCP, one second each. */
   readonly fetchEpoch?: FetchEpoch;
 
@@ -80,6 +92,12 @@ export interface ResolvedBrokerOptions {
   readonly requestTimeoutMs: number;
   readonly queueLengthMax: number;
   readonly cacheBytesMax: number;
+  readonly watchersMax: number;
+  readonly watchHistoryMax: number;
+  readonly watchNamesMax: number;
+  readonly watchBufferBytesMax: number;
+  readonly watchHeartbeatMs: number;
+  readonly watchWaitMsMax: number;
   readonly fetchEpoch: FetchEpoch;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -109,6 +127,12 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
     requestTimeoutMs: whole('requestTimeoutMs', options.requestTimeoutMs ?? 30_000, 1),
     queueLengthMax: whole('queueLengthMax', options.queueLengthMax ?? 10_000, 1),
     cacheBytesMax: whole('cacheBytesMax', options.cacheBytesMax ?? 64 * MIB, 0),
+    watchersMax: whole('watchersMax', options.watchersMax ?? 1000, 0),
+    watchHistoryMax: whole('watchHistoryMax', options.watchHistoryMax ?? 1000, 1),
+    watchNamesMax: whole('watchNamesMax', options.watchNamesMax ?? 1000, 1),
+    watchBufferBytesMax: whole('watchBufferBytesMax', options.watchBufferBytesMax ?? 256 * 1024, 1),
+    watchHeartbeatMs: whole('watchHeartbeatMs', options.watchHeartbeatMs ?? 15_000, 1),
+    watchWaitMsMax: whole('watchWaitMsMax', options.watchWaitMsMax ?? 60_000, 1),
     fetchEpoch: options.fetchEpoch ?? fetchProxyEpoch,
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,

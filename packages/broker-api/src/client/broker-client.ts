@@ -24,6 +24,7 @@ import { epochPayloadSchema, epochRecoverySchema, type EpochRecovery } from '../
 import { addressesSchema, clusterNamesSchema } from '../payloads/listing.ts';
 import { parsePayload } from '../payloads/parse-payload.ts';
 import { addProxyToJson, proxySchema, type AddProxyRequest } from '../payloads/proxy.ts';
+import { watchChangesSchema, type WatchChanges, type WatchCursor } from '../payloads/watch.ts';
 import { BROKER_ROUTES, PAGE_SIZE, routePath, type BrokerRouteName } from '../routes.ts';
 import { BrokerList } from './broker-list.ts';
 import { BrokerClientError } from './errors.ts';
@@ -77,6 +78,19 @@ export interface BrokerClient {
   reportFailure(address: NodeAddress, reporterId: string): Promise<void>;
   /** The metadata of the proxy that took the place of `address`, or null. */
   failover(address: NodeAddress): Promise<ProxyMeta | null>;
+
+  /**
+   * Waits until something changed after `since`, for at most `waitMs` (default 10,000; 0: not at all). Null
+   * as `since` is answered at once and gives a first cursor. An aborted `signal` fails the call with
+   * BROKER_UNREACHABLE. Brokers without this route fail with ROUTE_NOT_FOUND or METHOD_NOT_ALLOWED.
+   */
+  watch(since: WatchCursor | null, options?: WatchOptions): Promise<WatchChanges>;
+}
+
+/** How to wait in `BrokerClient.watch`. */
+export interface WatchOptions {
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 /** Creates a client. Opens no connection before the first call. */
@@ -86,10 +100,14 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
   return new HttpBrokerClient(exchange, new BrokerList(exchange, resolved.brokers));
 }
 
+const WATCH_WAIT_MS = 10_000;
+
 interface CallInput {
   readonly params?: Readonly<Record<string, string | number>>;
   readonly query?: Readonly<Record<string, string | number>>;
   readonly body?: unknown;
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 class HttpBrokerClient implements BrokerClient {
@@ -228,6 +246,17 @@ class HttpBrokerClient implements BrokerClient {
     return (await this.#read('failover', proxySchema, { params: { address } })).proxy;
   }
 
+  watch(since: WatchCursor | null, options: WatchOptions = {}): Promise<WatchChanges> {
+    const { waitMs = WATCH_WAIT_MS, signal } = options;
+    const stream = since?.stream ?? null;
+    const query = {
+      ...(since === null ? {} : { since: since.epoch }),
+      ...(stream === null ? {} : { stream: encodeURIComponent(stream) }),
+      wait_ms: waitMs,
+    };
+    return this.#read('watch', watchChangesSchema, { query, waitMs, signal });
+  }
+
   async #read<T>(route: BrokerRouteName, schema: z.ZodType<T>, input: CallInput = {}): Promise<T> {
     const answer = await this.#call(route, input);
     const parsed = parsePayload(schema, parseJson(answer.text));
@@ -238,7 +267,8 @@ class HttpBrokerClient implements BrokerClient {
   #call(route: BrokerRouteName, input: CallInput = {}): Promise<ExchangeAnswer> {
     const path = routePath(route, input.params, input.query);
     const { method } = BROKER_ROUTES[route];
-    return this.#list.send({ method, path, body: input.body });
+    const { body, waitMs, signal } = input;
+    return this.#list.send({ method, path, body, waitMs, signal });
   }
 }
 

@@ -43,6 +43,8 @@ export class BrokerList {
         return await this.#exchange.send(broker, request);
       } catch (error) {
         if (!(error instanceof BrokerClientError) || !isConnectionFailure(error)) throw error;
+        // Given up by the caller, which says nothing about the broker.
+        if (request.signal?.aborted === true) throw error;
         failure = error;
         this.#leave(broker);
         if (request.method !== 'GET' && mayHaveArrived(error)) break;

@@ -16,6 +16,10 @@ export interface ExchangeRequest {
   readonly path: string;
   /** JSON value of the body; undefined for none. */
   readonly body?: unknown;
+  /** Time that the broker may take before it begins to answer, besides the usual time. */
+  readonly waitMs?: number | undefined;
+  /** Gives the request up; it then fails as one whose connection broke. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A whole answer with a status from 200 to 299. */
@@ -49,11 +53,14 @@ export class BrokerExchange {
     let status: number;
     let bytes: Buffer;
     let encoding: string;
+    const limitMs = this.#options.timeoutMs + (exchange.waitMs ?? 0);
+    const limit = AbortSignal.timeout(limitMs);
     try {
       const response = await request(`http://${broker}${exchange.path}`, {
         method: exchange.method,
         dispatcher: this.#agent,
-        signal: AbortSignal.timeout(this.#options.timeoutMs),
+        headersTimeout: limitMs,
+        signal: exchange.signal === undefined ? limit : AbortSignal.any([limit, exchange.signal]),
         headers: {
           'accept-encoding': this.#options.acceptGzip ? 'gzip' : 'identity',
           ...(exchange.body === undefined ? {} : { 'content-type': 'application/json' }),

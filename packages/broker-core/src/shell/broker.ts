@@ -10,6 +10,7 @@ import { createHttpServer } from './http-server.ts';
 import type { MetaStorage } from './persistence/meta-storage.ts';
 import { Replicator } from './replicator.ts';
 import { StoreRunner } from './store-runner.ts';
+import { WatchHub } from './watch-hub.ts';
 
 /** A metadata broker: the store and its HTTP server. */
 export interface Broker {
@@ -138,12 +139,19 @@ class HttpBroker implements Broker {
       failureQuorum: options.failureQuorum,
       defaultClusterConfig: options.clusterConfig,
     });
+    const hub = new WatchHub(initial, {
+      historyMax: options.watchHistoryMax,
+      namesMax: options.watchNamesMax,
+      watchersMax: options.watchersMax,
+      clock,
+    });
     const runner = new StoreRunner({
       initial,
       storage,
       logger,
       queueLengthMax,
       context: applyContext,
+      onKept: (before, after) => hub.publish(before, after),
     });
     const replicator = new Replicator(options.replicaAddresses, {
       intervalSeconds: options.syncMetaInterval,
@@ -152,7 +160,7 @@ class HttpBroker implements Broker {
       state: () => runner.state,
     });
     const cache = new DocumentCache(options.migrationLimit, options.cacheBytesMax);
-    const app = createHttpServer({ options, runner, cache, replicator, applyContext });
+    const app = createHttpServer({ options, runner, cache, replicator, applyContext }, hub);
     this.#closeConnectionsWhenClosing(app);
     return { app, runner, replicator };
   }

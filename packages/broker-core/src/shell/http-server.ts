@@ -5,11 +5,13 @@ import { BrokerError } from '../errors.ts';
 import { answerClientError, refusalOf, sendRefusal } from './http-errors.ts';
 import { ROUTES } from './http-routes.ts';
 import type { RouteContext, RouteReply, RouteRow } from './route-row.ts';
+import type { WatchHub } from './watch-hub.ts';
+import { addWatchRoute } from './watch-route.ts';
 
 const URL_PARAMETER_LENGTH_MAX = 512;
 
 /** Builds the HTTP server of a broker. It does not listen yet. */
-export function createHttpServer(context: RouteContext): FastifyInstance {
+export function createHttpServer(context: RouteContext, hub: WatchHub): FastifyInstance {
   const { options } = context;
   const app = fastify({
     bodyLimit: options.bodyBytesMax,
@@ -27,6 +29,13 @@ export function createHttpServer(context: RouteContext): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, next) => next(null, body));
   for (const row of ROUTES) addRoute(app, context, row);
+  addWatchRoute(app, {
+    hub,
+    clock: options.clock,
+    heartbeatMs: options.watchHeartbeatMs,
+    waitMsMax: options.watchWaitMsMax,
+    bufferBytesMax: options.watchBufferBytesMax,
+  });
   app.setNotFoundHandler(answerUnknownRoute);
   app.setErrorHandler((error, request, reply) =>
     answerFailure(error, request, reply, options.logger),

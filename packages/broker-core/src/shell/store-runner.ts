@@ -14,6 +14,8 @@ export interface StoreRunnerOptions {
   readonly queueLengthMax: number;
   /** The time and the settings that a mutation depends on. */
   context(): ApplyContext;
+  /** Told of every step of the state, once it is kept and visible. Must not throw. */
+  onKept?(before: StoreState, after: StoreState): void;
 }
 
 interface Pending {
@@ -105,6 +107,7 @@ export class StoreRunner {
     }
     const failure = state === before ? null : await this.#save(state);
     if (failure === null) this.#state = state;
+    if (this.#state !== before) this.#options.onKept?.(before, state);
     for (const { pending, step } of applied) {
       if (failure !== null && step.state !== before) {
         pending.reject(failure);
