@@ -5,6 +5,7 @@ import type { BackendConnection, BackendLoss, ReplySink } from './backend-connec
 import type { OutputTarget } from './client-output.ts';
 import { dispatch, failProtocol } from './dispatcher.ts';
 import { InputCarry } from './input-carry.ts';
+import { ERROR_REPLIES, NET_INPUT_BYTES, NET_OUTPUT_BYTES } from './loop-counters.ts';
 import type { Client, ProxyContext } from './proxy-context.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 
@@ -78,7 +79,7 @@ export class ClientConnection
 
   reply(bytes: Buffer): void {
     if (this.isClosed) return;
-    if (bytes[0] === ERROR_MARKER) this.context.counters.errorReplies++;
+    if (bytes[0] === ERROR_MARKER) this.context.counters[ERROR_REPLIES]!++;
     if (this.#owed === 0) {
       this.context.loop.output.append(this, bytes, 0, bytes.length);
       return;
@@ -111,7 +112,7 @@ export class ClientConnection
 
   onBytes(buffer: Buffer, length: number): void {
     this.activeMs = this.context.loop.nowMs;
-    this.context.counters.netInputBytes += length;
+    this.context.counters[NET_INPUT_BYTES]! += length;
     if (this.isClosed || this.#isEnding) return;
     if (this.#carry === null) {
       const consumed = this.#afterQuiet !== null ? 0 : dispatch(this, buffer, 0, length);
@@ -141,7 +142,7 @@ export class ClientConnection
     this.#carry = null;
     this.#order = null;
     this.#afterQuiet = null;
-    this.context.clients.delete(this.session.id);
+    this.context.forget(this);
   }
 
   onReplyBytes(
@@ -185,7 +186,7 @@ export class ClientConnection
   send(bytes: Uint8Array): boolean {
     const transport = this.#transport;
     if (transport === null || this.isClosed) return true;
-    this.context.counters.netOutputBytes += bytes.length;
+    this.context.counters[NET_OUTPUT_BYTES]! += bytes.length;
     if (transport.write(bytes)) return true;
     this.#limitOutput(transport.queuedBytes);
     return false;

@@ -34,6 +34,7 @@ import {
   unknownSubcommandReply,
 } from '../core/replies.ts';
 import { peerIndexOf, SLOT_UNCOVERED } from '../core/routing-table.ts';
+import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import type { Client } from './proxy-context.ts';
 import { answerCommand, isAllowedWithoutPassword } from './session-commands.ts';
 
@@ -102,7 +103,7 @@ function localTarget(client: Client, scanner: RequestScanner, bytes: Buffer): nu
 function forwardRun(client: Client, span: Span, target: number, count: number): void {
   const { context, session } = client;
   const group = context.groups[target]!;
-  context.counters.commandsProcessed += count;
+  context.counters[COMMANDS_PROCESSED]! += count;
   const backend = group.connection(session.protocol, session.id);
   if (client.forward(backend, count, span.bytes, span.start, span.end)) return;
   const error = errorReply(`CLUSTERDOWN Hash slot not served: cannot reach ${group.address}`);
@@ -112,7 +113,7 @@ function forwardRun(client: Client, span: Span, target: number, count: number): 
 function dispatchOther(client: Client, scanner: RequestScanner, span: Span): void {
   if (scanner.isInline) dispatchInline(client, span);
   else if (scanner.argc > 0) {
-    client.context.counters.commandsProcessed++;
+    client.context.counters[COMMANDS_PROCESSED]!++;
     answerOther(client, scanner, span.bytes);
   }
 }

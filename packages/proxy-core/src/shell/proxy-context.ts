@@ -4,22 +4,17 @@ import type { KeyPositions } from '../core/command-keys.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { Session } from '../core/session.ts';
 import type { ProxyOptions } from '../options.ts';
-import type { ProxyControl } from './admin.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { DataLoop } from './data-loop.ts';
 
-/** Numbers that INFO shows. Plain fields, bumped on the data path. */
-export interface Counters {
-  connectionsReceived: number;
-  connectionsRejected: number;
-  commandsProcessed: number;
-  errorReplies: number;
-  netInputBytes: number;
-  netOutputBytes: number;
+/** Answers the commands that need the control side of the proxy: UMCTL, CLUSTER, CONFIG and INFO. */
+export interface AdminDesk {
+  /** Exactly one reply, in its place among the client's others. `args[0]` is the command's name. */
+  answer(client: Client, args: readonly Buffer[]): void;
 }
 
-/** What the connections of one proxy share. `table` and `groups` change together, between two chunks. */
+/** What the connections of one loop share. `table` and `groups` change together, between two chunks. */
 export interface ProxyContext {
   readonly options: ProxyOptions;
   /** Where the proxy listens. */
@@ -27,9 +22,11 @@ export interface ProxyContext {
   readonly loop: DataLoop;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly counters: Counters;
-  readonly clients: Map<number, Client>;
-  readonly control: ProxyControl;
+  /** Numbers that INFO shows, bumped on the data path: see `loop-counters.ts`. */
+  readonly counters: Float64Array;
+  /** Called once when a client is gone. */
+  readonly forget: (client: Client) => void;
+  readonly desk: AdminDesk;
   /** Where the keys of the command in hand are; reused. */
   readonly keys: KeyPositions;
   table: RoutingTable;

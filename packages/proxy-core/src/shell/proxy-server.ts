@@ -7,44 +7,34 @@ import {
   setReplOf,
 } from '@undermoon/cluster-meta';
 import { RespWriter } from '@undermoon/resp';
-import { KeyPositions } from '../core/command-keys.ts';
-import type { BackendStats, ProxyStats } from '../core/info.ts';
-import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
-import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
-import { Session } from '../core/session.ts';
+import type { ProxyStats } from '../core/info.ts';
 import { ProxyError } from '../errors.ts';
 import { type ProxyOptions, type ProxyServerOptions, resolveOptions } from '../options.ts';
 import { version } from '../version.ts';
 import { configSourceOf } from './admin-config.ts';
+import { LocalDesk } from './admin-desk.ts';
 import { createProxyControl, type ProxyControl } from './admin.ts';
-import type { BackendCredentials } from './backend-greeting.ts';
-import { type BackendGroup, BackendPool } from './backend-pool.ts';
 import { chooseTransports } from './choose-transports.ts';
-import { ClientConnection } from './client-connection.ts';
 import { DataLoop } from './data-loop.ts';
 import { Listener } from './listener.ts';
-import type { Client, Counters, ProxyContext } from './proxy-context.ts';
-import type { AcceptedConnection, TransportHandler } from './transport.ts';
+import {
+  COMMANDS_PROCESSED,
+  ERROR_REPLIES,
+  LoopCounters,
+  NET_INPUT_BYTES,
+  NET_OUTPUT_BYTES,
+} from './loop-counters.ts';
+import { credentialsOf, ServingLoop } from './serving-loop.ts';
+import type { AcceptedConnection } from './transport.ts';
 import { warmUp } from './warm-up.ts';
 
-const TICK_MS = 100;
 const DEFAULT_DRAIN_MS = 5000;
-const NO_COUNTS: Counters = {
-  connectionsReceived: 0,
-  connectionsRejected: 0,
-  commandsProcessed: 0,
-  errorReplies: 0,
-  netInputBytes: 0,
-  netOutputBytes: 0,
-};
 
-/** Hears nothing of a client that was refused: what it sends is dropped until it is gone. */
-const TURNED_AWAY: TransportHandler = {
-  onBytes: () => undefined,
-  onDrain: () => undefined,
-  onEnd: () => undefined,
-  onClose: () => undefined,
-};
+/** What runs between `listen` and the end. */
+interface Running {
+  readonly control: ProxyControl;
+  readonly loop: ServingLoop;
+}
 
 /** A running server proxy. */
 export interface ProxyServer {
@@ -81,16 +71,13 @@ export function createProxyServer(options: ProxyServerOptions = {}): ProxyServer
 
 class Proxy implements ProxyServer {
   readonly #options: ProxyOptions;
-  readonly #loop: DataLoop;
   readonly #listener: Listener;
-  readonly #pool: BackendPool;
-  readonly #counters: Counters = { ...NO_COUNTS };
-  readonly #credentials: BackendCredentials | null;
-  readonly #clients = new Map<number, Client>();
+  readonly #counters = new LoopCounters(1);
   readonly #startedMs: number;
-  #context: ProxyContext | null = null;
+  #connectionsReceived = 0;
+  #connectionsRejected = 0;
+  #running: Running | null = null;
   #address: NodeAddress;
-  #timer: NodeJS.Timeout | null = null;
   #nextSessionId = 1;
   #isStarted = false;
   #isClosed = false;
@@ -99,21 +86,7 @@ class Proxy implements ProxyServer {
   constructor(options: ProxyOptions) {
     this.#options = options;
     this.#address = options.address;
-    this.#loop = new DataLoop(options);
     this.#startedMs = options.clock.monotonicMs();
-    const { backendPassword, backendUsername } = options;
-    this.#credentials =
-      backendPassword === null ? null : { username: backendUsername, password: backendPassword };
-    this.#pool = new BackendPool(this.#loop, {
-      connectionsPerNode: options.backendConnNum,
-      credentials: this.#credentials,
-      connectTimeoutMs: options.backendConnectTimeoutMs,
-      timeoutMs: options.backendTimeoutMs,
-      retryDelayMs: options.backendRetryDelayMs,
-      queuedBytesMax: options.backendQueuedBytesMax,
-      pendingMax: options.backendPendingMax,
-      logger: options.logger,
-    });
     this.#listener = new Listener(
       (connection) => this.#accept(connection),
       (error) => options.logger.error({ error: error.message }, 'cannot accept connections'),
@@ -125,11 +98,11 @@ class Proxy implements ProxyServer {
   }
 
   get clientCount(): number {
-    return this.#clients.size;
+    return this.#running?.loop.clientCount ?? 0;
   }
 
   get epoch(): number {
-    return this.#context?.table.epoch ?? 0;
+    return this.#running?.control.table.epoch ?? 0;
   }
 
   async listen(): Promise<void> {
@@ -138,11 +111,11 @@ class Proxy implements ProxyServer {
     }
     if (this.#isStarted) throw new ProxyError('CANNOT_LISTEN', 'listen was called before');
     this.#isStarted = true;
-    warmUp(this.#loop.scanner);
+    const dataLoop = new DataLoop(this.#options);
+    warmUp(dataLoop.scanner);
     try {
-      const transports = await chooseTransports(this.#options.sockets);
-      this.#loop.transports = transports;
-      this.#address = await this.#listener.listen(this.#options.address, transports);
+      dataLoop.transports = await chooseTransports(this.#options.sockets);
+      this.#address = await this.#listener.listen(this.#options.address, dataLoop.transports);
     } catch (error) {
       this.#isStarted = false;
       throw error;
@@ -151,29 +124,13 @@ class Proxy implements ProxyServer {
       this.#listener.close();
       throw new ProxyError('CLOSED', 'the proxy was closed while it started');
     }
-    const control = this.#createControl();
-    this.#context = {
-      options: this.#options,
-      address: this.#address,
-      loop: this.#loop,
-      logger: this.#options.logger,
-      clock: this.#options.clock,
-      counters: this.#counters,
-      clients: this.#clients,
-      control,
-      keys: new KeyPositions(),
-      table: EMPTY_TABLE,
-      groups: [],
-    };
-    control.onTableChange((table) => this.#swapTable(table));
-    control.start();
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    const { kind } = this.#loop.transports;
+    this.#run(dataLoop);
+    const { kind } = dataLoop.transports;
     this.#options.logger.info({ address: this.#address, sockets: kind }, 'proxy listening');
   }
 
   setMetadata(meta: ProxyMeta, options: { force?: boolean } = {}): void {
-    const control = this.#context?.control;
+    const control = this.#running?.control;
     if (this.#isClosed || control === undefined) {
       throw new ProxyError('CLOSED', 'the proxy does not listen');
     }
@@ -208,11 +165,24 @@ class Proxy implements ProxyServer {
     this.#isClosed = true;
     if (reason !== undefined)
       this.#options.logger.warn({ reason: reason.message }, 'proxy destroyed');
-    if (this.#timer !== null) clearInterval(this.#timer);
     this.#listener.close();
-    for (const client of this.#clients.values()) client.destroy();
-    this.#pool.destroy();
-    this.#context?.control.destroy();
+    this.#running?.loop.destroy();
+    this.#running?.control.destroy();
+  }
+
+  #run(dataLoop: DataLoop): void {
+    const control = this.#createControl();
+    const loop = new ServingLoop({
+      options: this.#options,
+      address: this.#address,
+      loop: dataLoop,
+      desk: new LocalDesk(control),
+      counters: this.#counters.of(0),
+      logger: this.#options.logger,
+    });
+    this.#running = { control, loop };
+    control.onTableChange((table) => loop.useTable(table));
+    control.start();
   }
 
   #createControl(): ProxyControl {
@@ -226,11 +196,11 @@ class Proxy implements ProxyServer {
       version,
       onShutdown: () => this.#onShutdown(),
       stats: () => this.#stats(),
-      resetStats: () => Object.assign(this.#counters, NO_COUNTS),
+      resetStats: () => this.#resetStats(),
       replication: {
         checkIntervalMs: options.replicationCheckIntervalMs,
         connectTimeoutMs: options.backendConnectTimeoutMs,
-        credentials: this.#credentials,
+        credentials: credentialsOf(options),
       },
     });
   }
@@ -238,13 +208,24 @@ class Proxy implements ProxyServer {
   #stats(): ProxyStats {
     const { clock, clientsMax } = this.#options;
     return {
-      ...this.#counters,
       uptimeSeconds: Math.floor((clock.monotonicMs() - this.#startedMs) / 1000),
-      connectedClients: this.#clients.size,
+      connectedClients: this.clientCount,
       blockedClients: 0,
       connectionsMax: clientsMax,
-      backends: this.#pool.groups().map(backendStatsOf),
+      connectionsReceived: this.#connectionsReceived,
+      connectionsRejected: this.#connectionsRejected,
+      commandsProcessed: this.#counters.sum(COMMANDS_PROCESSED),
+      errorReplies: this.#counters.sum(ERROR_REPLIES),
+      netInputBytes: this.#counters.sum(NET_INPUT_BYTES),
+      netOutputBytes: this.#counters.sum(NET_OUTPUT_BYTES),
+      backends: this.#running?.loop.backendStats() ?? [],
     };
+  }
+
+  #resetStats(): void {
+    this.#counters.reset();
+    this.#connectionsReceived = 0;
+    this.#connectionsRejected = 0;
   }
 
   #onShutdown(): void {
@@ -257,74 +238,28 @@ class Proxy implements ProxyServer {
     });
   }
 
-  #swapTable(table: RoutingTable): void {
-    const context = this.#context;
-    if (context === null) return;
-    const groups = this.#pool.retain(table.localNodes);
-    context.table = table;
-    context.groups = groups;
-  }
-
   #accept(connection: AcceptedConnection): void {
-    const context = this.#context;
-    const { transports, nowMs } = this.#loop;
-    this.#counters.connectionsReceived++;
-    if (
-      context === null ||
-      this.#closing !== null ||
-      this.#clients.size >= this.#options.clientsMax
-    ) {
-      this.#counters.connectionsRejected++;
-      const transport = transports.accepted(connection, TURNED_AWAY);
-      transport.write(REPLY_MAX_CLIENTS);
-      transport.end();
-      return;
-    }
-    const session = new Session({
-      id: this.#nextSessionId++,
-      createdMs: nowMs,
-      needsPassword: this.#options.password !== null,
-    });
-    const client = new ClientConnection(context, session);
-    this.#clients.set(session.id, client);
-    client.attach(transports.accepted(connection, client));
-  }
-
-  #tick(): void {
-    this.#loop.tick();
-    this.#pool.checkDeadlines();
-    const { sessionTimeoutMs } = this.#options;
-    if (sessionTimeoutMs === 0) return;
-    for (const client of this.#clients.values()) {
-      const isIdle = client.owed === 0 && this.#loop.nowMs - client.activeMs > sessionTimeoutMs;
-      if (isIdle) client.destroy();
-    }
+    const running = this.#running;
+    this.#connectionsReceived++;
+    const isRefused = this.#closing !== null || this.clientCount >= this.#options.clientsMax;
+    if (isRefused) this.#connectionsRejected++;
+    if (isRefused) running?.loop.turnAway(connection);
+    else running?.loop.accept(connection, this.#nextSessionId++);
   }
 
   async #drain(drainTimeoutMs: number): Promise<void> {
     this.#listener.close();
-    for (const client of this.#clients.values()) client.endAfterReplies();
+    this.#running?.loop.endClients();
     const deadline = this.#options.clock.monotonicMs() + drainTimeoutMs;
     await new Promise<void>((resolve) => {
       const check = (): void => {
-        const isDone = this.#clients.size === 0 || this.#options.clock.monotonicMs() >= deadline;
+        const isDone = this.clientCount === 0 || this.#options.clock.monotonicMs() >= deadline;
         if (isDone || this.#isClosed) resolve();
         else this.#options.clock.after(10, check);
       };
       check();
     });
-    await this.#context?.control.close();
+    await this.#running?.control.close();
     this.destroy();
   }
-}
-
-function backendStatsOf(group: BackendGroup): BackendStats {
-  const connections = group.connections();
-  const states = new Set(connections.map((connection) => connection.state));
-  return {
-    address: group.address,
-    state: states.has('ready') ? 'up' : states.has('connecting') ? 'connecting' : 'idle',
-    connectionCount: connections.filter((connection) => connection.state === 'ready').length,
-    pendingCount: connections.reduce((sum, connection) => sum + connection.pending, 0),
-  };
 }

@@ -38,12 +38,8 @@ export function isAllowedWithoutPassword(name: string): boolean {
 /** Answers a command that never reaches a Redis server; `name` is in lower case, arity is checked. */
 export function answerCommand(client: Client, name: string, args: readonly Buffer[]): void {
   const handler = HANDLERS.get(name);
-  if (handler !== undefined) {
-    handler(client, args);
-    return;
-  }
-  const { control } = client.context;
-  client.reply(written(client, (writer) => control.execute(args, client.session, writer)));
+  if (handler !== undefined) handler(client, args);
+  else client.context.desk.answer(client, args);
 }
 
 function help(client: Client, args: readonly Buffer[]): void {

@@ -1,0 +1,40 @@
+/** Where a loop's counters are in its array. Each only rises; what was reset is subtracted when they are read. */
+export const COMMANDS_PROCESSED = 0;
+export const ERROR_REPLIES = 1;
+export const NET_INPUT_BYTES = 2;
+export const NET_OUTPUT_BYTES = 3;
+/** Connections that were accepted and are gone. */
+export const CLIENTS_CLOSED = 4;
+
+/** How many there are. */
+const COUNTER_COUNT = 5;
+
+/** The counters of a proxy: an array for each loop, which alone writes there. */
+export class LoopCounters {
+  readonly #loops: readonly Float64Array[];
+  readonly #zero = new Float64Array(COUNTER_COUNT);
+
+  constructor(loopCount: number) {
+    this.#loops = Array.from({ length: loopCount }, () => new Float64Array(COUNTER_COUNT));
+  }
+
+  /** The array of one loop. */
+  of(loop: number): Float64Array {
+    const counters = this.#loops[loop];
+    if (counters === undefined) throw new RangeError(`there is no loop ${loop}`);
+    return counters;
+  }
+
+  /** All loops together, since the last reset. */
+  sum(counter: number): number {
+    return this.#total(counter) - (this.#zero[counter] ?? 0);
+  }
+
+  reset(): void {
+    for (let i = 0; i < COUNTER_COUNT; i++) this.#zero[i] = this.#total(i);
+  }
+
+  #total(counter: number): number {
+    return this.#loops.reduce((sum, counters) => sum + (counters[counter] ?? 0), 0);
+  }
+}

@@ -1,0 +1,154 @@
+import type { NodeAddress } from '@undermoon/cluster-meta';
+import type { Logger } from '@undermoon/runtime';
+import { KeyPositions } from '../core/command-keys.ts';
+import type { BackendStats } from '../core/info.ts';
+import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
+import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
+import { Session } from '../core/session.ts';
+import type { ProxyOptions } from '../options.ts';
+import type { BackendCredentials } from './backend-greeting.ts';
+import { type BackendGroup, BackendPool } from './backend-pool.ts';
+import { ClientConnection } from './client-connection.ts';
+import type { DataLoop } from './data-loop.ts';
+import { CLIENTS_CLOSED } from './loop-counters.ts';
+import type { AdminDesk, Client, ProxyContext } from './proxy-context.ts';
+import type { AcceptedConnection, TransportHandler } from './transport.ts';
+
+const TICK_MS = 100;
+
+/** Hears nothing of a client that was refused: what it sends is dropped until it is gone. */
+const TURNED_AWAY: TransportHandler = {
+  onBytes: () => undefined,
+  onDrain: () => undefined,
+  onEnd: () => undefined,
+  onClose: () => undefined,
+};
+
+/** What a loop is made of. */
+export interface ServingLoopParts {
+  readonly options: ProxyOptions;
+  /** Where the proxy listens. */
+  readonly address: NodeAddress;
+  readonly loop: DataLoop;
+  readonly desk: AdminDesk;
+  /** See `counters.ts`. */
+  readonly counters: Float64Array;
+  readonly logger: Logger;
+}
+
+/**
+ * One event loop's part of a proxy: its clients, its connections to the Redis servers, and the routing
+ * table they are served by.
+ */
+export class ServingLoop {
+  readonly #options: ProxyOptions;
+  readonly #pool: BackendPool;
+  readonly #context: ProxyContext;
+  readonly #clients = new Map<number, Client>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(parts: ServingLoopParts) {
+    const { options, loop } = parts;
+    this.#options = options;
+    this.#pool = new BackendPool(loop, {
+      connectionsPerNode: options.backendConnNum,
+      credentials: credentialsOf(options),
+      connectTimeoutMs: options.backendConnectTimeoutMs,
+      timeoutMs: options.backendTimeoutMs,
+      retryDelayMs: options.backendRetryDelayMs,
+      queuedBytesMax: options.backendQueuedBytesMax,
+      pendingMax: options.backendPendingMax,
+      logger: parts.logger,
+    });
+    this.#context = {
+      ...parts,
+      clock: options.clock,
+      forget: (client) => this.#forget(client),
+      keys: new KeyPositions(),
+      table: EMPTY_TABLE,
+      groups: [],
+    };
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  get clientCount(): number {
+    return this.#clients.size;
+  }
+
+  /** Serves a connection. `id` is the proxy's for this client. */
+  accept(connection: AcceptedConnection, id: number): void {
+    const { loop } = this.#context;
+    const session = new Session({
+      id,
+      createdMs: loop.nowMs,
+      needsPassword: this.#options.password !== null,
+    });
+    const client = new ClientConnection(this.#context, session);
+    this.#clients.set(session.id, client);
+    client.attach(loop.transports.accepted(connection, client));
+  }
+
+  /** Tells a client that there are too many, and closes. */
+  turnAway(connection: AcceptedConnection): void {
+    const transport = this.#context.loop.transports.accepted(connection, TURNED_AWAY);
+    transport.write(REPLY_MAX_CLIENTS);
+    transport.end();
+  }
+
+  /** Routes by another table from the next command on. */
+  useTable(table: RoutingTable): void {
+    const groups = this.#pool.retain(table.localNodes);
+    this.#context.table = table;
+    this.#context.groups = groups;
+  }
+
+  backendStats(): readonly BackendStats[] {
+    return this.#pool.groups().map(backendStatsOf);
+  }
+
+  /** Lets every client go as soon as it has the replies it is owed. */
+  endClients(): void {
+    for (const client of this.#clients.values()) client.endAfterReplies();
+  }
+
+  destroy(): void {
+    clearInterval(this.#timer);
+    for (const client of this.#clients.values()) client.destroy();
+    this.#pool.destroy();
+  }
+
+  #forget(client: Client): void {
+    this.#clients.delete(client.session.id);
+    const { counters } = this.#context;
+    counters[CLIENTS_CLOSED] = (counters[CLIENTS_CLOSED] ?? 0) + 1;
+  }
+
+  #tick(): void {
+    const { loop } = this.#context;
+    loop.tick();
+    this.#pool.checkDeadlines();
+    const { sessionTimeoutMs } = this.#options;
+    if (sessionTimeoutMs === 0) return;
+    for (const client of this.#clients.values()) {
+      const isIdle = client.owed === 0 && loop.nowMs - client.activeMs > sessionTimeoutMs;
+      if (isIdle) client.destroy();
+    }
+  }
+}
+
+/** What the Redis servers want to hear first; null: nothing. */
+export function credentialsOf(options: ProxyOptions): BackendCredentials | null {
+  const { backendPassword, backendUsername } = options;
+  return backendPassword === null ? null : { username: backendUsername, password: backendPassword };
+}
+
+function backendStatsOf(group: BackendGroup): BackendStats {
+  const connections = group.connections();
+  const states = new Set(connections.map((connection) => connection.state));
+  return {
+    address: group.address,
+    state: states.has('ready') ? 'up' : states.has('connecting') ? 'connecting' : 'idle',
+    connectionCount: connections.filter((connection) => connection.state === 'ready').length,
+    pendingCount: connections.reduce((sum, connection) => sum + connection.pending, 0),
+  };
+}
