@@ -53,3 +53,15 @@ export {
 export type { AddProxyRequest, ProxyPayload } from './payloads/proxy.ts';
 export { watchChangesSchema, watchChangesToJson, watchQuerySchema } from './payloads/watch.ts';
 export type { WatchChanges, WatchCursor, WatchQuery } from './payloads/watch.ts';
+export {
+  addNodesSchema,
+  addNodesToJson,
+  addNodesUpToSchema,
+  addNodesUpToToJson,
+  clusterPlanSchema,
+  clusterPlanToJson,
+  dryRunSchema,
+  nodesSchema,
+  nodesToJson,
+} from './payloads/scale.ts';
+export type { ClusterPlan, NodeNumberRequest } from './payloads/scale.ts';

@@ -434,7 +434,7 @@ describe('paths', () => {
     ['GET', '/', 404, 'ROUTE_NOT_FOUND'],
     ['GET', '/api/v3/nope', 404, 'ROUTE_NOT_FOUND'],
     ['GET', '/api/v2/epoch', 404, 'ROUTE_NOT_FOUND'],
-    ['PATCH', '/api/v3/clusters/nodes/demo', 404, 'ROUTE_NOT_FOUND'],
+    ['PATCH', '/api/v3/clusters/nope/demo', 404, 'ROUTE_NOT_FOUND'],
     ['POST', '/api/v3/failures/10.0.0.1:6001/', 404, 'ROUTE_NOT_FOUND'],
     ['DELETE', '/api/v3/epoch', 405, 'METHOD_NOT_ALLOWED'],
     ['GET', '/api/v2/proxies/failover/10.0.0.1:6001', 405, 'METHOD_NOT_ALLOWED'],

@@ -5,6 +5,7 @@ import {
   type Epoch,
   type MigrationTask,
   type NodeAddress,
+  type NodeMeta,
   type ProxyMeta,
 } from '@undermoon/cluster-meta';
 import type { z } from 'zod';
@@ -25,6 +26,13 @@ import { addressesSchema, clusterNamesSchema } from '../payloads/listing.ts';
 import { parsePayload } from '../payloads/parse-payload.ts';
 import { addProxyToJson, proxySchema, type AddProxyRequest } from '../payloads/proxy.ts';
 import { watchChangesSchema, type WatchChanges, type WatchCursor } from '../payloads/watch.ts';
+import {
+  addNodesToJson,
+  addNodesUpToToJson,
+  clusterPlanSchema,
+  nodesSchema,
+  type ClusterPlan,
+} from '../payloads/scale.ts';
 import { BROKER_ROUTES, PAGE_SIZE, routePath, type BrokerRouteName } from '../routes.ts';
 import { BrokerList } from './broker-list.ts';
 import { BrokerClientError } from './errors.ts';
@@ -63,6 +71,23 @@ export interface BrokerClient {
   deleteCluster(name: ClusterName): Promise<void>;
   changeClusterConfig(name: ClusterName, changes: ConfigChanges): Promise<void>;
   balanceCluster(name: ClusterName): Promise<void>;
+  /** Adds nodes without slots and returns them. Not safe to repeat. */
+  addNodes(name: ClusterName, nodeNumber: number): Promise<readonly NodeMeta[]>;
+  /** Adds nodes without slots until there are `nodeNumber`, and returns the added ones. */
+  addNodesUpTo(name: ClusterName, nodeNumber: number): Promise<readonly NodeMeta[]>;
+  /** Takes the nodes without slots out of the cluster. */
+  deleteFreeNodes(name: ClusterName): Promise<void>;
+  /** Plans migrations that give slots to the nodes without any. */
+  expandCluster(name: ClusterName): Promise<void>;
+  /** Plans migrations that leave all slots to the first `nodeNumber` nodes. */
+  shrinkCluster(name: ClusterName, nodeNumber: number): Promise<void>;
+  /** Plans migrations after which all nodes have their share of the slots. */
+  rebalanceCluster(name: ClusterName): Promise<void>;
+  /**
+   * What a change would do. Fails with ROUTE_NOT_FOUND, and changes nothing, at a broker that has no previews: one
+   * of version 0.6.2 would take the request for the change itself.
+   */
+  previewChange(change: ClusterChange): Promise<ClusterPlan>;
   /** A task that is already committed fails with MIGRATION_TASK_NOT_FOUND. */
   commitMigration(task: MigrationTask): Promise<void>;
 
@@ -92,6 +117,19 @@ export interface WatchOptions {
   readonly waitMs?: number;
   readonly signal?: AbortSignal;
 }
+
+/** A change of a cluster's nodes or slots. */
+export type ClusterChange =
+  | {
+      readonly kind: 'addNodes' | 'addNodesUpTo';
+      readonly name: ClusterName;
+      readonly nodeNumber: number;
+    }
+  | { readonly kind: 'shrinkCluster'; readonly name: ClusterName; readonly nodeNumber: number }
+  | {
+      readonly kind: 'deleteFreeNodes' | 'expandCluster' | 'rebalanceCluster';
+      readonly name: ClusterName;
+    };
 
 /** Creates a client. Opens no connection before the first call. */
 export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
@@ -208,6 +246,38 @@ class HttpBrokerClient implements BrokerClient {
     await this.#call('balanceCluster', { params: { name } });
   }
 
+  addNodes(name: ClusterName, nodeNumber: number): Promise<readonly NodeMeta[]> {
+    return this.#read('addNodes', nodesSchema, inputOf({ kind: 'addNodes', name, nodeNumber }));
+  }
+
+  addNodesUpTo(name: ClusterName, nodeNumber: number): Promise<readonly NodeMeta[]> {
+    const input = inputOf({ kind: 'addNodesUpTo', name, nodeNumber });
+    return this.#read('addNodesUpTo', nodesSchema, input);
+  }
+
+  async deleteFreeNodes(name: ClusterName): Promise<void> {
+    await this.#call('deleteFreeNodes', { params: { name } });
+  }
+
+  async expandCluster(name: ClusterName): Promise<void> {
+    await this.#call('expandCluster', { params: { name } });
+  }
+
+  async shrinkCluster(name: ClusterName, nodeNumber: number): Promise<void> {
+    await this.#call('shrinkCluster', { params: { name, nodeNumber } });
+  }
+
+  async rebalanceCluster(name: ClusterName): Promise<void> {
+    await this.#call('rebalanceCluster', { params: { name } });
+  }
+
+  async previewChange(change: ClusterChange): Promise<ClusterPlan> {
+    // The original has no health check either, and would carry out what it is asked to preview.
+    await this.#call('health');
+    const input = { ...inputOf(change), query: { dry_run: 'true' } };
+    return this.#read(change.kind, clusterPlanSchema, input);
+  }
+
   async commitMigration(task: MigrationTask): Promise<void> {
     await this.#call('commitMigration', { body: migrationTaskToJson(task) });
   }
@@ -269,6 +339,20 @@ class HttpBrokerClient implements BrokerClient {
     const { method } = BROKER_ROUTES[route];
     const { body, waitMs, signal } = input;
     return this.#list.send({ method, path, body, waitMs, signal });
+  }
+}
+
+function inputOf(change: ClusterChange): CallInput {
+  const { name } = change;
+  switch (change.kind) {
+    case 'addNodes':
+      return { params: { name }, body: addNodesToJson(change) };
+    case 'addNodesUpTo':
+      return { params: { name }, body: addNodesUpToToJson(change) };
+    case 'shrinkCluster':
+      return { params: { name, nodeNumber: change.nodeNumber } };
+    default:
+      return { params: { name } };
   }
 }
 

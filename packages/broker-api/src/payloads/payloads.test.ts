@@ -22,6 +22,17 @@ import { migrationTaskSchema } from './migration.ts';
 import { parsePayload } from './parse-payload.ts';
 import { addProxySchema, addProxyToJson, proxyPayloadToJson, proxySchema } from './proxy.ts';
 
+import {
+  addNodesSchema,
+  addNodesToJson,
+  addNodesUpToSchema,
+  addNodesUpToToJson,
+  clusterPlanSchema,
+  clusterPlanToJson,
+  nodesSchema,
+  nodesToJson,
+} from './scale.ts';
+
 const NODE = {
   address: 'a:1',
   proxy_address: 'a:2',
@@ -76,6 +87,39 @@ const ROUND_TRIPS: readonly [string, unknown, (json: unknown) => unknown][] = [
     'configuration',
     { replica_addresses: ['a:1', '[::1]:2'] },
     through(brokerConfigSchema, brokerConfigToJson),
+  ],
+  ['nodes to add', { node_number: 8 }, through(addNodesSchema, addNodesToJson)],
+  ['nodes to have', { cluster_node_number: 8 }, through(addNodesUpToSchema, addNodesUpToToJson)],
+  ['added nodes', [NODE], through(nodesSchema, nodesToJson)],
+  [
+    'preview',
+    {
+      plan: {
+        cluster_name: 'demo',
+        node_number: 8,
+        added_proxies: ['a:1'],
+        removed_proxies: ['b:1'],
+        slot_count: 2,
+        tasks: [
+          {
+            cluster_name: 'demo',
+            slot_range: {
+              range_list: [[1, 2]],
+              tag: {
+                Migrating: {
+                  epoch: 3,
+                  src_proxy_address: 'a:1',
+                  src_node_address: 'a:2',
+                  dst_proxy_address: 'b:1',
+                  dst_node_address: 'b:2',
+                },
+              },
+            },
+          },
+        ],
+      },
+    },
+    through(clusterPlanSchema, clusterPlanToJson),
   ],
   ['recovery', { failed_addresses: ['a:1'] }, through(epochRecoverySchema, epochRecoveryToJson)],
 ];

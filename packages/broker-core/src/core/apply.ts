@@ -8,6 +8,15 @@ import { commitMigration } from './migration-ops.ts';
 import type { StoreState } from './model.ts';
 import { addProxy, removeProxy } from './proxy-ops.ts';
 import { restore } from './restore.ts';
+import {
+  addNodes,
+  addNodesUpTo,
+  deleteFreeNodes,
+  expand,
+  rebalance,
+  scale,
+  shrink,
+} from './scale-ops.ts';
 
 /**
  * Carries out one mutation: the only way a state changes. Expired failure reports are dropped first, so
@@ -38,6 +47,20 @@ function applyCommand(state: StoreState, command: StoreCommand, context: ApplyCo
       return changeConfig(state, command.name, command.changes);
     case 'balance':
       return balance(state, command.name);
+    case 'add-nodes':
+      return addNodes(state, command.name, command.nodeNumber);
+    case 'add-nodes-up-to':
+      return addNodesUpTo(state, command.name, command.nodeNumber);
+    case 'delete-free-nodes':
+      return deleteFreeNodes(state, command.name);
+    case 'expand':
+      return expand(state, command.name);
+    case 'shrink':
+      return shrink(state, command.name, command.nodeNumber);
+    case 'rebalance':
+      return rebalance(state, command.name);
+    case 'scale':
+      return scale(state, command.name, command.nodeNumber);
     case 'commit-migration':
       return commitMigration(state, command.task);
     case 'report-failure':

@@ -22,6 +22,16 @@ export type StoreCommand =
   | { readonly kind: 'delete-cluster'; readonly name: ClusterName }
   | { readonly kind: 'change-config'; readonly name: ClusterName; readonly changes: ConfigChanges }
   | { readonly kind: 'balance'; readonly name: ClusterName }
+  /** Adds chunks without slots, `nodeNumber` nodes of them. */
+  | { readonly kind: 'add-nodes'; readonly name: ClusterName; readonly nodeNumber: number }
+  /** Adds chunks without slots until there are `nodeNumber` nodes. */
+  | { readonly kind: 'add-nodes-up-to'; readonly name: ClusterName; readonly nodeNumber: number }
+  | { readonly kind: 'delete-free-nodes'; readonly name: ClusterName }
+  | { readonly kind: 'expand'; readonly name: ClusterName }
+  | { readonly kind: 'shrink'; readonly name: ClusterName; readonly nodeNumber: number }
+  | { readonly kind: 'rebalance'; readonly name: ClusterName }
+  /** What one mutation can do to bring a cluster to `nodeNumber` nodes; new nodes wait for `expand`. */
+  | { readonly kind: 'scale'; readonly name: ClusterName; readonly nodeNumber: number }
   | { readonly kind: 'commit-migration'; readonly task: MigrationTask }
   | {
       readonly kind: 'report-failure';
@@ -54,6 +64,9 @@ export type StoreEvent =
   | { readonly kind: 'cluster-deleted'; readonly name: ClusterName }
   | { readonly kind: 'config-changed'; readonly name: ClusterName }
   | { readonly kind: 'cluster-balanced'; readonly name: ClusterName }
+  | { readonly kind: 'nodes-added'; readonly name: ClusterName; readonly nodeNumber: number }
+  | { readonly kind: 'nodes-removed'; readonly name: ClusterName; readonly nodeNumber: number }
+  | { readonly kind: 'migrations-planned'; readonly name: ClusterName; readonly taskCount: number }
   | { readonly kind: 'migration-committed'; readonly name: ClusterName }
   | { readonly kind: 'roles-flipped'; readonly name: ClusterName; readonly from: NodeAddress }
   | {

@@ -2,7 +2,7 @@ import type { Chunk, ChunkPart, StoredCluster, StoredMigration } from '@undermoo
 import { proxyToJson, type NodeAddress } from '@undermoon/cluster-meta';
 import { countSlots, equalRanges, SLOT_COUNT, type SlotRange } from '@undermoon/slots';
 import { CHUNK_PARTS, type StoreState } from './model.ts';
-import { proxyView } from './query.ts';
+import { clusterOf, proxyView } from './query.ts';
 
 /**
  * What is wrong with a state, as sentences; empty for a sound one. A state that is not sound is never
@@ -42,15 +42,30 @@ export function transitionViolations(
     }
   }
   for (const address of before.proxies.keys()) {
+    if (!after.proxies.has(address)) continue;
+    if (documentEpoch(after, address) > documentEpoch(before, address)) continue;
+    if (hasSameSource(before, after, address)) continue;
     const old = proxyView(before, address, migrationLimit);
     const now = proxyView(after, address, migrationLimit);
-    if (old === null || now === null || now.epoch > old.epoch) continue;
+    if (old === null || now === null) continue;
     const oldText = JSON.stringify(proxyToJson({ ...old, epoch: now.epoch }));
     if (oldText !== JSON.stringify(proxyToJson(now))) {
       violations.push(`${address}: its document changed without a higher epoch`);
     }
   }
   return violations;
+}
+
+function documentEpoch(state: StoreState, address: NodeAddress): number {
+  return clusterOf(state, address)?.epoch ?? state.globalEpoch;
+}
+
+// A document follows from the proxy's record and its cluster, and these are never edited.
+function hasSameSource(before: StoreState, after: StoreState, address: NodeAddress): boolean {
+  return (
+    before.proxies.get(address) === after.proxies.get(address) &&
+    clusterOf(before, address) === clusterOf(after, address)
+  );
 }
 
 function epochViolations(state: StoreState): string[] {

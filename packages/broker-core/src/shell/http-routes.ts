@@ -41,6 +41,7 @@ import {
   type RouteReply,
   type RouteRow,
 } from './route-row.ts';
+import { SCALE_ROUTES } from './scale-routes.ts';
 import type { StoreRunner } from './store-runner.ts';
 
 // The version of the original whose HTTP API this is; its peers read it as the broker's version.
@@ -71,6 +72,7 @@ export const ROUTES: readonly RouteRow[] = [
     body: 'none',
     handle: onCluster((name) => ({ kind: 'balance', name })),
   },
+  ...SCALE_ROUTES,
   { route: 'commitMigration', body: 'json', handle: commitMigration },
   { route: 'proxyAddresses', body: 'none', handle: proxyAddresses },
   { route: 'proxy', body: 'none', handle: proxy },

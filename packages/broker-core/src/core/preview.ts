@@ -1,0 +1,37 @@
+import type { ClusterPlan, StoredCluster } from '@undermoon/broker-api';
+import type { ClusterName, MigrationTask } from '@undermoon/cluster-meta';
+import { countSlots } from '@undermoon/slots';
+import { proxiesOf } from './allocate.ts';
+import { NODES_PER_CHUNK, type StoreState } from './model.ts';
+import { clusterView } from './query.ts';
+
+/** What makes the cluster of `after` out of that of `before`. Null when there is none in `after`. */
+export function planBetween(
+  before: StoreState,
+  after: StoreState,
+  clusterName: ClusterName,
+): ClusterPlan | null {
+  const old = before.clusters.get(clusterName);
+  const cluster = after.clusters.get(clusterName);
+  if (cluster === undefined) return null;
+  const had = new Set(old === undefined ? [] : proxiesOf(old.chunks));
+  const has = new Set(proxiesOf(cluster.chunks));
+  const tasks = tasksOf(cluster);
+  return {
+    clusterName,
+    nodeNumber: cluster.chunks.length * NODES_PER_CHUNK,
+    addedProxies: [...has].filter((address) => !had.has(address)),
+    removedProxies: [...had].filter((address) => !has.has(address)),
+    slotCount: tasks.reduce((sum, task) => sum + countSlots(task.slots.ranges), 0),
+    tasks,
+  };
+}
+
+// As the source has them, so each once.
+function tasksOf(cluster: StoredCluster): MigrationTask[] {
+  return clusterView(cluster, 0).nodes.flatMap((node) =>
+    node.slots
+      .filter((slots) => slots.tag.kind === 'migrating')
+      .map((slots) => ({ clusterName: cluster.name, slots })),
+  );
+}

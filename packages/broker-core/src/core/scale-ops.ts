@@ -1,0 +1,211 @@
+import type { Chunk, ChunkPart, StoredCluster, StoredMigration } from '@undermoon/broker-api';
+import { nextEpoch, type ClusterName } from '@undermoon/cluster-meta';
+import { countSlots, subtractRanges, type SlotRanges } from '@undermoon/slots';
+import { allocateChunks, allocateOrdered, chunkOf, proxiesOf } from './allocate.ts';
+import { clusterNotFound, NODE_NUMBER_MAX } from './cluster-ops.ts';
+import { done, refused, type StoreEvent, type StoreStep } from './command.ts';
+import { bumpCluster } from './epoch.ts';
+import {
+  CHUNK_PARTS,
+  isMigrating,
+  MASTERS_PER_CHUNK,
+  NODES_PER_CHUNK,
+  PROXIES_PER_CHUNK,
+  withMembership,
+  type StoreState,
+} from './model.ts';
+import { planMoves, slotQuotas, type CutEnd, type SlotMove } from './plan-slots.ts';
+
+/** Adds chunks without slots to a cluster. */
+export function addNodes(state: StoreState, name: ClusterName, nodeNumber: number): StoreStep {
+  const cluster = state.clusters.get(name);
+  if (cluster === undefined) return clusterNotFound(state, name);
+  if (isMigrating(cluster)) return migrationRunning(state, name);
+  const chunkCount = nodeNumber / NODES_PER_CHUNK;
+  const present = cluster.chunks.length;
+  if (!Number.isInteger(chunkCount) || chunkCount <= 0 || exceedsMax(present + chunkCount)) {
+    const most = NODE_NUMBER_MAX - present * NODES_PER_CHUNK;
+    const message = `node_number: ${nodeNumber} is not a multiple of 4 from 4 to ${most}`;
+    return refused(state, 'INVALID_NODE_NUMBER', message);
+  }
+  const allocation = state.enableOrderedProxy
+    ? allocateOrdered(state, chunkCount, present * PROXIES_PER_CHUNK)
+    : allocateChunks(state, chunkCount);
+  if (!allocation.ok) return { state, events: [], outcome: allocation };
+  const added = allocation.pairs.map(chunkOf);
+  const chunks = [...cluster.chunks, ...added];
+  const joined = withMembership(state, proxiesOf(added), name);
+  const event: StoreEvent = { kind: 'nodes-added', name, nodeNumber };
+  return done(bumpCluster(joined, { ...cluster, chunks }), [event]);
+}
+
+/** Adds as many nodes as a cluster lacks to have `nodeNumber` of them. */
+export function addNodesUpTo(state: StoreState, name: ClusterName, nodeNumber: number): StoreStep {
+  const cluster = state.clusters.get(name);
+  if (cluster === undefined) return clusterNotFound(state, name);
+  const present = cluster.chunks.length * NODES_PER_CHUNK;
+  if (nodeNumber <= present) {
+    return refused(
+      state,
+      'NODE_NUM_ALREADY_ENOUGH',
+      `cluster ${name} has ${present} nodes already`,
+    );
+  }
+  return addNodes(state, name, nodeNumber - present);
+}
+
+/** Takes the chunks without slots out of a cluster; their proxies become free. */
+export function deleteFreeNodes(state: StoreState, name: ClusterName): StoreStep {
+  const cluster = state.clusters.get(name);
+  if (cluster === undefined) return clusterNotFound(state, name);
+  if (isMigrating(cluster)) return migrationRunning(state, name);
+  const removed = cluster.chunks.filter(isFree);
+  if (removed.length === 0) {
+    return refused(state, 'FREE_NODE_NOT_FOUND', `all nodes of cluster ${name} have slots`);
+  }
+  const chunks = cluster.chunks.filter((chunk) => !isFree(chunk));
+  const freed = withMembership(state, proxiesOf(removed), null);
+  const nodeNumber = removed.length * NODES_PER_CHUNK;
+  const event: StoreEvent = { kind: 'nodes-removed', name, nodeNumber };
+  return done(bumpCluster(freed, { ...cluster, chunks }), [event]);
+}
+
+/** Plans the moves that give slots to the chunks without any. */
+export function expand(state: StoreState, name: ClusterName): StoreStep {
+  const cluster = state.clusters.get(name);
+  if (cluster === undefined) return clusterNotFound(state, name);
+  if (isMigrating(cluster)) return migrationRunning(state, name);
+  if (!cluster.chunks.some(isFree)) {
+    return refused(state, 'SLOTS_ALREADY_EVEN', `all nodes of cluster ${name} have slots`);
+  }
+  return planEven(state, cluster, { chunkCount: cluster.chunks.length, cutEnd: 'high' });
+}
+
+/** Plans the moves that leave all slots to the first chunks, `nodeNumber` nodes of them. */
+export function shrink(state: StoreState, name: ClusterName, nodeNumber: number): StoreStep {
+  const cluster = state.clusters.get(name);
+  if (cluster === undefined) return clusterNotFound(state, name);
+  if (cluster.chunks.some(isFree)) {
+    return refused(state, 'FREE_NODE_FOUND', `nodes of cluster ${name} have no slots: remove them`);
+  }
+  if (isMigrating(cluster)) return migrationRunning(state, name);
+  const chunkCount = nodeNumber / NODES_PER_CHUNK;
+  if (!Number.isInteger(chunkCount) || chunkCount <= 0 || chunkCount >= cluster.chunks.length) {
+    const most = (cluster.chunks.length - 1) * NODES_PER_CHUNK;
+    const message = `node number: ${nodeNumber} is not a multiple of 4 from 4 to ${most}`;
+    return refused(state, 'INVALID_NODE_NUMBER', message);
+  }
+  return planEven(state, cluster, { chunkCount, cutEnd: 'low' });
+}
+
+/** Plans the moves after which all nodes have their share of the slots. */
+export function rebalance(state: StoreState, name: ClusterName): StoreStep {
+  const cluster = state.clusters.get(name);
+  if (cluster === undefined) return clusterNotFound(state, name);
+  if (isMigrating(cluster)) return migrationRunning(state, name);
+  return planEven(state, cluster, { chunkCount: cluster.chunks.length, cutEnd: 'high' });
+}
+
+/**
+ * Brings a cluster to `nodeNumber` nodes as far as one mutation can: adds the nodes that it lacks, or plans
+ * the moves that empty those it has too many. Nodes without slots that are not wanted are removed. New nodes
+ * get slots by `expand`, once their proxies know their cluster.
+ */
+export function scale(state: StoreState, name: ClusterName, nodeNumber: number): StoreStep {
+  const cluster = state.clusters.get(name);
+  if (cluster === undefined) return clusterNotFound(state, name);
+  if (isMigrating(cluster)) return migrationRunning(state, name);
+  const wanted = nodeNumber / NODES_PER_CHUNK;
+  if (!Number.isInteger(wanted) || wanted <= 0 || exceedsMax(wanted)) {
+    const message = `node number: ${nodeNumber} is not a multiple of 4 from 4 to ${NODE_NUMBER_MAX}`;
+    return refused(state, 'INVALID_NODE_NUMBER', message);
+  }
+  const present = cluster.chunks.length;
+  if (wanted === present) return done(state, []);
+  if (wanted > present) return addNodes(state, name, nodeNumber - present * NODES_PER_CHUNK);
+  const trimmed = cluster.chunks.some(isFree) ? deleteFreeNodes(state, name) : done(state, []);
+  const left = (trimmed.state.clusters.get(name)?.chunks.length ?? 0) * NODES_PER_CHUNK;
+  if (left === nodeNumber) return trimmed;
+  const then =
+    left < nodeNumber
+      ? addNodes(trimmed.state, name, nodeNumber - left)
+      : shrink(trimmed.state, name, nodeNumber);
+  if (!then.outcome.ok) return { state, events: [], outcome: then.outcome };
+  return { ...then, events: [...trimmed.events, ...then.events] };
+}
+
+/** Whether a chunk has no slots and is to get none. */
+export function isFree(chunk: Chunk): boolean {
+  return CHUNK_PARTS.every(
+    (part) => chunk.stableSlots[part] === null && chunk.migratingSlots[part].length === 0,
+  );
+}
+
+interface EvenPlan {
+  /** Chunks that are to have slots: the first ones. */
+  readonly chunkCount: number;
+  readonly cutEnd: CutEnd;
+}
+
+function planEven(state: StoreState, cluster: StoredCluster, plan: EvenPlan): StoreStep {
+  const owned = cluster.chunks.flatMap((chunk) => chunk.stableSlots.map((ranges) => ranges ?? []));
+  const weights = owned.map((_, master) => (master < plan.chunkCount * MASTERS_PER_CHUNK ? 1 : 0));
+  const moves = planMoves(owned, slotQuotas(owned.map(countSlots), weights), plan.cutEnd);
+  const { name } = cluster;
+  if (moves.length === 0) {
+    return refused(state, 'SLOTS_ALREADY_EVEN', `the slots of cluster ${name} are spread evenly`);
+  }
+  const event: StoreEvent = { kind: 'migrations-planned', name, taskCount: moves.length };
+  return done(bumpCluster(state, withMoves(state, cluster, moves)), [event]);
+}
+
+// Tasks carry the epoch that the cluster is about to get.
+function withMoves(
+  state: StoreState,
+  cluster: StoredCluster,
+  moves: readonly SlotMove[],
+): StoredCluster {
+  const epoch = nextEpoch(state.globalEpoch);
+  const stable = cluster.chunks.flatMap((chunk) => [...chunk.stableSlots]);
+  const tasks = cluster.chunks.flatMap((): StoredMigration[][] => [[], []]);
+  for (const { source, destination, ranges } of moves) {
+    const from = placeOf(source);
+    const to = placeOf(destination);
+    const meta = {
+      epoch,
+      srcChunkIndex: from.chunkIndex,
+      srcChunkPart: from.part,
+      dstChunkIndex: to.chunkIndex,
+      dstChunkPart: to.part,
+    };
+    stable[source] = remainingOf(stable[source] ?? [], ranges);
+    tasks[source]?.push({ ranges, isMigrating: true, meta });
+    tasks[destination]?.push({ ranges, isMigrating: false, meta });
+  }
+  const chunks = cluster.chunks.map((chunk, index): Chunk => {
+    const first = 2 * index;
+    return {
+      ...chunk,
+      stableSlots: [stable[first] ?? null, stable[first + 1] ?? null],
+      migratingSlots: [tasks[first] ?? [], tasks[first + 1] ?? []],
+    };
+  });
+  return { ...cluster, chunks };
+}
+
+function remainingOf(ranges: SlotRanges, moved: SlotRanges): SlotRanges | null {
+  const rest = subtractRanges(ranges, moved);
+  return rest.length === 0 ? null : rest;
+}
+
+function placeOf(master: number): { readonly chunkIndex: number; readonly part: ChunkPart } {
+  return { chunkIndex: Math.floor(master / MASTERS_PER_CHUNK), part: master % 2 === 0 ? 0 : 1 };
+}
+
+function exceedsMax(chunkCount: number): boolean {
+  return chunkCount * NODES_PER_CHUNK > NODE_NUMBER_MAX;
+}
+
+function migrationRunning(state: StoreState, name: ClusterName): StoreStep {
+  return refused(state, 'MIGRATION_RUNNING', `slots of cluster ${name} are being moved`);
+}

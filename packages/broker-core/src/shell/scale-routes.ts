@@ -1,0 +1,121 @@
+import {
+  addNodesSchema,
+  addNodesUpToSchema,
+  clusterPlanToJson,
+  dryRunSchema,
+  nodesToJson,
+  parsePayload,
+} from '@undermoon/broker-api';
+import { parseClusterName, type ClusterName } from '@undermoon/cluster-meta';
+import { apply } from '../core/apply.ts';
+import type { StoreCommand, StoreRefusal } from '../core/command.ts';
+import { planBetween } from '../core/preview.ts';
+import { clusterView } from '../core/query.ts';
+import {
+  EMPTY,
+  invalidClusterName,
+  json,
+  type RouteCall,
+  type RouteContext,
+  type RouteReply,
+  type RouteRow,
+} from './route-row.ts';
+
+/** Routes that change how many nodes a cluster has, and which slots they own. */
+export const SCALE_ROUTES: readonly RouteRow[] = [
+  { route: 'addNodes', body: 'json', handle: addNodes },
+  { route: 'addNodesUpTo', body: 'json', handle: addNodesUpTo },
+  { route: 'deleteFreeNodes', body: 'none', handle: changing('delete-free-nodes') },
+  { route: 'expandCluster', body: 'none', handle: changing('expand') },
+  { route: 'shrinkCluster', body: 'none', handle: shrinkCluster },
+  { route: 'rebalanceCluster', body: 'none', handle: changing('rebalance') },
+];
+
+type ScaleCommand = Extract<
+  StoreCommand,
+  {
+    kind:
+      | 'add-nodes'
+      | 'add-nodes-up-to'
+      | 'delete-free-nodes'
+      | 'expand'
+      | 'shrink'
+      | 'rebalance'
+      | 'scale';
+  }
+>;
+
+function addNodes(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
+  const name = parseClusterName(call.params['name']);
+  if (name === null) return invalidClusterName();
+  const body = parsePayload(addNodesSchema, call.body);
+  if (!body.ok) return body;
+  return change(context, call, { kind: 'add-nodes', name, nodeNumber: body.value.nodeNumber });
+}
+
+function addNodesUpTo(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
+  const name = parseClusterName(call.params['name']);
+  if (name === null) return invalidClusterName();
+  const body = parsePayload(addNodesUpToSchema, call.body);
+  if (!body.ok) return body;
+  return change(context, call, {
+    kind: 'add-nodes-up-to',
+    name,
+    nodeNumber: body.value.nodeNumber,
+  });
+}
+
+function shrinkCluster(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
+  const name = parseClusterName(call.params['name']);
+  if (name === null) return invalidClusterName();
+  const nodeNumber = parseNodeNumber(call.params['nodeNumber']);
+  if (typeof nodeNumber !== 'number') return nodeNumber;
+  return change(context, call, { kind: 'shrink', name, nodeNumber });
+}
+
+function changing(kind: 'delete-free-nodes' | 'expand' | 'rebalance'): RouteRow['handle'] {
+  return (context, call) => {
+    const name = parseClusterName(call.params['name']);
+    return name === null ? invalidClusterName() : change(context, call, { kind, name });
+  };
+}
+
+async function change(
+  context: RouteContext,
+  call: RouteCall,
+  command: ScaleCommand,
+): Promise<RouteReply> {
+  const query = parsePayload(dryRunSchema, call.query);
+  if (!query.ok) return { ...query, code: 'INVALID_QUERY' };
+  if (query.value.isDryRun) return preview(context, command.name, [command]);
+  const step = await context.runner.run(command);
+  if (!step.outcome.ok) return step.outcome;
+  const added = step.events.find((event) => event.kind === 'nodes-added');
+  const cluster = step.state.clusters.get(command.name);
+  if (added === undefined || cluster === undefined) return EMPTY;
+  const { nodes } = clusterView(cluster, context.options.migrationLimit);
+  return json(nodesToJson(nodes.slice(-added.nodeNumber)));
+}
+
+/** What commands would do to a cluster, one after the other. Nothing is changed. */
+function preview(
+  context: RouteContext,
+  name: ClusterName,
+  commands: readonly ScaleCommand[],
+): RouteReply {
+  const before = context.runner.state;
+  let state = before;
+  for (const command of commands) {
+    const step = apply(state, command, context.applyContext());
+    if (!step.outcome.ok) return step.outcome;
+    state = step.state;
+  }
+  const plan = planBetween(before, state, name);
+  return plan === null ? json({ plan: null }) : json(clusterPlanToJson(plan));
+}
+
+function parseNodeNumber(text: string | undefined): number | StoreRefusal {
+  if (text !== undefined && /^\d{1,9}$/.test(text)) return Number(text);
+  const message = 'nodeNumber: expected a whole number';
+  return { ok: false, code: 'INVALID_REQUEST', message, field: 'nodeNumber' };
+}
