@@ -13,6 +13,7 @@ export function coordinatorOptionsOf(
     ...(values.reporter_id === null ? {} : { reporterId: values.reporter_id }),
     proxyTimeoutMs: values.proxy_timeout * 1000,
     brokerTimeoutMs: values.broker_timeout,
+    watchBroker: values.watch_broker,
     enableCompression: values.enable_compression,
     disableFailover: values.disable_failover,
     autoRecoverEpochs: values.auto_recover_epochs,

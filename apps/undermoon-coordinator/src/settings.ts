@@ -46,6 +46,12 @@ export const COORDINATOR_SETTINGS = {
     default: false,
     doc: 'Has a broker raise its epoch when proxies are ahead of it, as after a lost file; otherwise this is only logged.',
   },
+  watch_broker: {
+    type: 'bool',
+    group: 'Brokers',
+    default: true,
+    doc: 'Waits at the broker for changes and sends them to the proxies at once. A broker that does not offer this is asked every `tick_interval` only.',
+  },
   enable_compression: {
     type: 'bool',
     group: 'Brokers',

@@ -26,6 +26,8 @@ export interface CoordinatorOptions {
   readonly disableFailover?: boolean;
   /** Ask the broker to raise its epoch when proxies are ahead of it. Default false: only the alarm is raised. */
   readonly autoRecoverEpochs?: boolean;
+  /** Wait at the broker for changes and push them at once, where it offers that. Default true. */
+  readonly watchBroker?: boolean;
   /** Period of the rounds; probes run at twice this rate. Default 1000. */
   readonly tickMs?: number;
   /** Misses without an answer in between after which a proxy is reported. Default 3. */
@@ -129,6 +131,7 @@ function settingsOf(options: CoordinatorOptions): CoordinatorSettings {
       options.massFailureMin ?? DEFAULT_SETTINGS.massFailureMin,
     ),
     pushesMax: whole('pushesMax', options.pushesMax ?? DEFAULT_SETTINGS.pushesMax),
+    isWatching: options.watchBroker ?? true,
     isFailoverDisabled: options.disableFailover ?? false,
     isEpochRecoveryAutomatic: options.autoRecoverEpochs ?? false,
   };

@@ -14,6 +14,12 @@ export class ContractBroker {
   readonly model: BrokerModel;
   readonly requests: string[] = [];
   readonly commits: unknown[] = [];
+  /** Whether it has the route for watching; an original broker has not. */
+  offersWatch = false;
+  /** Names one history of this broker. */
+  stream = 'first';
+  #watchers: ServerResponse[] = [];
+  #onWatcher: () => void = () => undefined;
   commitStatus = 200;
   fault: (method: string, path: string) => HttpFault = () => null;
   readonly #server: Server;
@@ -25,6 +31,17 @@ export class ContractBroker {
 
   get address(): string {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Resolves when a request waits for the next change. */
+  async untilWatched(): Promise<void> {
+    if (this.#watchers.length > 0) return;
+    await new Promise<void>((resolve) => (this.#onWatcher = resolve));
+  }
+
+  /** Tells who waits what changed. */
+  announce(changes: { clusters?: string[]; proxies?: string[]; resync?: boolean }): void {
+    for (const response of this.#watchers.splice(0)) this.#answerWatch(response, changes);
   }
 
   async listen(): Promise<this> {
@@ -58,6 +75,25 @@ export class ContractBroker {
     } else {
       this.#answer({ method, path, query: url.searchParams, body: Buffer.concat(body) }, response);
     }
+  }
+
+  #answerWatch(
+    response: ServerResponse,
+    changes: { clusters?: string[]; proxies?: string[]; resync?: boolean },
+  ): void {
+    const none = { clusters: [], removed_clusters: [], proxies: [], removed_proxies: [] };
+    const cursor = { stream: this.stream, epoch: this.model.epoch };
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ ...cursor, resync: false, ...none, ...changes }));
+  }
+
+  #watch(query: URLSearchParams, response: ServerResponse): void {
+    if (query.get('stream') !== this.stream) {
+      this.#answerWatch(response, { resync: true });
+      return;
+    }
+    this.#watchers.push(response);
+    this.#onWatcher();
   }
 
   #answer(
@@ -101,6 +137,10 @@ export class ContractBroker {
         const cluster = model.cluster(clusterName(third ?? ''));
         return zipped({ cluster: cluster === null ? null : clusterToJson(cluster) });
       }
+      case 'GET watch/':
+        if (this.offersWatch) this.#watch(request.query, response);
+        else json({}, 404);
+        return;
       case 'GET failures/':
         return json({ addresses: model.failures() });
       case 'PUT clusters/migrations':

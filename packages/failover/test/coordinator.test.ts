@@ -107,6 +107,38 @@ describe('on real sockets', () => {
     await notices.until(() => broker.model.failed.has(deadAddress));
   });
 
+  test('a change that the broker tells is pushed at once, without any round', async () => {
+    const parts = await fleet();
+    const { broker, peers } = parts;
+    broker.offersWatch = true;
+    // The rounds after the first one come too late for the test.
+    const { subject, notices } = await coordinator(broker, { tickMs: 20_000 });
+    await broker.untilWatched();
+    await notices.until(() => isCurrent(parts));
+    for (let round = 0; round < 3; round++) {
+      broker.model.touch('demo');
+      broker.announce({ clusters: ['demo'] });
+      const members = [peers[0]!, peers[1]!];
+      await notices.until(() =>
+        members.every(
+          (peer) =>
+            peer.clusterEpoch === broker.model.epoch && peer.replEpoch === broker.model.epoch,
+        ),
+      );
+      await broker.untilWatched();
+    }
+    expect(notices.of('broker-watched')).toHaveLength(1);
+
+    // A restarted broker knows nothing of the cursor: everything is read again.
+    broker.model.touch('demo');
+    broker.stream = 'second';
+    broker.announce({});
+    await notices.until(() => isCurrent(parts));
+    // The watch that waits does not hold up the end.
+    await broker.untilWatched();
+    await subject.close({ drainTimeoutMs: 60_000 });
+  });
+
   test('two side by side, one of them with compression, do not disturb each other', async () => {
     const parts = await fleet();
     const left = await coordinator(parts.broker, { reporterId: 'left' });

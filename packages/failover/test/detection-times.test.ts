@@ -85,7 +85,7 @@ describe('in virtual time, for many seeds', () => {
     const before = world.log.length;
     world.run(60_000);
     const kinds = new Set(world.log.slice(before).map(({ effect }) => effect.kind));
-    expect([...kinds].toSorted()).toEqual(['inspect', 'probe', 'read-inventory']);
+    expect([...kinds].toSorted()).toEqual(['inspect', 'probe', 'read-inventory', 'watch']);
   });
 
   test('without a spare the partner takes over, and a spare that is added later is used', () => {

@@ -256,6 +256,8 @@ export class World {
           cluster: broker.cluster(effect.name),
           first: effect.first,
         };
+      case 'watch':
+        return failureOf(effect, 'ROUTE_NOT_FOUND');
       case 'report-failure':
         broker.report(effect.address, by.name);
         return { kind: 'report-done', address: effect.address };

@@ -1,7 +1,13 @@
 // What the broker told last: which proxies exist, which are failed, and the clusters' documents. The epoch
 // tells whether anything changed, so documents are read again only when it rose.
 
-import type { ClusterMeta, ClusterName, Epoch, NodeAddress } from '@undermoon/cluster-meta';
+import type {
+  ClusterMeta,
+  ClusterName,
+  Epoch,
+  NodeAddress,
+  ProxyMeta,
+} from '@undermoon/cluster-meta';
 import type { Step } from '@undermoon/runtime';
 import { membersOf } from './documents.ts';
 import type { CoordinatorEffect } from './effect.ts';
@@ -190,6 +196,26 @@ export function tookCluster(view: BrokerView, cluster: ClusterMeta): BrokerView 
   const known = view.clusters.get(cluster.name);
   if (known !== undefined && known.epoch > cluster.epoch) return view;
   return withClusters(view, new Map([...view.clusters, [cluster.name, cluster]]));
+}
+
+/** Takes what a watch told. A free proxy that was not known yet is registered now. */
+export function tookChanges(
+  view: BrokerView,
+  changes: {
+    readonly clusters: readonly ClusterMeta[];
+    readonly removedClusters: readonly ClusterName[];
+    readonly freeProxies: readonly ProxyMeta[];
+  },
+): BrokerView {
+  const clusters = new Map(view.clusters);
+  for (const name of changes.removedClusters) clusters.delete(name);
+  for (const cluster of changes.clusters) {
+    const known = clusters.get(cluster.name);
+    if (known === undefined || known.epoch <= cluster.epoch) clusters.set(cluster.name, cluster);
+  }
+  const registered = new Set(view.registered);
+  for (const { address } of changes.freeProxies) registered.add(address);
+  return { ...withClusters(view, clusters), registered: [...registered] };
 }
 
 /** Makes the next tick read everything again. */

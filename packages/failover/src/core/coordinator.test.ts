@@ -621,3 +621,115 @@ describe('inspections', () => {
     expect(new Set(story.take('push').map((push) => push.address))).toEqual(new Set([A, B, FREE]));
   });
 });
+
+describe('watching the broker', () => {
+  const AT_5 = { epoch: epoch(5), stream: 's1' };
+  const NOTHING = {
+    isResync: false,
+    isComplete: true,
+    clusters: [],
+    removedClusters: [],
+    freeProxies: [],
+  };
+
+  /** A settled coordinator whose watch has begun at epoch 5. */
+  function watching(): Story {
+    const story = new Story();
+    story.event({ kind: 'tick' });
+    const first = story.one('watch');
+    expect(first.since).toBeNull();
+    giveInventory(story, 5);
+    story.pass(50);
+    answerProbes(story);
+    answerInspections(story);
+    giveDocuments(story, 5);
+    acceptPushes(story);
+    story.event({ kind: 'watched', id: first.id, cursor: AT_5, ...NOTHING, isResync: true });
+    expect(story.notices('broker-watched')).toHaveLength(1);
+    // It was told where to begin; what it has is from that epoch already.
+    expect(story.take('read-inventory')).toEqual([]);
+    return story;
+  }
+
+  test('a change is pushed with the answer that tells it, and the watch goes on from there', () => {
+    const story = watching();
+    const { id, since } = story.one('watch');
+    expect(since).toEqual(AT_5);
+    const cursor = { epoch: epoch(6), stream: 's1' };
+    story.event({ kind: 'watched', id, cursor, ...NOTHING, clusters: [demo(6, 'first')] });
+    expect(acceptPushes(story).toSorted()).toEqual([A, B]);
+    expect(story.one('watch').since).toEqual(cursor);
+    expect(story.take('read-documents')).toEqual([]);
+  });
+
+  test('members of a deleted cluster get the documents of free proxies', () => {
+    const story = watching();
+    const { id } = story.one('watch');
+    const cursor = { epoch: epoch(6), stream: 's1' };
+    const freeProxies = [freeProxy(A, 6), freeProxy(B, 6)];
+    const removedClusters = [clusterName('demo')];
+    story.event({ kind: 'watched', id, cursor, ...NOTHING, removedClusters, freeProxies });
+    expect(acceptPushes(story).toSorted()).toEqual([A, B]);
+    expect(statusOf(story.state).clusters).toEqual([]);
+  });
+
+  test('a proxy that was just registered is asked for its epoch, then told its own', () => {
+    const story = watching();
+    const { id } = story.one('watch');
+    const cursor = { epoch: epoch(6), stream: 's1' };
+    story.event({ kind: 'watched', id, cursor, ...NOTHING, freeProxies: [freeProxy(C, 6)] });
+    expect(acceptPushes(story)).toEqual([]);
+    story.event({ kind: 'tick' });
+    answerProbes(story);
+    answerInspections(story);
+    expect(acceptPushes(story)).toEqual([C]);
+  });
+
+  test.each([
+    ['a resync', { isResync: true }],
+    ['documents that could not be read', { isComplete: false }],
+  ])('%s makes it read everything at once', (_, more) => {
+    const story = watching();
+    const { id } = story.one('watch');
+    const cursor = { epoch: epoch(9), stream: 's2' };
+    story.event({ kind: 'watched', id, cursor, ...NOTHING, ...more });
+    giveInventory(story, 9);
+    giveDocuments(story, 9);
+    expect(acceptPushes(story).toSorted()).toEqual([A, B, FREE]);
+  });
+
+  test.each([
+    ['ROUTE_NOT_FOUND', 13_000],
+    ['METHOD_NOT_ALLOWED', 13_000],
+    ['BROKER_UNREACHABLE', 800],
+  ])('after %s it asks in rounds, and tries again later', (code, quietMs) => {
+    const story = watching();
+    story.event({ kind: 'watch-failed', id: story.one('watch').id, code });
+    expect(story.notices('broker-watch-lost')).toEqual([{ kind: 'broker-watch-lost', code }]);
+    story.pass(quietMs);
+    expect(story.take('watch')).toEqual([]);
+    story.pass(3000);
+    expect(story.take('read-inventory').length).toBeGreaterThan(0);
+    const { id, since } = story.one('watch');
+    expect(since).toEqual(AT_5);
+    story.event({ kind: 'watch-failed', id, code });
+    expect(story.notices('broker-watch-lost')).toEqual([]);
+  });
+
+  test('another broker is watched from its beginning; an answer of the one before is dropped', () => {
+    const story = watching();
+    const old = story.one('watch');
+    story.event({ kind: 'brokers-changed' });
+    expect(story.one('watch').since).toBeNull();
+    const cursor = { epoch: epoch(6), stream: 's1' };
+    story.event({ kind: 'watched', id: old.id, cursor, ...NOTHING, clusters: [demo(6)] });
+    expect(story.take('push')).toEqual([]);
+    expect(story.take('watch')).toEqual([]);
+  });
+
+  test('can be switched off', () => {
+    const story = settled({ isWatching: false });
+    passSecond(story);
+    expect(story.take('watch')).toEqual([]);
+  });
+});

@@ -3,10 +3,12 @@
 //
 //   inventory   -> watched proxies, epoch alarm, failovers
 //   documents   -> pushes            inspected -> restarts, pushes, commits
+//   watched     -> pushes, and everything read again after a resync
 //   report done -> failures read     failover, commit done -> cluster read ahead of the rest -> pushes
 
 import { unreachable } from '@undermoon/runtime';
 import * as view from './broker-view.ts';
+import * as watching from './broker-watch.ts';
 import * as detector from './detector.ts';
 import { documentsOf, partnersOf } from './documents.ts';
 import type { CoordinatorEffect } from './effect.ts';
@@ -23,6 +25,7 @@ import {
   planFailovers,
   planInspections,
   planPushes,
+  planWatch,
   quiet,
   retargetAll,
   andThen,
@@ -46,9 +49,10 @@ export function step(state: CoordinatorState, event: CoordinatorEvent): Coordina
         quiet({
           ...state,
           broker: view.brokersChanged(state.broker),
+          watch: watching.restartWatch(state.watch),
           sync: sync.dropWanted(state.sync),
         }),
-        (next) => planBrokerReads(next, event),
+        (next) => andThen(planBrokerReads(next, event), (last) => planWatch(last, event.at)),
       );
     case 'probe-answered':
     case 'probe-failed':
@@ -73,6 +77,9 @@ export function step(state: CoordinatorState, event: CoordinatorEvent): Coordina
       return onDocuments(state, event);
     case 'cluster-document':
       return onCluster(state, event);
+    case 'watched':
+    case 'watch-failed':
+      return onWatch(state, event);
     case 'report-done':
     case 'report-failed':
       return onReport(state, event);
@@ -106,6 +113,7 @@ function onTick(state: CoordinatorState, event: EventOf<'tick'>): CoordinatorSte
   }
   return [
     (from: CoordinatorState) => planBrokerReads(from, event),
+    (from: CoordinatorState) => planWatch(from, event.at),
     (from: CoordinatorState) =>
       lift(from, 'detector', detector.planReports(from.detector, settings, event.at)),
     (from: CoordinatorState) =>
@@ -276,6 +284,34 @@ function onCluster(state: CoordinatorState, event: EventOf<'cluster-document'>):
     const wanted = sync.wantDocuments(next.sync, documentsOf(cluster, first), event.at);
     return planPushes({ ...next, sync: wanted }, event.at);
   });
+}
+
+function onWatch(
+  state: CoordinatorState,
+  event: EventOf<'watched' | 'watch-failed'>,
+): CoordinatorStep {
+  const { settings, watch } = state;
+  if (watch.runningId !== event.id) return quiet(state);
+  if (event.kind === 'watch-failed') {
+    return lift(state, 'watch', watching.missedWatch(watch, settings, event));
+  }
+  const isAllRead = watching.needsFullRead(watch.cursor, state.broker.epoch, event);
+  const taken = andThen(lift(state, 'watch', watching.tookWatch(watch, event)), (next) =>
+    planWatch(next, event.at),
+  );
+  const seen = view.tookChanges(taken.state.broker, event);
+  const broker = isAllRead ? view.forgetEpoch(seen) : seen;
+  return [
+    (from: CoordinatorState) => retargetAll({ ...from, broker }, event.at),
+    (from: CoordinatorState) => {
+      const free = event.freeProxies.map((meta) => ({ meta, rank: RANK_FREE }));
+      const members = event.clusters.flatMap((cluster) => documentsOf(cluster, []));
+      const wanted = sync.wantDocuments(from.sync, [...members, ...free], event.at);
+      return planPushes({ ...from, sync: wanted }, event.at);
+    },
+    (from: CoordinatorState) => planInspections(from, event),
+    (from: CoordinatorState) => planBrokerReads(from, event),
+  ].reduce<CoordinatorStep>(andThen, taken);
 }
 
 function onReport(

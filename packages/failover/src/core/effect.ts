@@ -5,6 +5,7 @@ import type {
   NodeAddress,
   ProxyMeta,
 } from '@undermoon/cluster-meta';
+import type { BrokerCursor } from './broker-cursor.ts';
 import type { CoordinatorNotice } from './notice.ts';
 
 /** Which of the two metadata commands to send. At least one is true. */
@@ -32,6 +33,8 @@ export type CoordinatorEffect =
       readonly withFailures: boolean;
     }
   | { readonly kind: 'read-failures' }
+  /** Wait for what changes after `since`, and read what it names. Null: only ask where to begin. */
+  | { readonly kind: 'watch'; readonly id: number; readonly since: BrokerCursor | null }
   | { readonly kind: 'read-documents'; readonly id: number }
   | {
       readonly kind: 'read-free-documents';

@@ -6,6 +6,7 @@ import type {
   NodeAddress,
   ProxyMeta,
 } from '@undermoon/cluster-meta';
+import type { BrokerCursor } from './broker-cursor.ts';
 
 /** When an event is handled, and one random number for whatever it decides. */
 export interface Moment {
@@ -92,6 +93,20 @@ export type CoordinatorInput =
       readonly cluster: ClusterMeta | null;
       readonly first: readonly NodeAddress[];
     }
+  | {
+      readonly kind: 'watched';
+      readonly id: number;
+      readonly cursor: BrokerCursor;
+      /** The broker cannot say what changed. */
+      readonly isResync: boolean;
+      /** False: some of what changed could not be read, or is too much to be read one by one. */
+      readonly isComplete: boolean;
+      readonly clusters: readonly ClusterMeta[];
+      readonly removedClusters: readonly ClusterName[];
+      /** Documents of proxies that are in no cluster now. */
+      readonly freeProxies: readonly ProxyMeta[];
+    }
+  | { readonly kind: 'watch-failed'; readonly id: number; readonly code: string }
   | { readonly kind: 'report-done'; readonly address: NodeAddress }
   | { readonly kind: 'report-failed'; readonly address: NodeAddress; readonly code: string }
   | {

@@ -70,6 +70,10 @@ export type CoordinatorNotice =
   | { readonly kind: 'brake-released'; readonly failing: number; readonly targets: number }
   | { readonly kind: 'broker-unreachable'; readonly code: string }
   | { readonly kind: 'broker-reachable' }
+  /** The broker tells changes as they are made. */
+  | { readonly kind: 'broker-watched' }
+  /** It does not any more; changes are found by the rounds until it does again. */
+  | { readonly kind: 'broker-watch-lost'; readonly code: string }
   | { readonly kind: 'broker-read-failed'; readonly what: string; readonly code: string }
   | { readonly kind: 'broker-went-back'; readonly fromEpoch: Epoch; readonly toEpoch: Epoch }
   | {

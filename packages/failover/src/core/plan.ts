@@ -3,6 +3,7 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { Step } from '@undermoon/runtime';
 import * as view from './broker-view.ts';
+import * as watching from './broker-watch.ts';
 import * as detector from './detector.ts';
 import type { CoordinatorEffect } from './effect.ts';
 import * as epochs from './epoch-recovery.ts';
@@ -19,6 +20,11 @@ export type CoordinatorStep = Step<CoordinatorState, CoordinatorEffect>;
 /** Reads from the broker that are due. */
 export function planBrokerReads(state: CoordinatorState, event: CoordinatorEvent): CoordinatorStep {
   return lift(state, 'broker', view.planReads(state.broker, state.settings, event));
+}
+
+/** The watch, when it is due. */
+export function planWatch(state: CoordinatorState, at: number): CoordinatorStep {
+  return lift(state, 'watch', watching.planWatch(state.watch, state.settings, at));
 }
 
 /** Live proxies whose turn it is to be asked for their epoch and finished migrations. */
@@ -116,7 +122,7 @@ export function withDetector(
   return { ...state, detector: next };
 }
 
-type Slice = 'broker' | 'detector' | 'sync' | 'migrations' | 'failures' | 'epochs';
+type Slice = 'broker' | 'watch' | 'detector' | 'sync' | 'migrations' | 'failures' | 'epochs';
 
 /** A slice's step as a step of the whole. */
 export function lift<K extends Slice>(

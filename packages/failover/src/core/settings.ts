@@ -21,6 +21,8 @@ export interface CoordinatorSettings {
   /** A tick that comes this late means that this process stood still: running probes prove nothing. */
   readonly stallMs: number;
   readonly isFailoverDisabled: boolean;
+  /** Wait at the broker for changes, besides the rounds. */
+  readonly isWatching: boolean;
   /** Ask the broker for an epoch recovery when proxies are ahead of it. */
   readonly isEpochRecoveryAutomatic: boolean;
   /** How long a less urgent push waits for the more urgent ones of the same cluster. */
@@ -52,6 +54,7 @@ export const DEFAULT_SETTINGS: CoordinatorSettings = {
   massFailureMin: 2,
   stallMs: 1000,
   isFailoverDisabled: false,
+  isWatching: true,
   isEpochRecoveryAutomatic: false,
   pushOrderWaitMs: 200,
   backoffMinMs: 1000,

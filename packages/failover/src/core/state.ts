@@ -1,6 +1,8 @@
 import type { ClusterName, NodeAddress } from '@undermoon/cluster-meta';
 import type { BrokerView } from './broker-view.ts';
 import { newBrokerView } from './broker-view.ts';
+import type { BrokerWatch } from './broker-watch.ts';
+import { newBrokerWatch } from './broker-watch.ts';
 import type { DetectorState } from './detector.ts';
 import { newDetector } from './detector.ts';
 import type { EpochWatchState } from './epoch-recovery.ts';
@@ -19,6 +21,7 @@ export interface CoordinatorState {
   readonly settings: CoordinatorSettings;
   readonly lastTickAt: number | null;
   readonly broker: BrokerView;
+  readonly watch: BrokerWatch;
   readonly detector: DetectorState;
   readonly sync: MetaSyncState;
   readonly migrations: MigrationSyncState;
@@ -37,6 +40,7 @@ export function newCoordinatorState(settings: CoordinatorSettings): CoordinatorS
     settings,
     lastTickAt: null,
     broker: newBrokerView(),
+    watch: newBrokerWatch(),
     detector: newDetector(),
     sync: newMetaSync(),
     migrations: newMigrationSync(),

@@ -8,6 +8,7 @@ import type {
 } from '@undermoon/cluster-meta';
 import type { BrokerClient } from '@undermoon/broker-api/client';
 import { BrokerClientError } from '@undermoon/broker-api/client';
+import type { BrokerCursor } from '../core/broker-cursor.ts';
 
 /** Documents of all clusters. */
 export interface DocumentListing {
@@ -24,12 +25,28 @@ export interface InventoryListing {
   readonly failures: readonly NodeAddress[] | null;
 }
 
+/** What changed, with the documents of what is there. */
+export interface ChangeListing {
+  readonly cursor: BrokerCursor;
+  readonly isResync: boolean;
+  readonly isComplete: boolean;
+  readonly clusters: readonly ClusterMeta[];
+  readonly removedClusters: readonly ClusterName[];
+  readonly freeProxies: readonly ProxyMeta[];
+}
+
+/** How long one watch waits at the broker. */
+export const WATCH_WAIT_MS = 10_000;
+
 const DOCUMENTS_AT_ONCE = 10;
+// Above this, reading all documents in one go is not slower.
+const CHANGED_PROXIES_MAX = 256;
 
 /** The coordinator's questions to the broker, each a short series of calls. */
 export class BrokerGateway {
   readonly #client: BrokerClient;
   readonly #reporterId: () => string;
+  readonly #watching = new AbortController();
 
   constructor(client: BrokerClient, reporterId: () => string) {
     this.#client = client;
@@ -78,6 +95,32 @@ export class BrokerGateway {
 
   cluster(name: ClusterName): Promise<ClusterMeta | null> {
     return this.#client.cluster(name);
+  }
+
+  /** Waits for a change, then reads the documents of what it names. */
+  async watch(since: BrokerCursor | null): Promise<ChangeListing> {
+    const { signal } = this.#watching;
+    const changes = await this.#client.watch(since, { waitMs: WATCH_WAIT_MS, signal });
+    const { stream, epoch, isResync, removedClusters } = changes;
+    const read = await readEach(changes.clusters, (name) => this.#client.cluster(name));
+    const clusters = read.found.filter((cluster) => cluster !== null);
+    const members = new Set(clusters.flatMap((one) => one.nodes.map((node) => node.proxyAddress)));
+    const others = changes.proxies.filter((address) => !members.has(address));
+    const isTooMuch = others.length > CHANGED_PROXIES_MAX;
+    const proxies = await this.freeDocuments(isTooMuch ? [] : others);
+    return {
+      cursor: { stream, epoch },
+      isResync,
+      isComplete: !isTooMuch && read.unread.length === 0 && proxies.unread.length === 0,
+      clusters,
+      removedClusters,
+      freeProxies: proxies.documents.filter((document) => document.clusterName === null),
+    };
+  }
+
+  /** Gives the watch up for good. */
+  stopWatching(): void {
+    this.#watching.abort();
   }
 
   report(address: NodeAddress): Promise<void> {

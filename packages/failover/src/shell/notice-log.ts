@@ -20,6 +20,8 @@ const LINES: Readonly<Record<CoordinatorNotice['kind'], Line>> = {
   'brake-released': ['warn', 'enough proxies answer again: reports and failovers go on'],
   'broker-unreachable': ['error', 'broker does not answer: reports are suspended'],
   'broker-reachable': ['info', 'broker answers again'],
+  'broker-watched': ['info', 'broker tells changes as they are made'],
+  'broker-watch-lost': ['warn', 'broker tells no changes: asking for them in rounds'],
   'broker-read-failed': ['warn', 'could not read from the broker'],
   'broker-went-back': ['error', 'broker has an older epoch than before: run an epoch recovery'],
   'epoch-ahead': ['error', 'proxy has newer metadata than the broker: run an epoch recovery'],

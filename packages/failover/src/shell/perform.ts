@@ -49,6 +49,8 @@ export async function perform(
       const cluster = await broker.cluster(effect.name);
       return { kind: 'cluster-document', cluster, first: effect.first };
     }
+    case 'watch':
+      return { kind: 'watched', id: effect.id, ...(await broker.watch(effect.since)) };
     case 'report-failure':
       await broker.report(effect.address);
       return { kind: 'report-done', address: effect.address };
@@ -87,6 +89,8 @@ export function failureOf(effect: AnsweredEffect, code: string): CoordinatorInpu
     case 'read-failures':
     case 'read-cluster':
       return { kind: 'read-failed', what: effect.kind, code };
+    case 'watch':
+      return { kind: 'watch-failed', id: effect.id, code };
     case 'report-failure':
       return { kind: 'report-failed', address: effect.address, code };
     case 'failover':

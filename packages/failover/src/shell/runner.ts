@@ -8,6 +8,7 @@ import { newCoordinatorState } from '../core/state.ts';
 import type { CoordinatorState } from '../core/state.ts';
 import { FailoverError } from '../errors.ts';
 import { withDeadline } from './deadline.ts';
+import { WATCH_WAIT_MS } from './broker-gateway.ts';
 import { logNotice } from './notice-log.ts';
 import { expectedCode, failureOf, perform } from './perform.ts';
 import type { AnsweredEffect, Gateways } from './perform.ts';
@@ -60,6 +61,8 @@ export class Runner {
     this.#isStopped = true;
     this.#cancelTick();
     this.#queue.length = 0;
+    // It would keep whoever waits for the effects under way.
+    this.#options.broker.stopWatching();
   }
 
   /** Settled when all effects under way have ended. */
@@ -136,6 +139,8 @@ export class Runner {
       case 'push':
         // Connecting, two commands, and some room.
         return 4 * proxyTimeoutMs;
+      case 'watch':
+        return WATCH_WAIT_MS + BROKER_CALLS_PER_READ * brokerTimeoutMs;
       case 'read-documents':
       case 'read-free-documents':
         return BROKER_CALLS_PER_READ * brokerTimeoutMs;
