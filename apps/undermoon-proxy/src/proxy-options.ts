@@ -15,6 +15,8 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     clientsMax: values.clients_max,
     outputBytesMax: values.output_bytes_max,
     queryBufferBytesMax: values.query_buffer_bytes_max,
+    transactionBytesMax: values.transaction_bytes_max,
+    transactionCommandsMax: values.transaction_commands_max,
     backendConnNum: values.backend_conn_num,
     backendTimeoutMs: values.backend_timeout,
     backendConnectTimeoutMs: values.backend_connect_timeout,

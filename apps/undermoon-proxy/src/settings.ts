@@ -63,6 +63,22 @@ export const PROXY_SETTINGS = {
     unit: 'bytes',
     doc: 'The largest command of a client.',
   },
+  transaction_bytes_max: {
+    type: 'int',
+    group: 'Clients',
+    default: 67_108_864,
+    min: 1,
+    unit: 'bytes',
+    doc: 'Commands that one client may queue between MULTI and EXEC.',
+  },
+  transaction_commands_max: {
+    type: 'int',
+    group: 'Clients',
+    default: 100_000,
+    min: 1,
+    unit: 'commands',
+    doc: 'Commands that one client may queue between MULTI and EXEC.',
+  },
   backend_conn_num: {
     type: 'int',
     group: 'Redis servers',

@@ -43,6 +43,10 @@ export interface ProxyServerOptions {
   queryBufferBytesMax?: number;
   /** The same before the client has given the password, where one is needed. Default 16 MiB. */
   unauthenticatedBytesMax?: number;
+  /** Bytes of commands that a client may queue between MULTI and EXEC. Default 64 MiB. */
+  transactionBytesMax?: number;
+  /** Commands that a client may queue between MULTI and EXEC. Default 100000. */
+  transactionCommandsMax?: number;
   /** Limits of the protocol parser. */
   limits?: Partial<RespLimits>;
   /** Where keys are redirected while the proxy is in no cluster. Default: nowhere. */
@@ -94,6 +98,8 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     outputBytesMax: given.outputBytesMax ?? 64 * MIB,
     queryBufferBytesMax: given.queryBufferBytesMax ?? 1024 * MIB,
     unauthenticatedBytesMax: given.unauthenticatedBytesMax ?? 16 * MIB,
+    transactionBytesMax: given.transactionBytesMax ?? 64 * MIB,
+    transactionCommandsMax: given.transactionCommandsMax ?? 100_000,
     limits: { ...DEFAULT_RESP_LIMITS, ...given.limits },
     defaultRedirectionAddress:
       given.defaultRedirectionAddress === undefined || given.defaultRedirectionAddress === null
@@ -120,6 +126,8 @@ function checkCounts(options: ProxyOptions): void {
     'outputBytesMax',
     'queryBufferBytesMax',
     'unauthenticatedBytesMax',
+    'transactionBytesMax',
+    'transactionCommandsMax',
     'replicationCheckIntervalMs',
   ] as const;
   for (const name of atLeastOne) checkInteger(name, options[name], 1);

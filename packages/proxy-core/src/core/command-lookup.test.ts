@@ -160,7 +160,7 @@ describe('verdicts', () => {
       'ping echo select quit reset command info readonly readwrite auth hello client cluster config umctl asking';
     expect(namesWith('answer', answered)).toBe(answered);
     const refused =
-      'multi exec watch blpop subscribe publish scan keys dbsize flushall script function monitor psync debug acl wait';
+      'watch blpop subscribe publish scan keys dbsize flushall script function monitor psync debug acl wait';
     expect(namesWith('refuse', refused)).toBe(refused);
     expect(verdictOf('client', 'tracking')).toBe('refuse');
     expect(verdictOf('memory', 'usage')).toBe('forward');

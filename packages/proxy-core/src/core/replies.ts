@@ -6,6 +6,10 @@ const bytesOf = (line: string): Buffer => Buffer.from(`${line}\r\n`, 'latin1');
 export const REPLY_OK: Buffer = bytesOf('+OK');
 export const REPLY_PONG: Buffer = bytesOf('+PONG');
 export const REPLY_RESET: Buffer = bytesOf('+RESET');
+export const REPLY_QUEUED: Buffer = bytesOf('+QUEUED');
+export const REPLY_EXECABORT: Buffer = bytesOf(
+  '-EXECABORT Transaction discarded because of previous errors.',
+);
 export const REPLY_CROSSSLOT: Buffer = bytesOf(
   "-CROSSSLOT Keys in request don't hash to the same slot",
 );
@@ -45,4 +49,10 @@ export function arityReply(name: string): Buffer {
 
 function clip(arg: Buffer | undefined): string {
   return (arg ?? Buffer.alloc(0)).subarray(0, 128).toString();
+}
+
+/** Redis' error for a transaction that an error reply (here with its '-' and line end) put an end to. */
+export function execAbortReply(cause: Buffer): Buffer {
+  const text = cause.toString().slice(1).trimEnd().replace(/^ERR /, '');
+  return errorReply(`EXECABORT Transaction discarded because of: ${text}`);
 }

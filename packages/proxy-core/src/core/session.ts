@@ -1,10 +1,25 @@
+import type { Transaction } from './transaction.ts';
+
+/** Why commands of a session need a closer look than the fast path takes: bits of `Session.detours`. */
+export const DETOUR = {
+  /** The password was not given yet. */
+  PASSWORD: 1,
+  /** Commands are queued for EXEC. */
+  TRANSACTION: 2,
+  /** Keys are watched: commands for their server go over the connection that watches them. */
+  WATCH: 4,
+} as const;
+
 /** Protocol state of one client: what commands change and later commands depend on. */
 export class Session {
   readonly id: number;
   readonly createdMs: number;
   protocol: 2 | 3 = 2;
-  isAuthenticated: boolean;
+  /** Bits of `DETOUR`. 0: a command for one local server is forwarded without a further look. */
+  detours: number;
   isReadonly = false;
+  /** Open between MULTI and EXEC. */
+  transaction: Transaction | null = null;
   name = '';
   libraryName = '';
   libraryVersion = '';
@@ -14,13 +29,34 @@ export class Session {
     this.id = options.id;
     this.createdMs = options.createdMs;
     this.#needsPassword = options.needsPassword;
-    this.isAuthenticated = !options.needsPassword;
+    this.detours = options.needsPassword ? DETOUR.PASSWORD : 0;
+  }
+
+  get isAuthenticated(): boolean {
+    return (this.detours & DETOUR.PASSWORD) === 0;
+  }
+
+  logIn(): void {
+    this.detours &= ~DETOUR.PASSWORD;
+  }
+
+  /** MULTI. */
+  beginTransaction(transaction: Transaction): void {
+    this.transaction = transaction;
+    this.detours |= DETOUR.TRANSACTION;
+  }
+
+  /** EXEC, DISCARD, RESET. */
+  endTransaction(): void {
+    this.transaction = null;
+    this.detours &= ~DETOUR.TRANSACTION;
   }
 
   /** RESET: back to the state right after connecting. */
   reset(): void {
+    this.endTransaction();
     this.protocol = 2;
-    this.isAuthenticated = !this.#needsPassword;
+    if (this.#needsPassword) this.detours |= DETOUR.PASSWORD;
     this.isReadonly = false;
     this.name = '';
   }

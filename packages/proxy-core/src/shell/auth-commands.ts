@@ -62,7 +62,7 @@ function logIn(client: Client, credentials: Credentials): boolean {
   const isKnown =
     credentials.user === 'default' &&
     (password === null || secretEquals(credentials.password, password));
-  if (isKnown) client.session.isAuthenticated = true;
+  if (isKnown) client.session.logIn();
   return isKnown;
 }
 

@@ -6,37 +6,12 @@ import {
   UNBALANCED_QUOTES_TEXT,
 } from '@undermoon/resp';
 import { keySlot } from '@undermoon/slots';
-import {
-  findKeys,
-  isArityOk,
-  keyErrorText,
-  singleKeyIndex,
-  SLOT_NONE,
-  slotOfKeys,
-  SLOTS_DIFFER,
-} from '../core/command-keys.ts';
-import {
-  commandName,
-  isForwarded,
-  lookupCommand,
-  refusalOf,
-  resolveSubcommand,
-  UNKNOWN_SUBCOMMAND,
-} from '../core/command-lookup.ts';
-import {
-  arityReply,
-  errorReply,
-  movedReply,
-  REPLY_CROSSSLOT,
-  REPLY_NOAUTH,
-  REPLY_SLOT_DOWN,
-  unknownCommandReply,
-  unknownSubcommandReply,
-} from '../core/replies.ts';
-import { peerIndexOf, SLOT_UNCOVERED } from '../core/routing-table.ts';
+import { findKeys, isArityOk, singleKeyIndex, slotOfKeys } from '../core/command-keys.ts';
+import { isForwarded, lookupCommand } from '../core/command-lookup.ts';
+import { errorReply } from '../core/replies.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
+import { answerOther, forwardRun, type Span } from './other-commands.ts';
 import type { Client } from './proxy-context.ts';
-import { answerCommand, isAllowedWithoutPassword } from './session-commands.ts';
 
 /**
  * Frames and routes what a client sent: `bytes[start, length)`. Consecutive commands for one backend are
@@ -76,16 +51,9 @@ export function failProtocol(client: Client, text: string): void {
   client.endAfterReplies();
 }
 
-/** Whole commands within a buffer. */
-interface Span {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-}
-
 /** The fast path: the local node that serves a command's keys; negative for everything else. */
 function localTarget(client: Client, scanner: RequestScanner, bytes: Buffer): number {
-  if (scanner.argc === 0 || !client.session.isAuthenticated) return -1;
+  if (scanner.argc === 0 || client.session.detours !== 0) return -1;
   const id = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
   if (id < 0 || !isArityOk(id, scanner.argc)) return -1;
   const keyIndex = singleKeyIndex(id);
@@ -100,21 +68,11 @@ function localTarget(client: Client, scanner: RequestScanner, bytes: Buffer): nu
   return slot < 0 ? -1 : slots[slot]!;
 }
 
-function forwardRun(client: Client, span: Span, target: number, count: number): void {
-  const { context, session } = client;
-  const group = context.groups[target]!;
-  context.counters[COMMANDS_PROCESSED]! += count;
-  const backend = group.connection(session.protocol, session.id);
-  if (client.forward(backend, count, span.bytes, span.start, span.end)) return;
-  const error = errorReply(`CLUSTERDOWN Hash slot not served: cannot reach ${group.address}`);
-  for (let i = 0; i < count; i++) client.reply(error);
-}
-
 function dispatchOther(client: Client, scanner: RequestScanner, span: Span): void {
   if (scanner.isInline) dispatchInline(client, span);
   else if (scanner.argc > 0) {
     client.context.counters[COMMANDS_PROCESSED]!++;
-    answerOther(client, scanner, span.bytes);
+    answerOther(client, scanner, span);
   }
 }
 
@@ -139,51 +97,4 @@ function dispatchInline(client: Client, span: Span): void {
 function isHttp(word: Buffer): boolean {
   const name = word.toString('latin1').toLowerCase();
   return name === 'post' || name === 'host:';
-}
-
-/** Everything but a command for a local node, in the order in which Redis checks. */
-function answerOther(client: Client, scanner: RequestScanner, bytes: Buffer): void {
-  const { session } = client;
-  const container = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
-  const id = resolveSubcommand(container, bytes, scanner);
-  if (id < 0) {
-    const args = argumentsOf(scanner, bytes);
-    client.reply(
-      id === UNKNOWN_SUBCOMMAND ? unknownSubcommandReply(args) : unknownCommandReply(args),
-    );
-    return;
-  }
-  const name = commandName(container);
-  const refusal = refusalOf(id);
-  if (!isArityOk(id, scanner.argc)) client.reply(arityReply(commandName(id)));
-  else if (!session.isAuthenticated && !isAllowedWithoutPassword(name)) client.reply(REPLY_NOAUTH);
-  else if (refusal !== '') client.reply(errorReply(refusal));
-  else if (isForwarded(id)) client.reply(redirection(client, scanner, id, bytes));
-  else answerCommand(client, name, argumentsOf(scanner, bytes));
-}
-
-/** Why a command for keys is not served here. */
-function redirection(client: Client, scanner: RequestScanner, id: number, bytes: Buffer): Buffer {
-  const { table, keys, options } = client.context;
-  const keyCount = findKeys(id, bytes, scanner, keys);
-  if (keyCount < 0) return errorReply(keyErrorText(id, keyCount));
-  const slot = slotOfKeys(bytes, scanner, keys);
-  if (slot === SLOTS_DIFFER) return REPLY_CROSSSLOT;
-  if (slot === SLOT_NONE) {
-    return errorReply(`ERR '${commandName(id)}' without a key is not available through this proxy`);
-  }
-  if (table.clusterName === null && options.defaultRedirectionAddress !== null) {
-    return movedReply(slot, Buffer.from(` ${options.defaultRedirectionAddress}\r\n`));
-  }
-  const owner = table.slots[slot] ?? SLOT_UNCOVERED;
-  if (owner === SLOT_UNCOVERED) return REPLY_SLOT_DOWN;
-  return movedReply(slot, table.peers[peerIndexOf(owner)]!.movedSuffix);
-}
-
-function argumentsOf(scanner: RequestScanner, bytes: Buffer): Buffer[] {
-  const args: Buffer[] = [];
-  for (let i = 0; i < scanner.argc; i++) {
-    args.push(Buffer.from(bytes.subarray(scanner.argStart[i], scanner.argEnd[i])));
-  }
-  return args;
 }

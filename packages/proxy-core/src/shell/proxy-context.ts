@@ -4,7 +4,7 @@ import type { KeyPositions } from '../core/command-keys.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { Session } from '../core/session.ts';
 import type { ProxyOptions } from '../options.ts';
-import type { BackendConnection } from './backend-connection.ts';
+import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { DataLoop } from './data-loop.ts';
 
@@ -35,7 +35,7 @@ export interface ProxyContext {
 }
 
 /** One client, as those who carry out its commands see it. */
-export interface Client {
+export interface Client extends ReplySink {
   readonly context: ProxyContext;
   readonly session: Session;
   /** The client's "host:port"; empty when it is gone. */
@@ -54,6 +54,8 @@ export interface Client {
     start: number,
     end: number,
   ): boolean;
+  /** Expects one more reply of a backend, which another sink asked for and will pass on. */
+  owe(backend: BackendConnection): void;
   /** Answers a command without a backend. The bytes are kept until they are due. */
   reply(bytes: Buffer): void;
   /** Stops dispatching until every reply owed so far has left, then runs `action` and goes on. */

@@ -21,6 +21,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['client', clientCommand],
   ['readonly', (client) => setReadonly(client, true)],
   ['readwrite', (client) => setReadonly(client, false)],
+  ['unwatch', (client) => client.reply(REPLY_OK)],
   ['asking', (client) => client.reply(REPLY_OK)],
   ['command', (client, args) => client.reply(written(client, (w) => writeCommandReply(w, args)))],
   // Of these only HELP comes here; their other subcommands go to a Redis server or are refused.

@@ -1,0 +1,96 @@
+import { Buffer } from 'node:buffer';
+import { SLOT_NONE } from './command-keys.ts';
+
+/** How much may be queued between MULTI and EXEC. */
+export interface TransactionLimits {
+  readonly bytesMax: number;
+  readonly commandsMax: number;
+}
+
+/** A queued command that no Redis server executes. */
+export interface QueuedLocal {
+  /** Its place among all commands of the transaction. */
+  readonly index: number;
+  /** The whole request. */
+  readonly args: readonly Buffer[];
+  /** What it answers if it cannot be carried; null: it is executed. */
+  readonly refusal: Buffer | null;
+}
+
+const INITIAL_BYTES = 256;
+// What the list of a local command's words costs beside their bytes.
+const WORD_BYTES = 32;
+
+/** The commands between MULTI and EXEC: those for a server as the bytes they came in, the others apart. */
+export class Transaction {
+  /** Commands queued. */
+  count = 0;
+  /** Those that a server executes. */
+  forwardedCount = 0;
+  /** A command could not be queued: EXEC will be refused. */
+  isAborted = false;
+  /** The slot of the first key; SLOT_NONE while there is none. */
+  slot: number = SLOT_NONE;
+  /** Some command's keys are in another slot than those before. */
+  isCrossSlot = false;
+  readonly locals: QueuedLocal[] = [];
+  readonly #limits: TransactionLimits;
+  #bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
+  #length = 0;
+  #localBytes = 0;
+
+  constructor(limits: TransactionLimits) {
+    this.#limits = limits;
+  }
+
+  /** The commands for a server, back to back. */
+  get body(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Memory held by queued commands. */
+  get byteLength(): number {
+    return this.#length + this.#localBytes;
+  }
+
+  /** Queues `bytes[start, end)`, which are copied, for the server of `slot`. False: a limit is reached. */
+  queueForwarded(bytes: Buffer, start: number, end: number, slot: number): boolean {
+    // As in Redis, nothing is kept of a transaction that cannot be executed any more.
+    if (this.isAborted) return true;
+    if (!this.#hasRoom(end - start)) return false;
+    this.#append(bytes, start, end);
+    this.count++;
+    this.forwardedCount++;
+    if (slot === SLOT_NONE) return true;
+    if (this.slot !== SLOT_NONE && this.slot !== slot) this.isCrossSlot = true;
+    else this.slot = slot;
+    return true;
+  }
+
+  /** Queues a command for the proxy itself. The words are kept. False: a limit is reached. */
+  queueLocal(args: readonly Buffer[], refusal: Buffer | null): boolean {
+    if (this.isAborted) return true;
+    const size = args.reduce((sum, arg) => sum + arg.length + WORD_BYTES, 0);
+    if (!this.#hasRoom(size)) return false;
+    this.#localBytes += size;
+    this.locals.push({ index: this.count, args, refusal });
+    this.count++;
+    return true;
+  }
+
+  #hasRoom(size: number): boolean {
+    const { bytesMax, commandsMax } = this.#limits;
+    return this.count < commandsMax && this.byteLength + size <= bytesMax;
+  }
+
+  #append(bytes: Buffer, start: number, end: number): void {
+    const total = this.#length + end - start;
+    if (total > this.#bytes.length) {
+      const grown = Buffer.allocUnsafe(Math.max(total, this.#bytes.length * 2));
+      this.#bytes.copy(grown, 0, 0, this.#length);
+      this.#bytes = grown;
+    }
+    bytes.copy(this.#bytes, this.#length, start, end);
+    this.#length = total;
+  }
+}

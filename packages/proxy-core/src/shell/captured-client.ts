@@ -1,0 +1,64 @@
+import type { Session } from '../core/session.ts';
+import type { Client, ProxyContext } from './proxy-context.ts';
+
+/** What a command answers when the proxy executes it for a client, instead of sending it. */
+export function capturedReply(client: Client, run: (client: Client) => void): Buffer {
+  const captured = new CapturedClient(client);
+  run(captured);
+  return Buffer.concat(captured.replies);
+}
+
+/** A client whose own commands take effect but whose replies are kept. Nothing is forwarded for it. */
+class CapturedClient implements Client {
+  readonly context: ProxyContext;
+  readonly session: Session;
+  readonly isAccepting = false;
+  readonly replies: Buffer[] = [];
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
+    this.context = client.context;
+    this.session = client.session;
+  }
+
+  get peer(): string {
+    return this.#client.peer;
+  }
+
+  get owed(): number {
+    return this.#client.owed;
+  }
+
+  get activeMs(): number {
+    return this.#client.activeMs;
+  }
+
+  forward(): boolean {
+    return false;
+  }
+
+  owe(): void {}
+
+  reply(bytes: Buffer): void {
+    this.replies.push(bytes);
+  }
+
+  whenQuiet(action: () => void): void {
+    action();
+  }
+
+  endAfterReplies(): void {
+    this.#client.endAfterReplies();
+  }
+
+  destroy(): void {
+    this.#client.destroy();
+  }
+
+  onReplyBytes(): void {}
+
+  onReplyLoss(): void {}
+
+  onBackendRoom(): void {}
+}

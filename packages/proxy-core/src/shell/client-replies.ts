@@ -1,0 +1,192 @@
+import { errorReply } from '../core/replies.ts';
+import { type DueOutput, ReplyOrder } from '../core/reply-order.ts';
+import type { Session } from '../core/session.ts';
+import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { OutputTarget } from './client-output.ts';
+import { ERROR_REPLIES, NET_OUTPUT_BYTES } from './loop-counters.ts';
+import type { ProxyContext } from './proxy-context.ts';
+import type { Transport } from './transport.ts';
+
+const ERROR_MARKER = 0x2d;
+
+/** What one client is owed: requests go out, replies come back in request order, within bounds. */
+export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarget {
+  readonly context: ProxyContext;
+  readonly session: Session;
+  isClosed = false;
+  protected transport: Transport | null = null;
+  /** Whether the client is read now. */
+  protected isReading = true;
+  #owed = 0;
+  #source: BackendConnection | null = null;
+  #order: ReplyOrder<BackendConnection> | null = null;
+  #fullBackends = 0;
+
+  constructor(context: ProxyContext, session: Session) {
+    this.context = context;
+    this.session = session;
+  }
+
+  /** Closes at once. */
+  abstract destroy(): void;
+  /** Reads the client, or not, whichever fits its state now. */
+  protected abstract updateReading(): void;
+  /** Nothing is owed any more. */
+  protected abstract onQuiet(): void;
+
+  /** The client's "host:port"; empty when it is gone. */
+  get peer(): string {
+    return this.transport?.peer ?? '';
+  }
+
+  /** Replies that the client still waits for. */
+  get owed(): number {
+    return this.#owed;
+  }
+
+  /** Some backend that the client sent to has no room. */
+  protected get isBackendFull(): boolean {
+    return this.#fullBackends > 0;
+  }
+
+  /** Replies that wait for others before them. */
+  protected get heldBytes(): number {
+    return this.#order === null ? 0 : this.#order.heldBytes;
+  }
+
+  get isBacklogged(): boolean {
+    return this.transport !== null && this.transport.queuedBytes > 0;
+  }
+
+  forward(
+    backend: BackendConnection,
+    count: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): boolean {
+    const isSingleSource = this.#owed === 0 || this.#source === backend;
+    const order = this.#order;
+    const canMerge = order === null ? isSingleSource : order.continues(backend);
+    if (!backend.request(this, count, canMerge, bytes, start, end)) return false;
+    this.#expect(backend, count, isSingleSource);
+    return true;
+  }
+
+  owe(backend: BackendConnection): void {
+    this.#expect(backend, 1, this.#owed === 0 || this.#source === backend);
+  }
+
+  reply(bytes: Buffer): void {
+    if (this.isClosed) return;
+    if (bytes[0] === ERROR_MARKER) this.context.counters[ERROR_REPLIES]!++;
+    if (this.#owed === 0) {
+      this.context.loop.output.append(this, bytes, 0, bytes.length);
+      return;
+    }
+    const order = this.#order ?? this.#enterOrder();
+    order.pushLocal(bytes);
+    this.#limitOutput(order.heldBytes);
+  }
+
+  onReplyBytes(
+    source: BackendConnection,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    completed: number,
+  ): void {
+    if (this.isClosed) return;
+    const order = this.#order;
+    if (order === null) this.context.loop.output.append(this, bytes, start, end);
+    else {
+      order.accept(source, { bytes, start, end, completed }, this);
+      this.#limitOutput(order.heldBytes);
+    }
+    this.#settle(completed);
+    if (!this.isReading) this.updateReading();
+  }
+
+  onDue(bytes: Uint8Array, start: number, end: number): void {
+    this.context.loop.output.append(this, bytes, start, end);
+  }
+
+  onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void {
+    if (this.isClosed) return;
+    if (isCut) {
+      // A part of the reply is out already: an error in its place would be read as its data.
+      this.destroy();
+      return;
+    }
+    const error = lossReply(source, loss);
+    for (let i = 0; i < count; i++) this.onReplyBytes(source, error, 0, error.length, 1);
+  }
+
+  onBackendRoom(): void {
+    this.#fullBackends--;
+    if (!this.isClosed) this.updateReading();
+  }
+
+  send(bytes: Uint8Array): boolean {
+    const transport = this.transport;
+    if (transport === null || this.isClosed) return true;
+    this.context.counters[NET_OUTPUT_BYTES]! += bytes.length;
+    if (transport.write(bytes)) return true;
+    this.#limitOutput(transport.queuedBytes);
+    return false;
+  }
+
+  /** The client is gone: nothing is put in order any more. */
+  protected forgetOrder(): void {
+    this.#order = null;
+  }
+
+  /** Pauses or closes a client whose output waits for the network, or for replies that come before it. */
+  #limitOutput(waitingBytes: number): void {
+    const { outputBytesMax, outputPauseBytes } = this.context.options;
+    if (waitingBytes <= outputPauseBytes || this.isClosed) return;
+    if (waitingBytes > outputBytesMax) {
+      const facts = { client: this.peer, waitingBytes };
+      this.context.logger.warn(facts, 'client closed: output limit reached');
+      this.destroy();
+    } else this.updateReading();
+  }
+
+  #settle(completed: number): void {
+    this.#owed -= completed;
+    if (this.#owed !== 0) return;
+    this.#order = null;
+    this.onQuiet();
+  }
+
+  #expect(backend: BackendConnection, count: number, isSingleSource: boolean): void {
+    const order = this.#order;
+    if (order === null && isSingleSource) this.#source = backend;
+    else (order ?? this.#enterOrder()).expect(backend, count);
+    this.#owed += count;
+    if (backend.isFull && backend.awaitRoom(this)) this.#fullBackends++;
+  }
+
+  #enterOrder(): ReplyOrder<BackendConnection> {
+    const order = new ReplyOrder<BackendConnection>();
+    if (this.#source !== null && this.#owed > 0) order.expect(this.#source, this.#owed);
+    this.#order = order;
+    return order;
+  }
+}
+
+function lossReply(source: BackendConnection, loss: BackendLoss): Buffer {
+  const { address, timeoutMs } = source.options;
+  switch (loss) {
+    case 'unreachable':
+      return errorReply(`CLUSTERDOWN Hash slot not served: cannot reach ${address}`);
+    case 'lost':
+      return errorReply(
+        `ERR connection to ${address} was lost, the command may have been executed`,
+      );
+    case 'timeout':
+      return errorReply(
+        `ERR no reply from ${address} within ${timeoutMs} ms, the command may have been executed`,
+      );
+  }
+}

@@ -1,0 +1,127 @@
+import { scanReply } from '@undermoon/resp';
+import { errorReply, execAbortReply } from '../core/replies.ts';
+import type { Transaction } from '../core/transaction.ts';
+import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import { capturedReply } from './captured-client.ts';
+import type { Client } from './proxy-context.ts';
+import { answerCommand } from './session-commands.ts';
+
+const ARRAY_MARKER = 0x2a;
+const ERROR_MARKER = 0x2d;
+const LINE_END = 0x0a;
+const ERROR_BYTES_MAX = 1024;
+
+/**
+ * The replies to one transaction on its server: MULTI's and those to queued commands are read for errors,
+ * EXEC's goes to the client. Requests are made in this order: MULTI, the commands, EXEC.
+ */
+export class ExecCall implements ReplySink {
+  readonly #client: Client;
+  readonly #transaction: Transaction;
+  /** Replies before EXEC's that are still to come. */
+  #queuedLeft: number;
+  /** The first error among them, without its '-'. */
+  #error = '';
+  #isInError = false;
+  #isLineStart = true;
+  /** Replies before the one with the error. */
+  #lines = 0;
+  #errorLine = -1;
+  #isHeld = false;
+  #isStarted = false;
+  readonly #held: Buffer[] = [];
+
+  constructor(client: Client, transaction: Transaction) {
+    this.#client = client;
+    this.#transaction = transaction;
+    this.#queuedLeft = transaction.forwardedCount + 1;
+  }
+
+  onReplyBytes(
+    source: BackendConnection,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    completed: number,
+  ): void {
+    if (this.#queuedLeft > 0) {
+      this.#queuedLeft -= completed;
+      this.#readQueued(bytes, start, end);
+      return;
+    }
+    if (!this.#isStarted) {
+      this.#isStarted = true;
+      const isError = bytes[start] === ERROR_MARKER;
+      this.#isHeld = isError ? this.#errorLine >= 0 : this.#transaction.locals.length > 0;
+    }
+    if (!this.#isHeld) this.#client.onReplyBytes(source, bytes, start, end, completed);
+    else {
+      this.#held.push(Buffer.from(bytes.subarray(start, end)));
+      if (completed > 0) this.#deliver(source);
+    }
+  }
+
+  onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void {
+    if (this.#queuedLeft > 0) this.#queuedLeft -= count;
+    else this.#client.onReplyLoss(source, count, loss, isCut && this.#isStarted && !this.#isHeld);
+  }
+
+  onBackendRoom(): void {
+    this.#client.onBackendRoom();
+  }
+
+  /** Replies before EXEC's are lines: +OK, +QUEUED or an error. */
+  #readQueued(bytes: Buffer, start: number, end: number): void {
+    for (let i = start; i < end; i++) {
+      const byte = bytes[i] ?? 0;
+      if (this.#isLineStart && byte === ERROR_MARKER && this.#errorLine < 0) {
+        this.#errorLine = this.#lines;
+        this.#isInError = true;
+      } else if (this.#isInError && this.#error.length < ERROR_BYTES_MAX) {
+        this.#error += String.fromCharCode(byte);
+      }
+      this.#isLineStart = byte === LINE_END;
+      if (!this.#isLineStart) continue;
+      this.#isInError = false;
+      this.#lines++;
+    }
+  }
+
+  #deliver(source: BackendConnection): void {
+    const reply = Buffer.concat(this.#held);
+    const answer = this.#answer(reply);
+    this.#client.onReplyBytes(source, answer, 0, answer.length, 1);
+  }
+
+  #answer(reply: Buffer): Buffer {
+    if (reply[0] === ARRAY_MARKER && reply[1] !== ERROR_MARKER) {
+      return composeReply(this.#client, this.#transaction, reply);
+    }
+    if (this.#errorLine < 0) return reply;
+    if (this.#errorLine === 0) {
+      const text = `the server refuses MULTI, the commands may have been executed one by one`;
+      return errorReply(`ERR ${text}: ${this.#error}`);
+    }
+    return execAbortReply(Buffer.from(`-${this.#error}`));
+  }
+}
+
+/** The array that EXEC returns: the server's elements with the proxy's own in their places. */
+export function composeReply(client: Client, transaction: Transaction, reply: Buffer): Buffer {
+  const pieces: Buffer[] = [Buffer.from(`*${transaction.count}\r\n`)];
+  let pos = reply.indexOf(LINE_END) + 1;
+  let nextIndex = 0;
+  const passElements = (count: number): void => {
+    const start = pos;
+    for (let i = 0; i < count; i++) pos = scanReply(reply, pos, reply.length);
+    pieces.push(reply.subarray(start, pos));
+  };
+  for (const { index, args, refusal } of transaction.locals) {
+    passElements(index - nextIndex);
+    nextIndex = index + 1;
+    const name = String(args[0]).toLowerCase();
+    pieces.push(refusal ?? capturedReply(client, (inner) => answerCommand(inner, name, args)));
+  }
+  passElements(transaction.count - nextIndex);
+  return Buffer.concat(pieces);
+}

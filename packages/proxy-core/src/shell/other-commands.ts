@@ -1,0 +1,156 @@
+import type { RequestScanner } from '@undermoon/resp';
+import {
+  findKeys,
+  isArityOk,
+  keyErrorText,
+  SLOT_NONE,
+  slotOfKeys,
+  SLOTS_DIFFER,
+} from '../core/command-keys.ts';
+import {
+  commandName,
+  isForwarded,
+  lookupCommand,
+  refusalOf,
+  resolveSubcommand,
+  UNKNOWN_SUBCOMMAND,
+} from '../core/command-lookup.ts';
+import { COMMAND_ID } from '../core/command-table.generated.ts';
+import {
+  arityReply,
+  errorReply,
+  execAbortReply,
+  REPLY_CROSSSLOT,
+  REPLY_NOAUTH,
+  unknownCommandReply,
+  unknownSubcommandReply,
+} from '../core/replies.ts';
+import { COMMANDS_PROCESSED } from './loop-counters.ts';
+import type { Client } from './proxy-context.ts';
+import { answerCommand, isAllowedWithoutPassword } from './session-commands.ts';
+import { slotRefusal } from './slot-refusal.ts';
+import {
+  abandon,
+  discard,
+  exec,
+  isRunAtOnce,
+  multi,
+  queueForwarded,
+  queueLocal,
+} from './transaction-commands.ts';
+
+/** Whole commands within a buffer. */
+export interface Span {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Sends `count` commands to the local node `target`. */
+export function forwardRun(client: Client, span: Span, target: number, count: number): void {
+  const { context, session } = client;
+  const group = context.groups[target]!;
+  context.counters[COMMANDS_PROCESSED]! += count;
+  const backend = group.connection(session.protocol, session.id);
+  if (client.forward(backend, count, span.bytes, span.start, span.end)) return;
+  const error = errorReply(`CLUSTERDOWN Hash slot not served: cannot reach ${group.address}`);
+  for (let i = 0; i < count; i++) client.reply(error);
+}
+
+/** Carries out whatever the fast path did not take, with checks in the order of Redis. */
+export function answerOther(client: Client, scanner: RequestScanner, span: Span): void {
+  const { bytes } = span;
+  const container = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
+  const id = resolveSubcommand(container, bytes, scanner);
+  const refusal = refusalBeforeRun(client, scanner, bytes, container, id);
+  if (refusal !== null) refuse(client, id, refusal);
+  else if (isForwarded(id)) carryToServer(client, scanner, span, id);
+  else if (client.session.transaction !== null && !isRunAtOnce(id)) {
+    queueLocal(client, argumentsOf(scanner, bytes), null);
+  } else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
+}
+
+/** `name`: that of the container, if `id` is a subcommand. */
+function runHere(client: Client, id: number, name: string, args: readonly Buffer[]): void {
+  switch (id) {
+    case COMMAND_ID.MULTI:
+      multi(client);
+      break;
+    case COMMAND_ID.EXEC:
+      exec(client);
+      break;
+    case COMMAND_ID.DISCARD:
+      discard(client);
+      break;
+    default:
+      answerCommand(client, name, args);
+  }
+}
+
+/** Why a command is not even looked at closer, whatever its keys. */
+function refusalBeforeRun(
+  client: Client,
+  scanner: RequestScanner,
+  bytes: Buffer,
+  container: number,
+  id: number,
+): Buffer | null {
+  if (id < 0) {
+    const args = argumentsOf(scanner, bytes);
+    return id === UNKNOWN_SUBCOMMAND ? unknownSubcommandReply(args) : unknownCommandReply(args);
+  }
+  if (!isArityOk(id, scanner.argc)) return arityReply(commandName(id));
+  if (!client.session.isAuthenticated && !isAllowedWithoutPassword(commandName(container))) {
+    return REPLY_NOAUTH;
+  }
+  const reason = refusalOf(id);
+  return reason === '' ? null : errorReply(reason);
+}
+
+/** As in Redis, what cannot be queued lets the transaction fail, and a refused EXEC ends it. */
+function refuse(client: Client, id: number, refusal: Buffer): void {
+  if (id === COMMAND_ID.EXEC) {
+    abandon(client);
+    client.reply(execAbortReply(refusal));
+    return;
+  }
+  const { transaction } = client.session;
+  if (transaction !== null) transaction.isAborted = true;
+  client.reply(refusal);
+}
+
+/** A command for the server of its keys: forwarded, queued, or redirected. */
+function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: number): void {
+  const { context, session } = client;
+  const { keys } = context;
+  const keyCount = findKeys(id, span.bytes, scanner, keys);
+  const isQueued = session.transaction !== null;
+  if (keyCount < 0) {
+    const error = errorReply(keyErrorText(id, keyCount));
+    // Redis finds this when it executes the command.
+    if (isQueued) queueLocal(client, argumentsOf(scanner, span.bytes), error);
+    else client.reply(error);
+    return;
+  }
+  const slot = slotOfKeys(span.bytes, scanner, keys);
+  const refusal = keysRefusal(client, id, slot);
+  if (refusal !== null) refuse(client, id, refusal);
+  else if (isQueued) queueForwarded(client, span, slot);
+  else forwardRun(client, span, context.table.slots[slot]!, 1);
+}
+
+function keysRefusal(client: Client, id: number, slot: number): Buffer | null {
+  if (slot === SLOTS_DIFFER) return REPLY_CROSSSLOT;
+  if (slot === SLOT_NONE) {
+    return errorReply(`ERR '${commandName(id)}' without a key is not available through this proxy`);
+  }
+  return slotRefusal(client.context, slot);
+}
+
+function argumentsOf(scanner: RequestScanner, bytes: Buffer): Buffer[] {
+  const args: Buffer[] = [];
+  for (let i = 0; i < scanner.argc; i++) {
+    args.push(Buffer.from(bytes.subarray(scanner.argStart[i], scanner.argEnd[i])));
+  }
+  return args;
+}

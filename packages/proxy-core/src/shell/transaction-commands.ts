@@ -1,0 +1,147 @@
+import { encodeCommand } from '@undermoon/resp';
+import { SLOT_NONE } from '../core/command-keys.ts';
+import { COMMAND_ID } from '../core/command-table.generated.ts';
+import {
+  errorReply,
+  REPLY_CROSSSLOT,
+  REPLY_EXECABORT,
+  REPLY_OK,
+  REPLY_QUEUED,
+  REPLY_SLOT_DOWN,
+} from '../core/replies.ts';
+import { Transaction } from '../core/transaction.ts';
+import type { BackendConnection } from './backend-connection.ts';
+import { composeReply, ExecCall } from './exec-call.ts';
+import type { Client } from './proxy-context.ts';
+import { slotRefusal } from './slot-refusal.ts';
+
+const MULTI = encodeCommand(['MULTI']);
+const EXEC = encodeCommand(['EXEC']);
+const EXEC_BEFORE_MULTI = errorReply('ERR EXEC without MULTI');
+const DISCARD_BEFORE_MULTI = errorReply('ERR DISCARD without MULTI');
+const MULTI_IN_MULTI = errorReply('ERR MULTI calls can not be nested');
+const RUN_AT_ONCE: ReadonlySet<number> = new Set([
+  COMMAND_ID.MULTI,
+  COMMAND_ID.EXEC,
+  COMMAND_ID.DISCARD,
+  COMMAND_ID.QUIT,
+  COMMAND_ID.RESET,
+]);
+
+/** Whether a command that the proxy answers is executed between MULTI and EXEC instead of queued. */
+export function isRunAtOnce(id: number): boolean {
+  return RUN_AT_ONCE.has(id);
+}
+
+/** MULTI. */
+export function multi(client: Client): void {
+  const { session, context } = client;
+  if (session.transaction !== null) {
+    client.reply(MULTI_IN_MULTI);
+    return;
+  }
+  const { transactionBytesMax, transactionCommandsMax } = context.options;
+  const limits = { bytesMax: transactionBytesMax, commandsMax: transactionCommandsMax };
+  session.beginTransaction(new Transaction(limits));
+  client.reply(REPLY_OK);
+}
+
+/** DISCARD. */
+export function discard(client: Client): void {
+  if (client.session.transaction === null) {
+    client.reply(DISCARD_BEFORE_MULTI);
+    return;
+  }
+  abandon(client);
+  client.reply(REPLY_OK);
+}
+
+/** Forgets what is queued. */
+export function abandon(client: Client): void {
+  client.session.endTransaction();
+}
+
+/** Queues a command for the server of `slot`. */
+export function queueForwarded(
+  client: Client,
+  span: { readonly bytes: Buffer; readonly start: number; readonly end: number },
+  slot: number,
+): void {
+  const isQueued = client.session.transaction?.queueForwarded(
+    span.bytes,
+    span.start,
+    span.end,
+    slot,
+  );
+  answerQueued(client, isQueued === true);
+}
+
+/** Queues a command for the proxy itself; `refusal` is what it will answer if it cannot be carried. */
+export function queueLocal(client: Client, args: readonly Buffer[], refusal: Buffer | null): void {
+  answerQueued(client, client.session.transaction?.queueLocal(args, refusal) === true);
+}
+
+function answerQueued(client: Client, isQueued: boolean): void {
+  if (isQueued) {
+    client.reply(REPLY_QUEUED);
+    return;
+  }
+  const { transactionBytesMax, transactionCommandsMax } = client.context.options;
+  if (client.session.transaction !== null) client.session.transaction.isAborted = true;
+  const limits = `${transactionCommandsMax} commands or ${transactionBytesMax} bytes`;
+  client.reply(errorReply(`ERR the transaction is larger than ${limits}`));
+}
+
+/** EXEC: everything queued goes to the server as one piece between MULTI and EXEC, or nothing does. */
+export function exec(client: Client): void {
+  const { session } = client;
+  const { transaction } = session;
+  if (transaction === null) {
+    client.reply(EXEC_BEFORE_MULTI);
+    return;
+  }
+  session.endTransaction();
+  const refusal = execRefusal(client, transaction);
+  if (refusal !== null) client.reply(refusal);
+  else if (transaction.forwardedCount > 0) execOnServer(client, transaction);
+  // What the proxy answers may depend on replies that are still to come.
+  else client.whenQuiet(() => client.reply(composeReply(client, transaction, Buffer.alloc(0))));
+}
+
+function execRefusal(client: Client, transaction: Transaction): Buffer | null {
+  if (transaction.isCrossSlot) return REPLY_CROSSSLOT;
+  const { slot } = transaction;
+  const refusal = slot === SLOT_NONE ? null : slotRefusal(client.context, slot);
+  if (refusal !== null) return refusal;
+  return transaction.isAborted ? REPLY_EXECABORT : null;
+}
+
+function execOnServer(client: Client, transaction: Transaction): void {
+  const { context, session } = client;
+  const { slot, body, forwardedCount } = transaction;
+  const group = context.groups[slot === SLOT_NONE ? 0 : (context.table.slots[slot] ?? 0)];
+  if (group === undefined) {
+    client.reply(REPLY_SLOT_DOWN);
+    return;
+  }
+  const backend = group.connection(session.protocol, session.id);
+  const call = new ExecCall(client, transaction);
+  // Once the first is accepted the others are: nothing comes in between.
+  if (!send(backend, call, 1, MULTI)) {
+    client.reply(
+      errorReply(`CLUSTERDOWN Hash slot not served: cannot reach ${backend.options.address}`),
+    );
+    return;
+  }
+  send(backend, call, forwardedCount, body);
+  client.owe(backend);
+  send(backend, call, 1, EXEC);
+  if (transaction.locals.length > 0) client.whenQuiet(doNothing);
+}
+
+function send(backend: BackendConnection, call: ExecCall, count: number, bytes: Buffer): boolean {
+  return backend.request(call, count, false, bytes, 0, bytes.length);
+}
+
+/** Commands behind EXEC wait for its reply when the proxy executes some of the transaction with it. */
+function doNothing(): void {}
