@@ -1,4 +1,6 @@
+import { runAllocation } from './allocation/run-allocation.ts';
 import { parseCommandLine, USAGE } from './command-line.ts';
+import { runProfile } from './profile/run-profile.ts';
 import { runCompare } from './run-compare.ts';
 import { runProxy } from './run-proxy.ts';
 
@@ -14,6 +16,10 @@ async function main(argv: readonly string[]): Promise<number> {
         return await runProxy(command);
       case 'compare':
         return await runCompare(command);
+      case 'allocation':
+        return await runAllocation(command);
+      case 'profile':
+        return await runProfile(command);
       case 'help':
         process.stdout.write(USAGE);
         return 0;

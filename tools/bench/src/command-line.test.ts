@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { parseCommandLine } from './command-line.ts';
 
-it('tells the two runs apart', () => {
+it('tells the runs apart', () => {
   expect(parseCommandLine(['proxy', '--json', '--quick'])).toEqual({
     kind: 'proxy',
     isJson: true,
@@ -26,11 +26,27 @@ it('tells the two runs apart', () => {
     isWritten: true,
     isBuilt: false,
   });
+  expect(parseCommandLine(['allocation', '--where'])).toEqual({
+    kind: 'allocation',
+    isJson: false,
+    isQuick: false,
+    only: [],
+    isBuilt: true,
+    hasSites: true,
+  });
+  expect(parseCommandLine(['profile', '--only', 'get', '--out', 'x'])).toEqual({
+    kind: 'profile',
+    isJson: false,
+    only: ['get'],
+    isBuilt: true,
+    isSplit: false,
+    out: 'x',
+  });
   expect(parseCommandLine(['--help'])).toEqual({ kind: 'help' });
 });
 
 it('refuses what makes no sense', () => {
-  expect(() => parseCommandLine([])).toThrow('proxy or compare');
+  expect(() => parseCommandLine([])).toThrow('proxy, compare, allocation or profile');
   expect(() => parseCommandLine(['compare'])).toThrow('--base');
   expect(() => parseCommandLine(['proxy', 'twice'])).toThrow('not understood: twice');
   expect(() => parseCommandLine(['proxy', '--fast'])).toThrow('--fast');

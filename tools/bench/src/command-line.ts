@@ -19,6 +19,25 @@ export type BenchCommand =
       readonly isBuilt: boolean;
       readonly only: readonly string[];
     }
+  | {
+      readonly kind: 'allocation';
+      readonly isJson: boolean;
+      readonly isQuick: boolean;
+      readonly isBuilt: boolean;
+      readonly only: readonly string[];
+      /** Also print who allocates. */
+      readonly hasSites: boolean;
+    }
+  | {
+      readonly kind: 'profile';
+      readonly isJson: boolean;
+      readonly isBuilt: boolean;
+      readonly only: readonly string[];
+      /** Show each function for itself. */
+      readonly isSplit: boolean;
+      /** The folder that flame graphs are written to. */
+      readonly out: string;
+    }
   | { readonly kind: 'help' };
 
 export const USAGE = `\
@@ -33,6 +52,16 @@ pnpm bench proxy [--json] [--quick] [--rounds N] [--only NAME]... [--write] [--n
 pnpm bench compare --base REF [--json] [--quick] [--only NAME]... [--no-build]
   The proxy of this checkout against that of a commit. Ends with 0 when nothing is lost beyond the noise,
   1 when something is, 3 when the machine was too disturbed to tell.
+
+pnpm bench allocation [--json] [--quick] [--only NAME]... [--where] [--no-build]
+  What the proxy allocates and keeps over ten million requests (--quick: a tenth of that). Ends with 0 when
+  that is within bounds, 1 when it is not.
+  --where      also prints who allocates
+
+pnpm bench profile [--json] [--only NAME]... [--split] [--out FOLDER] [--no-build]
+  Where the CPU time of the proxy goes, with a flame graph of each workload. Needs the program perf.
+  --split      no function is compiled into its caller, so that each shows for itself; slower as a whole
+  --out FOLDER for the flame graphs; default: .tools/profile
 `;
 
 const OPTIONS = {
@@ -43,6 +72,9 @@ const OPTIONS = {
   write: { type: 'boolean', default: false },
   'no-build': { type: 'boolean', default: false },
   base: { type: 'string' },
+  out: { type: 'string', default: '.tools/profile' },
+  split: { type: 'boolean', default: false },
+  where: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
@@ -74,7 +106,12 @@ export function parseCommandLine(argv: readonly string[]): BenchCommand {
     if (values.base === undefined) throw new Error(`compare needs --base\n\n${USAGE}`);
     return { kind, ...shared, base: values.base };
   }
-  throw new Error(`what to run: proxy or compare\n\n${USAGE}`);
+  if (kind === 'allocation') return { kind, ...shared, hasSites: values.where };
+  if (kind === 'profile') {
+    const { isJson, isBuilt, only } = shared;
+    return { kind, isJson, isBuilt, only, isSplit: values.split, out: values.out };
+  }
+  throw new Error(`what to run: proxy, compare, allocation or profile\n\n${USAGE}`);
 }
 
 function roundsOf(text: string | undefined, isQuick: boolean): number {

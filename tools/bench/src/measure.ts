@@ -84,7 +84,7 @@ async function measureFlood(
 }
 
 /** How many requests take the time of a sample. Finding out warms up what the sample measures. */
-async function requestsFor(
+export async function requestsFor(
   parts: readonly LoadPart[],
   aim: { readonly port: number; readonly cores: string },
   sampleMs: number,

@@ -13,6 +13,8 @@ export interface ProcessPlan {
   /** As `taskset -c` takes them. */
   readonly cores: string;
   readonly cwd?: string;
+  /** For a Node.js program: `child.send` and its 'message' event work. */
+  readonly hasChannel?: boolean;
 }
 
 /** A running program whose process id is that of the program itself, not of what started it. */
@@ -25,14 +27,15 @@ export interface MeasuredProcess {
 }
 
 /** Starts a program on its cores, with room for many connections. */
-export function startProcess({ command, args, cores, cwd }: ProcessPlan): MeasuredProcess {
+export function startProcess(plan: ProcessPlan): MeasuredProcess {
+  const { command, args, cores, cwd, hasChannel = false } = plan;
   // Both the shell and taskset replace themselves, so the process id stays.
   const limit = `ulimit -n ${OPEN_FILES} 2>/dev/null || ulimit -n "$(ulimit -Hn)"`;
   const child = spawn(
     'sh',
     ['-c', `${limit}; exec taskset -c "$0" "$@"`, cores, command, ...args],
     {
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe', ...(hasChannel ? ['ipc' as const] : [])],
       env: withoutSettings(process.env),
       ...(cwd === undefined ? {} : { cwd }),
     },
@@ -42,9 +45,9 @@ export function startProcess({ command, args, cores, cwd }: ProcessPlan): Measur
   const keep = (text: string): void => {
     output = (output + text).slice(-OUTPUT_CHARS_MAX);
   };
-  child.stdout.setEncoding('utf8').on('data', keep);
-  child.stderr.setEncoding('utf8').on('data', keep);
-  child.stdin.on('error', () => undefined);
+  child.stdout?.setEncoding('utf8').on('data', keep);
+  child.stderr?.setEncoding('utf8').on('data', keep);
+  child.stdin?.on('error', () => undefined);
   const ended = once(child, 'close').then(forget);
   return {
     pid: child.pid ?? -1,

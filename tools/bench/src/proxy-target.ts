@@ -32,6 +32,10 @@ export interface ProxyPlan {
   readonly redisPorts: readonly number[];
   /** The built file of undermoon-proxy, or the program nutcracker. */
   readonly program: string;
+  /** Of Node.js, for undermoon-proxy; default: none. */
+  readonly nodeFlags?: readonly string[];
+  /** See `ProcessPlan`; default: false. */
+  readonly hasChannel?: boolean;
 }
 
 /** Starts undermoon-proxy, with its defaults, and makes it the only member of a cluster. */
@@ -39,12 +43,14 @@ export async function startUndermoon(plan: ProxyPlan): Promise<ProxyInstance> {
   const port = await takePort();
   const address = `127.0.0.1:${port}`;
   return startProxy(port, async (folder) => {
-    const args = [plan.program, '--address', address, '--clients-max', '20000'];
+    const { program, cores, nodeFlags = [], hasChannel = false } = plan;
+    const args = [...nodeFlags, program, '--address', address, '--clients-max', '20000'];
     const server = startProcess({
       command: process.execPath,
       args,
-      cores: plan.cores,
+      cores,
       cwd: folder,
+      hasChannel,
     });
     const words = encodeSetCluster(wholeCluster(plan.redisPorts), { compress: false });
     await untilAnswered(port, server, ['UMCTL', 'SETCLUSTER', ...words]);

@@ -31,12 +31,16 @@ export class DataLoop {
    */
   watchedMs = 0;
   #dirty: TurnFlush[] = [];
+  /** Takes the place of `#dirty` during a flush, so that no turn needs a new array. */
+  #flushed: TurnFlush[] = [];
   #isScheduled = false;
   readonly #flushTurn = (): void => {
     this.#isScheduled = false;
     const dirty = this.#dirty;
-    this.#dirty = [];
+    this.#dirty = this.#flushed;
+    this.#flushed = dirty;
     for (let i = 0; i < dirty.length; i++) dirty[i]!.flushTurn();
+    dirty.length = 0;
   };
 
   constructor(options: { limits: Partial<RespLimits>; clock: Clock }) {
