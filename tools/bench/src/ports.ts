@@ -3,8 +3,10 @@ import { createServer } from 'node:net';
 
 const FIRST = 28_500;
 const LAST = 28_999;
+/** Processes that start together have numbers that lie close; their ports should not. */
+const APART = 37;
 
-let next = FIRST;
+let next = FIRST + ((process.pid * APART) % (LAST - FIRST + 1));
 
 /** A port of 127.0.0.1 on which nobody listens. Below the range of ports for outgoing connections, which a run uses up. */
 export async function takePort(): Promise<number> {
