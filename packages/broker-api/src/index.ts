@@ -65,3 +65,9 @@ export {
   nodesToJson,
 } from './payloads/scale.ts';
 export type { ClusterPlan, NodeNumberRequest } from './payloads/scale.ts';
+export {
+  clusterNameSchema,
+  countSchema,
+  epochSchema,
+  nodeAddressSchema,
+} from './payloads/primitives.ts';

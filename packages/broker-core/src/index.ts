@@ -8,7 +8,7 @@ export type {
   StoredMigrationMeta,
   StoredProxy,
 } from '@undermoon/broker-api';
-export { apply } from './core/apply.ts';
+export { apply, APPLY_VERSION } from './core/apply.ts';
 export type {
   ApplyContext,
   StoreCommand,
@@ -25,7 +25,7 @@ export { parseDump } from './core/restore.ts';
 export type { LoadedDump } from './core/restore.ts';
 export { BrokerError } from './errors.ts';
 export type { BrokerFailureCode } from './errors.ts';
-export type { BrokerOptions, FetchEpoch } from './options.ts';
+export type { BrokerOptions, FetchEpoch, FileStorageChoice } from './options.ts';
 export { createBroker } from './shell/broker.ts';
 export type { Broker } from './shell/broker.ts';
-export type { MetaStorage } from './shell/persistence/meta-storage.ts';
+export type { KeptStep, MetaStorage, StoreChange } from './shell/persistence/meta-storage.ts';

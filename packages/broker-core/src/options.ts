@@ -16,6 +16,15 @@ import { memoryStorage, type MetaStorage } from './shell/persistence/meta-storag
 /** Asks a proxy for the epoch of its metadata. Null: it cannot be asked. */
 export type FetchEpoch = (address: NodeAddress) => Promise<Epoch | null>;
 
+/** State in a file and a log beside it; a change is synced before it is answered. */
+export interface FileStorageChoice {
+  readonly kind: 'file';
+  /** The snapshot; the other files begin with this path. */
+  readonly path: string;
+  /** Bytes of log after which a snapshot is written. Default 4 MiB. */
+  readonly logBytesMax?: number;
+}
+
 /** Settings of a broker. Names and defaults are those of the original's configuration where it has them. */
 export interface BrokerOptions {
   /** Where to listen, `host:port`; port 0 takes a free one. Default `127.0.0.1:7799`. */
@@ -26,8 +35,8 @@ export interface BrokerOptions {
   readonly failureQuorum?: number;
   /** Migrations that proxies are told about at a time, per cluster; 0: all. Default 1. */
   readonly migrationLimit?: number;
-  /** `memory` loses everything with the process; a file is synced before each answer. Default `memory`. */
-  readonly storage?: 'memory' | { readonly kind: 'file'; readonly path: string } | MetaStorage;
+  /** `memory` loses everything with the process. Default `memory`. */
+  readonly storage?: 'memory' | FileStorageChoice | MetaStorage;
   /** Standby brokers that the state is pushed to. Default none. */
   readonly replicaAddresses?: readonly string[];
   /** Seconds between two pushes; 0: never. Default 0. */
@@ -115,7 +124,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
     failureTtl: whole('failureTtl', options.failureTtl ?? 60, 1),
     failureQuorum: whole('failureQuorum', options.failureQuorum ?? 1, 0),
     migrationLimit: whole('migrationLimit', options.migrationLimit ?? 1, 0),
-    storage: toStorage(options.storage ?? 'memory'),
+    storage: toStorage(options.storage ?? 'memory', options.logger ?? silentLogger),
     replicaAddresses: (options.replicaAddresses ?? []).map((replica, index) =>
       toAddress(`replicaAddresses[${index}]`, replica),
     ),
@@ -154,9 +163,11 @@ function toClusterConfig(options: BrokerOptions): ClusterConfig {
   };
 }
 
-function toStorage(storage: NonNullable<BrokerOptions['storage']>): MetaStorage {
+function toStorage(storage: NonNullable<BrokerOptions['storage']>, logger: Logger): MetaStorage {
   if (storage === 'memory') return memoryStorage();
-  return 'kind' in storage ? fileStorage(storage.path) : storage;
+  if (!('kind' in storage)) return storage;
+  const logBytesMax = whole('storage.logBytesMax', storage.logBytesMax ?? 4 * MIB, 1);
+  return fileStorage({ path: storage.path, logBytesMax, logger });
 }
 
 function toAddress(name: string, value: string): NodeAddress {

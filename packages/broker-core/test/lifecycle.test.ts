@@ -4,11 +4,13 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { MetaStore } from '@undermoon/broker-api';
 import { createBrokerClient } from '@undermoon/broker-api/client';
+import { EPOCH_ZERO } from '@undermoon/cluster-meta';
 import { silentLogger, type Clock, type LogFields } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createBroker, type BrokerOptions, type MetaStorage } from '../src/index.ts';
+import { createBroker, parseDump, type BrokerOptions, type MetaStorage } from '../src/index.ts';
 import { addProxies, startBroker } from './http-fixture.ts';
 import { DEMO, EXPANDING_DUMP, proxyAt } from './store-fixture.ts';
 
@@ -19,6 +21,12 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 const EPHEMERAL = '127.0.0.1:0';
+
+function expanding(): MetaStore {
+  const parsed = parseDump(EXPANDING_DUMP);
+  assert(parsed.ok);
+  return parsed.value;
+}
 
 describe('options', () => {
   test.each<{ options: BrokerOptions; names: string }>([
@@ -58,7 +66,7 @@ describe('options', () => {
   test('the ordered mode of a stored state wins over the option', async () => {
     const warnings: LogFields[] = [];
     const storage: MetaStorage = {
-      load: () => Promise.resolve({ ...EXPANDING_DUMP, enable_ordered_proxy: true }),
+      load: () => Promise.resolve({ ...expanding(), enableOrderedProxy: true }),
       save: () => Promise.resolve(),
       close: () => Promise.resolve(),
     };
@@ -119,7 +127,8 @@ describe('a broker', () => {
     expect(await readFile(path)).toEqual(whole.subarray(0, 200));
     await writeFile(path, await readFile(`${path}.prev`));
     const again = await startBroker({ storage });
-    expect(again.broker.state().proxies.has(proxyAt(1))).toBe(true);
+    // The log holds what came after that one.
+    expect(again.broker.state().proxies.has(proxyAt(2))).toBe(true);
   });
 
   test('answers a failed save with 500, keeps its state, and saves the next time', async () => {
@@ -146,7 +155,7 @@ describe('a broker', () => {
   test('refuses a custom storage with a state that is none', async () => {
     let closed = 0;
     const storage: MetaStorage = {
-      load: () => Promise.resolve({ version: 'mem-broker-0.2' }),
+      load: () => Promise.resolve({ ...expanding(), globalEpoch: EPOCH_ZERO }),
       save: () => Promise.resolve(),
       close: () => Promise.resolve(void closed++),
     };
@@ -282,7 +291,7 @@ describe('stopping', () => {
     await broker.close();
     await expect.poll(sockets).toEqual(before);
     expect(timers).toBe(0);
-    expect((await readdir(directory)).toSorted()).toEqual(['metadata']);
+    expect(await readdir(directory)).toEqual(['metadata']);
   });
 });
 

@@ -9,17 +9,19 @@ import {
 import { z } from 'zod';
 import { parsedBy } from './parse-payload.ts';
 
+/** An address `host:port`. */
 export const nodeAddressSchema: z.ZodType<NodeAddress> = parsedBy(
   parseNodeAddress,
   'an address "host:port"',
 );
 
+/** A name of a cluster. */
 export const clusterNameSchema: z.ZodType<ClusterName> = parsedBy(
   parseClusterName,
   'a cluster name of 1 to 31 characters out of A-Z a-z 0-9 @ - _',
 );
 
-// An epoch is a JSON number; its text form is for URLs only.
+/** An epoch as a JSON number; its text form is for URLs only. */
 export const epochSchema: z.ZodType<Epoch> = parsedBy(
   (value) => (typeof value === 'number' ? parseEpoch(value) : null),
   `a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`,

@@ -19,6 +19,13 @@ import {
 } from './scale-ops.ts';
 
 /**
+ * The version of what `apply` does. A command log is replayed only by the version that wrote it, because
+ * another one may come to another state: it is raised whenever a command, a state and a context can lead
+ * to another state than before.
+ */
+export const APPLY_VERSION = 1;
+
+/**
  * Carries out one mutation: the only way a state changes. Expired failure reports are dropped first, so
  * that they keep no proxy from being used; replacements that are waited for are tried last, because any
  * mutation may have made a proxy available. The state given is not changed.

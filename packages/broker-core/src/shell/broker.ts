@@ -2,7 +2,7 @@ import type { MetaStore } from '@undermoon/broker-api';
 import type { FastifyInstance } from 'fastify';
 import type { ApplyContext } from '../core/command.ts';
 import { emptyStore, type StoreState } from '../core/model.ts';
-import { parseDump } from '../core/restore.ts';
+import { storeViolations } from '../core/invariants.ts';
 import { BrokerError, systemCodeOf } from '../errors.ts';
 import { resolveOptions, type BrokerOptions, type ResolvedBrokerOptions } from '../options.ts';
 import { DocumentCache } from './document-cache.ts';
@@ -116,18 +116,18 @@ class HttpBroker implements Broker {
 
   async #load(): Promise<StoreState> {
     const { storage, enableOrderedProxy, logger } = this.#options;
-    const dump = await storage.load();
-    if (dump === null || dump === undefined) return emptyStore(enableOrderedProxy);
-    const parsed = parseDump(dump);
-    if (!parsed.ok) {
+    const state = await storage.load();
+    if (state === null) return emptyStore(enableOrderedProxy);
+    const [violation] = storeViolations(state);
+    if (violation !== undefined) {
       await storage.close();
-      throw new BrokerError('STORE_DAMAGED', `the stored state is not usable: ${parsed.message}`);
+      throw new BrokerError('STORE_DAMAGED', `the stored state contradicts itself: ${violation}`);
     }
-    if (parsed.value.enableOrderedProxy !== enableOrderedProxy) {
-      const stored = parsed.value.enableOrderedProxy;
+    if (state.enableOrderedProxy !== enableOrderedProxy) {
+      const stored = state.enableOrderedProxy;
       logger.warn({ stored }, 'enableOrderedProxy of the stored state is used, not the option');
     }
-    return parsed.value;
+    return state;
   }
 
   #build(initial: StoreState): Running {

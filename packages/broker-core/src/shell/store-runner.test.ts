@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { silentLogger, type LogFields, type Logger } from '@undermoon/runtime';
 import { describe, expect, test } from 'vitest';
 import { addProxyCommand, CONTEXT, DEMO, proxyAt } from '../../test/store-fixture.ts';
-import type { ApplyContext } from '../core/command.ts';
 import { emptyStore } from '../core/model.ts';
-import type { MetaStorage } from './persistence/meta-storage.ts';
+import type { MetaStorage, StoreChange } from './persistence/meta-storage.ts';
 import { StoreRunner } from './store-runner.ts';
 
 interface Save {
-  readonly dump: { readonly global_epoch: number };
+  readonly change: StoreChange;
   readonly succeed: () => void;
   readonly fail: (error: Error) => void;
 }
@@ -18,12 +17,12 @@ class HeldStorage implements MetaStorage {
   readonly saves: Save[] = [];
   #arrived: (() => void) | null = null;
 
-  load = (): Promise<unknown> => Promise.resolve(null);
+  load = (): Promise<null> => Promise.resolve(null);
   close = (): Promise<void> => Promise.resolve();
 
-  save(dump: unknown): Promise<void> {
+  save(change: StoreChange): Promise<void> {
     return new Promise((succeed, fail) => {
-      this.saves.push({ dump: dump as Save['dump'], succeed, fail });
+      this.saves.push({ change, succeed, fail });
       this.#arrived?.();
     });
   }
@@ -38,7 +37,7 @@ class HeldStorage implements MetaStorage {
 
 function runnerOf(
   storage: MetaStorage,
-  options: { queueLengthMax?: number; logger?: Logger; context?: () => ApplyContext } = {},
+  options: { queueLengthMax?: number; logger?: Logger } = {},
 ): StoreRunner {
   return new StoreRunner({
     initial: emptyStore(false),
@@ -77,7 +76,8 @@ describe('StoreRunner', () => {
     save.succeed();
     await first;
     const second = await storage.nextSave();
-    expect(second.dump.global_epoch).toBe(4);
+    expect(second.change.state.globalEpoch).toBe(4);
+    expect(second.change.steps.map(({ epoch }) => epoch)).toEqual([2, 3, 4]);
     second.succeed();
     await Promise.all(others);
     expect(storage.saves.length).toBe(0);
@@ -168,16 +168,12 @@ describe('StoreRunner', () => {
 
   test('a mutation that throws fails alone', async () => {
     const storage = new HeldStorage();
-    let calls = 0;
-    const runner = runnerOf(storage, {
-      context: () => {
-        if (++calls === 1) throw new Error('clock broken');
-        return CONTEXT;
-      },
-    });
-    const broken = Promise.allSettled([runner.run(addProxyCommand(1))]);
+    const runner = runnerOf(storage);
+    const broken = Promise.allSettled([runner.run({ kind: 'none' } as never)]);
     const sound = runner.run(addProxyCommand(2));
-    (await storage.nextSave()).succeed();
+    const save = await storage.nextSave();
+    expect(save.change.steps).toEqual([{ command: addProxyCommand(2), epoch: 1 }]);
+    save.succeed();
     expect(await broken).toMatchObject([{ reason: { code: 'INTERNAL' } }]);
     expect((await sound).state.proxies.size).toBe(1);
   });

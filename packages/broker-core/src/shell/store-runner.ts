@@ -1,10 +1,9 @@
-import { metaStoreToJson } from '@undermoon/broker-api';
 import type { Logger } from '@undermoon/runtime';
 import { apply } from '../core/apply.ts';
 import type { ApplyContext, StoreCommand, StoreEvent, StoreStep } from '../core/command.ts';
 import type { StoreState } from '../core/model.ts';
 import { BrokerError } from '../errors.ts';
-import type { MetaStorage } from './persistence/meta-storage.ts';
+import type { KeptStep, MetaStorage, StoreChange } from './persistence/meta-storage.ts';
 
 /** What a runner works with. */
 export interface StoreRunnerOptions {
@@ -97,17 +96,10 @@ export class StoreRunner {
 
   async #runBatch(batch: readonly Pending[]): Promise<void> {
     const before = this.#state;
-    const applied: Applied[] = [];
-    let state = before;
-    for (const pending of batch) {
-      const step = this.#apply(state, pending);
-      if (step === null) continue;
-      state = step.state;
-      applied.push({ pending, step });
-    }
-    const failure = state === before ? null : await this.#save(state);
-    if (failure === null) this.#state = state;
-    if (this.#state !== before) this.#options.onKept?.(before, state);
+    const { applied, change } = this.#applyAll(before, batch);
+    const failure = change === null ? null : await this.#save(change);
+    if (failure === null && change !== null) this.#state = change.state;
+    if (this.#state !== before) this.#options.onKept?.(before, this.#state);
     for (const { pending, step } of applied) {
       if (failure !== null && step.state !== before) {
         pending.reject(failure);
@@ -118,9 +110,29 @@ export class StoreRunner {
     }
   }
 
-  #apply(state: StoreState, pending: Pending): StoreStep | null {
+  // The change is null when the state stays as it is.
+  #applyAll(
+    before: StoreState,
+    batch: readonly Pending[],
+  ): { readonly applied: readonly Applied[]; readonly change: StoreChange | null } {
+    const applied: Applied[] = [];
+    const steps: KeptStep[] = [];
+    const context = this.#options.context();
+    let state = before;
+    for (const pending of batch) {
+      const step = this.#apply(state, pending, context);
+      if (step === null) continue;
+      const { command } = pending;
+      if (step.state !== state) steps.push({ command, epoch: step.state.globalEpoch });
+      state = step.state;
+      applied.push({ pending, step });
+    }
+    return { applied, change: state === before ? null : { state, steps, context } };
+  }
+
+  #apply(state: StoreState, pending: Pending, context: ApplyContext): StoreStep | null {
     try {
-      return apply(state, pending.command, this.#options.context());
+      return apply(state, pending.command, context);
     } catch (cause) {
       const { kind } = pending.command;
       this.#options.logger.error({ command: kind, error: cause }, 'mutation failed');
@@ -129,9 +141,9 @@ export class StoreRunner {
     }
   }
 
-  async #save(state: StoreState): Promise<BrokerError | null> {
+  async #save(change: StoreChange): Promise<BrokerError | null> {
     try {
-      await this.#options.storage.save(metaStoreToJson(state));
+      await this.#options.storage.save(change);
       this.#saveFailure = null;
     } catch (cause) {
       this.#options.logger.error({ error: cause }, 'state could not be saved');
