@@ -180,8 +180,8 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     this.#slab = null;
     if (transport.queuedBytes > 0) {
       transport.write(Buffer.from(slab.view()));
-      this.#loop.slabs.give(slab);
-    } else if (transport.write(slab.view())) this.#loop.slabs.give(slab);
+      this.#loop.arena.give(slab);
+    } else if (transport.write(slab.view(), slab)) this.#loop.arena.give(slab);
   }
 
   #canQueue(): boolean {
@@ -205,7 +205,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
       return;
     }
     if (this.#slab === null) {
-      this.#slab = this.#loop.slabs.take();
+      this.#slab = this.#loop.arena.take();
       this.#loop.flushAtTurnEnd(this);
     }
     this.#slab.append(bytes, start, end);
@@ -274,7 +274,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     this.#greeting = null;
     this.#early = [];
     this.#earlyBytes = 0;
-    if (this.#slab !== null) this.#loop.slabs.give(this.#slab);
+    if (this.#slab !== null) this.#loop.arena.give(this.#slab);
     this.#slab = null;
     let isFirst = true;
     for (let sink = queue.headSink(); sink !== null; sink = queue.headSink()) {

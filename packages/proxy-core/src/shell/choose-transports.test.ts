@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { chooseTransports } from './choose-transports.ts';
+import { Arena } from './slab.ts';
 
 test.each(['raw-handle', 'shared-buffer', 'data-events'] as const)(
   'this runtime can use sockets by %s',
   async (kind) => {
-    expect((await chooseTransports(kind)).kind).toBe(kind);
+    expect((await chooseTransports(kind, new Arena())).kind).toBe(kind);
   },
 );
 
@@ -15,7 +16,7 @@ test('a runtime without the binding gets the next slower way', async () => {
   };
   for (const replacement of [undefined, () => ({}), throwing]) {
     Reflect.set(process, 'binding', replacement);
-    expect((await chooseTransports('raw-handle')).kind).toBe('shared-buffer');
+    expect((await chooseTransports('raw-handle', new Arena())).kind).toBe('shared-buffer');
   }
   Reflect.set(process, 'binding', binding);
 });

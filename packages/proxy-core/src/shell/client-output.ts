@@ -1,11 +1,14 @@
-import { SLAB_BYTES, Slab } from './slab.ts';
+import { type Arena, SLAB_BYTES, type Slab } from './slab.ts';
 
 /** A socket that replies go to. */
 export interface OutputTarget {
   /** Earlier bytes are still waiting for the kernel. */
   readonly isBacklogged: boolean;
-  /** Sends bytes. True: the kernel took all of them and the caller may reuse the memory; false: it may not. */
-  send(bytes: Uint8Array): boolean;
+  /**
+   * Sends bytes. True: the kernel took all of them and the caller may reuse the memory. False: it may not, and
+   * `slab`, if the bytes are its, goes back to the arena when they have left.
+   */
+  send(bytes: Uint8Array, slab: Slab | null): boolean;
 }
 
 /**
@@ -13,8 +16,14 @@ export interface OutputTarget {
  * stand together in a backend's chunk, so they leave as one write.
  */
 export class ClientOutput {
-  #slab = new Slab();
+  readonly #arena: Arena;
+  #slab: Slab;
   #target: OutputTarget | null = null;
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+    this.#slab = arena.take();
+  }
 
   /** Adds `bytes[start, end)` to what `target` gets; the bytes are copied. */
   append(target: OutputTarget, bytes: Uint8Array, start: number, end: number): void {
@@ -27,7 +36,7 @@ export class ClientOutput {
       this.flush();
       this.#target = target;
       if (size > SLAB_BYTES) {
-        target.send(Buffer.from(bytes.subarray(start, end)));
+        target.send(Buffer.from(bytes.subarray(start, end)), null);
         return;
       }
     }
@@ -41,8 +50,8 @@ export class ClientOutput {
     this.#target = null;
     if (target === null || slab.length === 0) return;
     const view = slab.view();
-    if (target.isBacklogged) target.send(Buffer.from(view));
-    else if (!target.send(view)) this.#slab = new Slab();
+    if (target.isBacklogged) target.send(Buffer.from(view), null);
+    else if (!target.send(view, slab)) this.#slab = this.#arena.take();
     slab.length = 0;
   }
 }

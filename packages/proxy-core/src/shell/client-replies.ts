@@ -5,6 +5,7 @@ import type { BackendConnection, BackendLoss, ReplySink } from './backend-connec
 import type { OutputTarget } from './client-output.ts';
 import { ERROR_REPLIES, NET_OUTPUT_BYTES } from './loop-counters.ts';
 import type { ProxyContext } from './proxy-context.ts';
+import type { Slab } from './slab.ts';
 import type { Transport } from './transport.ts';
 
 const ERROR_MARKER = 0x2d;
@@ -127,11 +128,11 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     if (!this.isClosed) this.updateReading();
   }
 
-  send(bytes: Uint8Array): boolean {
+  send(bytes: Uint8Array, slab: Slab | null): boolean {
     const transport = this.transport;
     if (transport === null || this.isClosed) return true;
     this.context.counters[NET_OUTPUT_BYTES]! += bytes.length;
-    if (transport.write(bytes)) return true;
+    if (transport.write(bytes, slab)) return true;
     this.#limitOutput(transport.queuedBytes);
     return false;
   }

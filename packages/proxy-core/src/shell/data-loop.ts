@@ -1,7 +1,7 @@
 import { RequestScanner, type RespLimits } from '@undermoon/resp';
 import type { Clock } from '@undermoon/runtime';
 import { ClientOutput } from './client-output.ts';
-import { SlabPool } from './slab.ts';
+import { Arena } from './slab.ts';
 import { DataEventTransports } from './stream-transport.ts';
 import type { TransportFactory } from './transport.ts';
 
@@ -13,15 +13,15 @@ export interface TurnFlush {
 }
 
 /**
- * What all connections of one event loop share: the request scanner, the read buffer (inside the
- * transports), the slabs, the output towards clients, and a clock that is read once per tick.
+ * What all connections of one event loop share: the request scanner, the memory of reads and
+ * writes, the output towards clients, and a clock that is read once per tick.
  */
 export class DataLoop {
   readonly scanner: RequestScanner;
   /** Replaced once, before the first socket, when it is known what this runtime can do. */
   transports: TransportFactory = new DataEventTransports();
-  readonly slabs: SlabPool = new SlabPool();
-  readonly output: ClientOutput = new ClientOutput();
+  readonly arena: Arena = new Arena();
+  readonly output: ClientOutput = new ClientOutput(this.arena);
   readonly clock: Clock;
   /** Monotonic milliseconds, as of the last tick: precise enough for timeouts, free to read. */
   nowMs: number;
@@ -30,17 +30,14 @@ export class DataLoop {
    * peers sent meanwhile waits unread, so it must not count against them.
    */
   watchedMs = 0;
-  #dirty: TurnFlush[] = [];
-  /** Takes the place of `#dirty` during a flush, so that no turn needs a new array. */
-  #flushed: TurnFlush[] = [];
-  #isScheduled = false;
+  #dirty = new FlushList();
+  #other = new FlushList();
   readonly #flushTurn = (): void => {
-    this.#isScheduled = false;
     const dirty = this.#dirty;
-    this.#dirty = this.#flushed;
-    this.#flushed = dirty;
-    for (let i = 0; i < dirty.length; i++) dirty[i]!.flushTurn();
-    dirty.length = 0;
+    // What is flushed may ask for the next turn already.
+    this.#dirty = this.#other;
+    this.#other = dirty;
+    dirty.flush();
   };
 
   constructor(options: { limits: Partial<RespLimits>; clock: Clock }) {
@@ -51,10 +48,8 @@ export class DataLoop {
 
   /** Calls `flush.flushTurn()` once, after every socket that is ready in this turn has been read. */
   flushAtTurnEnd(flush: TurnFlush): void {
-    this.#dirty.push(flush);
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(this.#flushTurn);
+    if (this.#dirty.count === 0) setImmediate(this.#flushTurn);
+    this.#dirty.add(flush);
   }
 
   /** Reads the clock; called by the server's one coarse timer. */
@@ -62,5 +57,26 @@ export class DataLoop {
     const nowMs = this.clock.monotonicMs();
     this.watchedMs += Math.min(nowMs - this.nowMs, COUNTED_TICK_MS_MAX);
     this.nowMs = nowMs;
+  }
+}
+
+/** Grows to the most that one turn has had, and is filled again and again. */
+class FlushList {
+  count = 0;
+  readonly #items: (TurnFlush | null)[] = [];
+
+  add(item: TurnFlush): void {
+    this.#items[this.count++] = item;
+  }
+
+  flush(): void {
+    const items = this.#items;
+    const { count } = this;
+    this.count = 0;
+    for (let i = 0; i < count; i++) {
+      const item = items[i]!;
+      items[i] = null;
+      item.flushTurn();
+    }
   }
 }

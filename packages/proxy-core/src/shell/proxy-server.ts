@@ -114,7 +114,7 @@ class Proxy implements ProxyServer {
     const dataLoop = new DataLoop(this.#options);
     warmUp(dataLoop.scanner);
     try {
-      dataLoop.transports = await chooseTransports(this.#options.sockets);
+      dataLoop.transports = await chooseTransports(this.#options.sockets, dataLoop.arena);
       this.#address = await this.#listener.listen(this.#options.address, dataLoop.transports);
     } catch (error) {
       this.#isStarted = false;

@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import type { Arena, Slab } from './slab.ts';
 import { LINGER_MS, peerText, type Transport, type TransportHandler } from './transport.ts';
 
 const UV_EOF = -4095;
@@ -9,6 +10,7 @@ interface WriteRequest {
   transport: RawTransport | null;
   /** Keeps the memory alive until the kernel has it. */
   bytes: Uint8Array | null;
+  slab: Slab | null;
   oncomplete: (this: WriteRequest, status: number) => void;
 }
 
@@ -43,7 +45,7 @@ export interface StreamBinding {
 /** What the sockets of one loop share. */
 export interface RawContext {
   readonly binding: StreamBinding;
-  readonly buffer: Buffer;
+  readonly arena: Arena;
 }
 
 /**
@@ -87,7 +89,7 @@ export class RawTransport implements Transport {
     this.#handle = handle;
     handle.transport = this;
     handle.onread = onRead;
-    handle.useUserBuffer(this.#context.buffer);
+    handle.useUserBuffer(this.#context.arena.readBuffer);
     handle.readStart();
   }
 
@@ -97,7 +99,7 @@ export class RawTransport implements Transport {
     return peerText(name.address, name.port);
   }
 
-  write(bytes: Uint8Array): boolean {
+  write(bytes: Uint8Array, slab: Slab | null = null): boolean {
     const handle = this.#handle;
     if (handle === null) return true;
     const { WriteWrap, streamBaseState, kLastWriteWasAsync } = this.#context.binding;
@@ -115,6 +117,7 @@ export class RawTransport implements Transport {
     }
     this.#spare = null;
     request.bytes = bytes;
+    request.slab = slab;
     this.queuedBytes += bytes.length;
     return false;
   }
@@ -159,13 +162,14 @@ export class RawTransport implements Transport {
 
   onReadable(count: number): void {
     if (this.#handle === null) return;
-    if (count > 0) this.#handler.onBytes(this.#context.buffer, count);
+    if (count > 0) this.#handler.onBytes(this.#context.arena.memory, count);
     else if (count === UV_EOF) this.#onEnd(this.#handle);
     else if (count < 0) this.#fail('read', count);
   }
 
-  onWritten(size: number, status: number): void {
-    this.queuedBytes -= size;
+  onWritten(bytes: Uint8Array, slab: Slab | null, status: number): void {
+    this.queuedBytes -= bytes.length;
+    if (slab !== null) this.#context.arena.give(slab);
     if (status < 0) this.#fail('write', status);
     else if (this.queuedBytes === 0 && this.#handle !== null) this.#handler.onDrain();
   }
@@ -220,9 +224,10 @@ function onRead(this: StreamHandle): void {
 }
 
 function onWritten(this: WriteRequest, status: number): void {
-  const size = this.bytes?.length ?? 0;
+  const { bytes, slab } = this;
   this.bytes = null;
-  this.transport?.onWritten(size, status);
+  this.slab = null;
+  if (bytes !== null) this.transport?.onWritten(bytes, slab, status);
 }
 
 function onShutdown(this: ShutdownRequest): void {

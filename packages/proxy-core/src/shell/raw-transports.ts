@@ -7,6 +7,7 @@ import {
   type StreamBinding,
   type StreamHandle,
 } from './raw-transport.ts';
+import type { Arena } from './slab.ts';
 import {
   type AcceptedConnection,
   type ConnectHandler,
@@ -144,11 +145,10 @@ function hasMethods(value: unknown, names: readonly string[]): boolean {
  * Transports over raw handles, or null where a trial does not succeed: both sides of a loopback connection
  * exchange data larger than the kernel's buffers, in both directions.
  */
-export async function tryRawTransports(bufferBytes: number): Promise<TransportFactory | null> {
+export async function tryRawTransports(arena: Arena): Promise<TransportFactory | null> {
   const binding = findBinding();
   if (binding === null) return null;
-  const buffer = Buffer.allocUnsafeSlow(bufferBytes);
-  const transports = new RawTransports({ binding, buffer });
+  const transports = new RawTransports({ binding, arena });
   return (await isWorking(transports)) ? transports : null;
 }
 

@@ -1,45 +1,75 @@
 /** Bytes in one slab, and the largest piece that is copied into one. */
 export const SLAB_BYTES = 65_536;
+/** Bytes that one read can bring. */
+export const READ_BYTES = 65_536;
 
 const CACHED_VIEW_MAX = 4096;
-const POOL_MAX = 64;
+const ARENA_SLABS = 32;
 const BYTE_LOOP_MAX = 48;
 
 /** A fixed buffer that gathers bytes for one socket; views of common lengths are made once. */
 export class Slab {
-  readonly bytes: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
   length = 0;
+  readonly #memory: Buffer;
+  readonly #base: number;
   readonly #views: (Buffer | undefined)[] = [];
+
+  /** Uses `memory[base, base + SLAB_BYTES)`. */
+  constructor(memory: Buffer, base: number) {
+    this.#memory = memory;
+    this.#base = base;
+  }
 
   /** Copies `from[start, end)` to the end; the caller made sure that it fits. */
   append(from: Uint8Array, start: number, end: number): void {
-    const to = this.bytes;
-    let at = this.length;
-    this.length = at + end - start;
+    const to = this.#memory;
+    let at = this.#base + this.length;
+    this.length += end - start;
+    // Within one memory a copy needs no view of its source, which would cost more than the copy.
+    if (from === to) to.copyWithin(at, start, end);
     // Below about 50 bytes a loop beats the call into the runtime.
-    if (end - start <= BYTE_LOOP_MAX) for (let i = start; i < end; i++) to[at++] = from[i]!;
+    else if (end - start <= BYTE_LOOP_MAX) for (let i = start; i < end; i++) to[at++] = from[i]!;
     else to.set(from.subarray(start, end), at);
   }
 
   /** The gathered bytes as a view that is valid until the slab is filled again. */
   view(): Buffer {
     const length = this.length;
-    if (length > CACHED_VIEW_MAX) return this.bytes.subarray(0, length);
-    return (this.#views[length] ??= this.bytes.subarray(0, length));
+    if (length > CACHED_VIEW_MAX) return this.#memory.subarray(this.#base, this.#base + length);
+    return (this.#views[length] ??= this.#memory.subarray(this.#base, this.#base + length));
   }
 }
 
-/** Slabs that are free for use. A slab that a socket still writes from is simply not given back. */
-export class SlabPool {
+/**
+ * The memory of one event loop: what was read, and the slabs that it is copied into, side by side in one
+ * buffer, so that the copies on the data path are moves within it.
+ *
+ * ```text
+ *   [ read buffer | slab 0 | slab 1 | … | slab 31 ]      further slabs have memory of their own
+ * ```
+ */
+export class Arena {
+  readonly memory: Buffer = Buffer.allocUnsafeSlow(READ_BYTES + ARENA_SLABS * SLAB_BYTES);
+  /** The first bytes of `memory`. */
+  readonly readBuffer: Buffer = this.memory.subarray(0, READ_BYTES);
   readonly #free: Slab[] = [];
+  #unused = ARENA_SLABS;
 
+  /** An empty slab. */
   take(): Slab {
-    const slab = this.#free.pop() ?? new Slab();
+    const slab = this.#free.pop() ?? this.#make();
     slab.length = 0;
     return slab;
   }
 
+  /** Takes a slab back. One that a socket still writes from is given back when it has been written. */
   give(slab: Slab): void {
-    if (this.#free.length < POOL_MAX) this.#free.push(slab);
+    if (this.#free.length < ARENA_SLABS) this.#free.push(slab);
+  }
+
+  #make(): Slab {
+    if (this.#unused === 0) return new Slab(Buffer.allocUnsafeSlow(SLAB_BYTES), 0);
+    this.#unused--;
+    return new Slab(this.memory, READ_BYTES + this.#unused * SLAB_BYTES);
   }
 }

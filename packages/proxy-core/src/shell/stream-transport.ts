@@ -1,4 +1,5 @@
 import net from 'node:net';
+import type { Arena } from './slab.ts';
 import {
   type AcceptedConnection,
   type ConnectHandler,
@@ -90,8 +91,9 @@ export class SharedBufferTransports implements TransportFactory {
   readonly kind = 'shared-buffer';
   readonly #buffer: Buffer;
 
-  constructor(bufferBytes: number) {
-    this.#buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  /** Reads go into the first bytes of the arena. */
+  constructor(arena: Arena) {
+    this.#buffer = arena.readBuffer;
   }
 
   acceptFrom(server: net.Server, onAccepted: (connection: AcceptedConnection) => void): void {

@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import type { Slab } from './slab.ts';
 
 /** What a connection does with the events of its socket. */
 export interface TransportHandler {
@@ -26,8 +27,11 @@ export interface Transport {
   readonly queuedBytes: number;
   /** The other end as "host:port", an IPv6 host in brackets; empty when it is gone or has no address. */
   readonly peer: string;
-  /** True: the kernel took everything, the memory may be reused. False: the memory belongs to the socket. */
-  write(bytes: Uint8Array): boolean;
+  /**
+   * True: the kernel took everything, the memory may be reused. False: the memory belongs to the socket, and
+   * `slab`, if the bytes are its, goes back to the arena when they have left.
+   */
+  write(bytes: Uint8Array, slab?: Slab | null): boolean;
   pause(): void;
   resume(): void;
   /**
