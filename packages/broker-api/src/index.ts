@@ -71,3 +71,5 @@ export {
   epochSchema,
   nodeAddressSchema,
 } from './payloads/primitives.ts';
+export { resourceCheckSchema, resourceCheckToJson } from './payloads/resource-check.ts';
+export type { HostRisk, ResourceCheck } from './payloads/resource-check.ts';

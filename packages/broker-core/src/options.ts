@@ -80,6 +80,12 @@ export interface BrokerOptions {
   /** How `PUT /epoch/recovery` asks proxies. Default: `UMCTL GETEPOCH` over TCP, one second each. */
   readonly fetchEpoch?: FetchEpoch;
 
+  /**
+   * How long the proxies of a cluster may take to learn of new nodes before `POST /clusters/migrations/auto` gives
+   * up. Below `requestTimeoutMs`, at which the silent connection is cut. Default 25,000.
+   */
+  readonly scaleSyncTimeoutMs?: number;
+
   readonly logger?: Logger;
   readonly clock?: Clock;
 }
@@ -108,6 +114,7 @@ export interface ResolvedBrokerOptions {
   readonly watchHeartbeatMs: number;
   readonly watchWaitMsMax: number;
   readonly fetchEpoch: FetchEpoch;
+  readonly scaleSyncTimeoutMs: number;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -143,6 +150,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
     watchHeartbeatMs: whole('watchHeartbeatMs', options.watchHeartbeatMs ?? 15_000, 1),
     watchWaitMsMax: whole('watchWaitMsMax', options.watchWaitMsMax ?? 60_000, 1),
     fetchEpoch: options.fetchEpoch ?? fetchProxyEpoch,
+    scaleSyncTimeoutMs: whole('scaleSyncTimeoutMs', options.scaleSyncTimeoutMs ?? 25_000, 0),
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
   };

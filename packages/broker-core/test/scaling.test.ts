@@ -1,6 +1,8 @@
+import type { Epoch } from '@undermoon/cluster-meta';
 import { describe, expect, test } from 'vitest';
+import type { BrokerOptions } from '../src/options.ts';
 import { addProxies, startBroker, type RunningBroker } from './http-fixture.ts';
-import { DEMO } from './store-fixture.ts';
+import { clusterName, DEMO, epoch, proxyAt } from './store-fixture.ts';
 
 /** A broker with 8 proxies and the cluster `demo` on two of them. */
 async function startSmall(): Promise<RunningBroker> {
@@ -106,4 +108,153 @@ describe('previews', () => {
       client.previewChange({ kind: 'shrinkCluster', name: DEMO, nodeNumber: 8 }),
     ).rejects.toMatchObject({ code: 'INVALID_NODE_NUMBER', status: 400 });
   });
+});
+
+/** Proxies that answer the epoch that the test says, or nothing. */
+class Proxies {
+  readonly #asked: (() => void)[] = [];
+  answer: number | null = null;
+
+  fetchEpoch = async (): Promise<Epoch | null> => {
+    for (const resolve of this.#asked.splice(0)) resolve();
+    return this.answer === null ? null : epoch(this.answer);
+  };
+
+  /** Resolves with the next question. */
+  asked(): Promise<void> {
+    return new Promise((resolve) => this.#asked.push(resolve));
+  }
+}
+
+async function startWithProxies(
+  options: BrokerOptions = {},
+): Promise<RunningBroker & { proxies: Proxies }> {
+  const proxies = new Proxies();
+  const { fetchEpoch } = proxies;
+  const running = await startBroker({ migrationLimit: 0, fetchEpoch, ...options });
+  await addProxies(running.client, 8);
+  await running.client.createCluster(DEMO, 4);
+  return { ...running, proxies };
+}
+
+const AUTO = '/api/v3/clusters/migrations/auto/demo';
+
+describe('auto', () => {
+  test('adds nodes, waits for their proxies, and plans; then shrinks again', async () => {
+    const running = await startWithProxies();
+    const { ask, client, proxies } = running;
+    const asked = proxies.asked();
+    const scaling = ask('POST', `${AUTO}/12`);
+    await asked;
+    expect((await client.clusterInfo(DEMO)).nodeNumber).toBe(12);
+    for (const [method, path, body] of [
+      ['POST', `${AUTO}/8`, undefined],
+      ['POST', '/api/v3/clusters/migrations/expand/demo', undefined],
+      ['DELETE', '/api/v3/clusters/free_nodes/demo', undefined],
+      ['PATCH', '/api/v3/clusters/nodes/demo', { node_number: 4 }],
+    ] as const) {
+      const answer = await ask(method, path, body);
+      expect([answer.status, answer.json]).toMatchObject([409, { error: 'NODE_NUMBER_CHANGING' }]);
+    }
+    // LIM-14: other clusters are not held up.
+    await client.createCluster(clusterName('other'), 4);
+    await expect(client.expandCluster(clusterName('other'))).rejects.toMatchObject({
+      code: 'SLOTS_ALREADY_EVEN',
+    });
+    proxies.answer = await client.epoch();
+    const done = await scaling;
+    expect([done.status, done.text]).toEqual([200, '']);
+    expect((await client.clusterInfo(DEMO)).isMigrating).toBe(true);
+    await commitAll(running);
+    expect((await ask('POST', `${AUTO}/12`)).status).toBe(200);
+    expect((await ask('POST', `${AUTO}/4`)).status).toBe(200);
+    await commitAll(running);
+    expect((await ask('POST', `${AUTO}/4`)).status).toBe(200);
+    expect(await client.clusterInfo(DEMO)).toMatchObject({
+      nodeNumber: 4,
+      nodeNumberWithSlots: 4,
+      isMigrating: false,
+    });
+  });
+
+  test.each([
+    { what: 'do not answer', answer: null },
+    { what: 'lag behind', answer: 1 },
+  ])(
+    'LIM-6: gives up on proxies that $what, and goes on when it is repeated',
+    async ({ answer }) => {
+      const { ask, client, proxies } = await startWithProxies({ scaleSyncTimeoutMs: 0 });
+      proxies.answer = answer;
+      const refused = await ask('POST', `${AUTO}/8`);
+      expect([refused.status, refused.json]).toMatchObject([500, { error: 'PROXY_NOT_SYNC' }]);
+      // BUG-10: the answer says that the nodes stay.
+      expect(refused.text).toContain('the nodes were added');
+      const joined = (await client.cluster(DEMO))?.nodes.map((node) => node.address);
+      expect(joined?.length).toBe(8);
+      proxies.answer = await client.epoch();
+      expect((await ask('POST', `${AUTO}/8`)).status).toBe(200);
+      const cluster = await client.cluster(DEMO);
+      expect(cluster?.nodes.map((node) => node.address)).toEqual(joined);
+      expect((await client.clusterInfo(DEMO)).isMigrating).toBe(true);
+    },
+  );
+
+  test('does not wait for a proxy that was failed over', async () => {
+    const { ask, client, broker } = await startWithProxies({
+      fetchEpoch: async (at) => (at === proxyAt(1) ? null : epoch(1000)),
+    });
+    for (let n = 5; n <= 8; n++) await client.removeProxy(proxyAt(n));
+    await client.addNodes(DEMO, 4);
+    await expect(client.failover(proxyAt(1))).rejects.toMatchObject({
+      code: 'NO_AVAILABLE_RESOURCE',
+    });
+    expect(broker.state().failedProxies.has(proxyAt(1))).toBe(true);
+    expect((await ask('POST', `${AUTO}/8`)).status).toBe(200);
+  });
+
+  test('ends when the broker is closed', async () => {
+    const { ask, broker, proxies } = await startWithProxies();
+    const asked = proxies.asked();
+    const scaling = ask('POST', `${AUTO}/8`);
+    await asked;
+    await broker.close();
+    const answer = await scaling;
+    expect([answer.status, answer.json]).toMatchObject([503, { error: 'SHUTTING_DOWN' }]);
+  });
+
+  test('can be previewed', async () => {
+    const { client, broker } = await startWithProxies();
+    const before = broker.state();
+    const up = await client.previewChange({ kind: 'scaleCluster', name: DEMO, nodeNumber: 12 });
+    expect([up.nodeNumber, up.addedProxies.length, up.tasks.length]).toEqual([12, 4, 5]);
+    const same = await client.previewChange({ kind: 'scaleCluster', name: DEMO, nodeNumber: 4 });
+    expect([same.nodeNumber, same.slotCount]).toEqual([4, 0]);
+    await expect(
+      client.previewChange({ kind: 'scaleCluster', name: DEMO, nodeNumber: 80 }),
+    ).rejects.toMatchObject({ code: 'NO_AVAILABLE_RESOURCE' });
+    expect(broker.state()).toBe(before);
+  });
+
+  test.each([
+    [`${AUTO}/0`, 400, 'INVALID_NODE_NUMBER'],
+    [`${AUTO}/6`, 400, 'INVALID_NODE_NUMBER'],
+    [`${AUTO}/-4`, 400, 'INVALID_REQUEST'],
+    [`${AUTO}/80`, 409, 'NO_AVAILABLE_RESOURCE'],
+    ['/api/v3/clusters/migrations/auto/x/4', 404, 'CLUSTER_NOT_FOUND'],
+    ['/api/v3/clusters/migrations/auto/a.b/4', 400, 'INVALID_CLUSTER_NAME'],
+  ] as const)('POST %s: %i %s', async (path, status, code) => {
+    const { ask, broker } = await startWithProxies();
+    const before = broker.state();
+    const answer = await ask('POST', path);
+    expect([answer.status, answer.json]).toMatchObject([status, { error: code }]);
+    expect(broker.state()).toBe(before);
+  });
+});
+
+test('POST /resources/failures/check', async () => {
+  const { ask, client } = await startSmall();
+  const answer = await ask('POST', '/api/v3/resources/failures/check');
+  expect([answer.status, answer.json]).toEqual([200, { hosts_cannot_fail: [], clusters: [] }]);
+  for (let n = 3; n <= 8; n++) await client.removeProxy(proxyAt(n));
+  expect((await client.checkResources()).hostsCannotFail).toEqual(['host-1', 'host-2']);
 });

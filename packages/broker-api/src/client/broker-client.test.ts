@@ -5,7 +5,8 @@ import { createServer, type Server } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { parseNodeAddress } from '@undermoon/cluster-meta';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createBrokerClient, type BrokerClient } from './broker-client.ts';
+import type { BrokerClient } from './broker-calls.ts';
+import { createBrokerClient } from './broker-client.ts';
 import type { BrokerClientOptions } from './options.ts';
 
 const servers: Server[] = [];

@@ -26,110 +26,15 @@ import { addressesSchema, clusterNamesSchema } from '../payloads/listing.ts';
 import { parsePayload } from '../payloads/parse-payload.ts';
 import { addProxyToJson, proxySchema, type AddProxyRequest } from '../payloads/proxy.ts';
 import { watchChangesSchema, type WatchChanges, type WatchCursor } from '../payloads/watch.ts';
-import {
-  addNodesToJson,
-  addNodesUpToToJson,
-  clusterPlanSchema,
-  nodesSchema,
-  type ClusterPlan,
-} from '../payloads/scale.ts';
+import { resourceCheckSchema, type ResourceCheck } from '../payloads/resource-check.ts';
+import { clusterPlanSchema, nodesSchema, type ClusterPlan } from '../payloads/scale.ts';
 import { BROKER_ROUTES, PAGE_SIZE, routePath, type BrokerRouteName } from '../routes.ts';
+import type { BrokerClient, WatchOptions } from './broker-calls.ts';
 import { BrokerList } from './broker-list.ts';
+import { inputOf, type ClusterChange } from './cluster-change.ts';
 import { BrokerClientError } from './errors.ts';
 import { BrokerExchange, parseJson, type ExchangeAnswer } from './exchange.ts';
 import { resolveClientOptions, type BrokerClientOptions } from './options.ts';
-
-/**
- * Calls of the broker's HTTP API. All of them fail with `BrokerClientError` and nothing else, except that a
- * parameter which cannot be part of a path fails with `RangeError`.
- */
-export interface BrokerClient {
-  readonly brokers: readonly string[];
-  /** Takes effect with the next request. Throws a `RangeError` for an entry that is not `host:port`. */
-  setBrokers(brokers: readonly string[]): void;
-  /** Closes all connections; requests under way fail. Safe to call twice. */
-  close(): Promise<void>;
-
-  version(): Promise<string>;
-  /** Whether a broker answers its health check. Does not fail. */
-  health(): Promise<boolean>;
-  epoch(): Promise<Epoch>;
-  /** The whole dump, as decoded JSON. */
-  metadata(): Promise<unknown>;
-  /** Replaces the broker's whole state. */
-  restoreMetadata(dump: unknown): Promise<void>;
-  setEpoch(epoch: Epoch): Promise<void>;
-  recoverEpochs(): Promise<EpochRecovery>;
-  config(): Promise<BrokerConfig>;
-  setConfig(config: BrokerConfig): Promise<void>;
-
-  /** Gathers all pages; fails when one of them does. */
-  clusterNames(): Promise<ClusterName[]>;
-  cluster(name: ClusterName): Promise<ClusterMeta | null>;
-  clusterInfo(name: ClusterName): Promise<ClusterInfo>;
-  createCluster(name: ClusterName, nodeNumber: number): Promise<void>;
-  deleteCluster(name: ClusterName): Promise<void>;
-  changeClusterConfig(name: ClusterName, changes: ConfigChanges): Promise<void>;
-  balanceCluster(name: ClusterName): Promise<void>;
-  /** Adds nodes without slots and returns them. Not safe to repeat. */
-  addNodes(name: ClusterName, nodeNumber: number): Promise<readonly NodeMeta[]>;
-  /** Adds nodes without slots until there are `nodeNumber`, and returns the added ones. */
-  addNodesUpTo(name: ClusterName, nodeNumber: number): Promise<readonly NodeMeta[]>;
-  /** Takes the nodes without slots out of the cluster. */
-  deleteFreeNodes(name: ClusterName): Promise<void>;
-  /** Plans migrations that give slots to the nodes without any. */
-  expandCluster(name: ClusterName): Promise<void>;
-  /** Plans migrations that leave all slots to the first `nodeNumber` nodes. */
-  shrinkCluster(name: ClusterName, nodeNumber: number): Promise<void>;
-  /** Plans migrations after which all nodes have their share of the slots. */
-  rebalanceCluster(name: ClusterName): Promise<void>;
-  /**
-   * What a change would do. Fails with ROUTE_NOT_FOUND, and changes nothing, at a broker that has no previews: one
-   * of version 0.6.2 would take the request for the change itself.
-   */
-  previewChange(change: ClusterChange): Promise<ClusterPlan>;
-  /** A task that is already committed fails with MIGRATION_TASK_NOT_FOUND. */
-  commitMigration(task: MigrationTask): Promise<void>;
-
-  /** Gathers all pages; fails when one of them does. */
-  proxyAddresses(): Promise<NodeAddress[]>;
-  proxy(address: NodeAddress): Promise<ProxyMeta | null>;
-  /** A proxy that is known already fails with ALREADY_EXISTED, after its failure marks were cleared. */
-  addProxy(request: AddProxyRequest): Promise<void>;
-  removeProxy(address: NodeAddress): Promise<void>;
-  failedProxies(): Promise<NodeAddress[]>;
-  /** Proxies with enough reporters. */
-  failures(): Promise<NodeAddress[]>;
-  reportFailure(address: NodeAddress, reporterId: string): Promise<void>;
-  /** The metadata of the proxy that took the place of `address`, or null. */
-  failover(address: NodeAddress): Promise<ProxyMeta | null>;
-
-  /**
-   * Waits until something changed after `since`, for at most `waitMs` (default 10,000; 0: not at all). Null
-   * as `since` is answered at once and gives a first cursor. An aborted `signal` fails the call with
-   * BROKER_UNREACHABLE. Brokers without this route fail with ROUTE_NOT_FOUND or METHOD_NOT_ALLOWED.
-   */
-  watch(since: WatchCursor | null, options?: WatchOptions): Promise<WatchChanges>;
-}
-
-/** How to wait in `BrokerClient.watch`. */
-export interface WatchOptions {
-  readonly waitMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-/** A change of a cluster's nodes or slots. */
-export type ClusterChange =
-  | {
-      readonly kind: 'addNodes' | 'addNodesUpTo';
-      readonly name: ClusterName;
-      readonly nodeNumber: number;
-    }
-  | { readonly kind: 'shrinkCluster'; readonly name: ClusterName; readonly nodeNumber: number }
-  | {
-      readonly kind: 'deleteFreeNodes' | 'expandCluster' | 'rebalanceCluster';
-      readonly name: ClusterName;
-    };
 
 /** Creates a client. Opens no connection before the first call. */
 export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
@@ -147,6 +52,9 @@ interface CallInput {
   readonly waitMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
+
+// The original gives up after 31 seconds if a proxy does not answer.
+const SCALE_WAIT_MS = 35_000;
 
 class HttpBrokerClient implements BrokerClient {
   readonly #exchange: BrokerExchange;
@@ -267,6 +175,11 @@ class HttpBrokerClient implements BrokerClient {
     await this.#call('shrinkCluster', { params: { name, nodeNumber } });
   }
 
+  async scaleCluster(name: ClusterName, nodeNumber: number): Promise<void> {
+    const waitMs = SCALE_WAIT_MS;
+    await this.#call('scaleCluster', { params: { name, nodeNumber }, waitMs });
+  }
+
   async rebalanceCluster(name: ClusterName): Promise<void> {
     await this.#call('rebalanceCluster', { params: { name } });
   }
@@ -312,6 +225,10 @@ class HttpBrokerClient implements BrokerClient {
     await this.#call('reportFailure', { params: { address, reporterId } });
   }
 
+  checkResources(): Promise<ResourceCheck> {
+    return this.#read('checkResources', resourceCheckSchema);
+  }
+
   async failover(address: NodeAddress): Promise<ProxyMeta | null> {
     return (await this.#read('failover', proxySchema, { params: { address } })).proxy;
   }
@@ -339,20 +256,6 @@ class HttpBrokerClient implements BrokerClient {
     const { method } = BROKER_ROUTES[route];
     const { body, waitMs, signal } = input;
     return this.#list.send({ method, path, body, waitMs, signal });
-  }
-}
-
-function inputOf(change: ClusterChange): CallInput {
-  const { name } = change;
-  switch (change.kind) {
-    case 'addNodes':
-      return { params: { name }, body: addNodesToJson(change) };
-    case 'addNodesUpTo':
-      return { params: { name }, body: addNodesUpToToJson(change) };
-    case 'shrinkCluster':
-      return { params: { name, nodeNumber: change.nodeNumber } };
-    default:
-      return { params: { name } };
   }
 }
 

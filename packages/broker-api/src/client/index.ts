@@ -1,5 +1,6 @@
 export { createBrokerClient } from './broker-client.ts';
-export type { BrokerClient, ClusterChange, WatchOptions } from './broker-client.ts';
+export type { BrokerClient, WatchOptions } from './broker-calls.ts';
+export type { ClusterChange } from './cluster-change.ts';
 export { BrokerClientError } from './errors.ts';
 export type { BrokerClientErrorCode, BrokerClientErrorDetail } from './errors.ts';
 export type { BrokerClientOptions } from './options.ts';

@@ -22,6 +22,7 @@ import { migrationTaskSchema } from './migration.ts';
 import { parsePayload } from './parse-payload.ts';
 import { addProxySchema, addProxyToJson, proxyPayloadToJson, proxySchema } from './proxy.ts';
 
+import { resourceCheckSchema, resourceCheckToJson } from './resource-check.ts';
 import {
   addNodesSchema,
   addNodesToJson,
@@ -120,6 +121,14 @@ const ROUND_TRIPS: readonly [string, unknown, (json: unknown) => unknown][] = [
       },
     },
     through(clusterPlanSchema, clusterPlanToJson),
+  ],
+  [
+    'resource check',
+    {
+      hosts_cannot_fail: ['h'],
+      clusters: [{ name: 'demo', hosts: [{ host: 'h', reason: 'LAST_COPY' }] }],
+    },
+    through(resourceCheckSchema, resourceCheckToJson),
   ],
   ['recovery', { failed_addresses: ['a:1'] }, through(epochRecoverySchema, epochRecoveryToJson)],
 ];

@@ -125,7 +125,7 @@ interface FreeHost {
 }
 
 /** Whether a proxy may be taken for a chunk: free, not failed, and nobody reports it. */
-function isAllocatable(state: StoreState, proxy: StoredProxy): boolean {
+export function isAllocatable(state: StoreState, proxy: StoredProxy): boolean {
   return (
     proxy.cluster === null &&
     !state.failedProxies.has(proxy.proxyAddress) &&

@@ -15,7 +15,7 @@ import { chooseReplacement } from './allocate.ts';
 import { clusterNotFound } from './cluster-ops.ts';
 import { done, refused, type ApplyContext, type StoreEvent, type StoreStep } from './command.ts';
 import { bumpCluster } from './epoch.ts';
-import { dropReports, isReported, markFailed } from './failure-log.ts';
+import { dropReports, isDown, isReported, markFailed } from './failure-log.ts';
 import { renewMigrations } from './migration-ops.ts';
 import {
   CHUNK_PARTS,
@@ -169,8 +169,4 @@ function storeMoved(state: StoreState, before: StoredCluster, after: StoredClust
 
 function survivorOf({ chunk, half }: MemberPlace): NodeAddress {
   return chunk.proxyAddresses[otherHalf(half)];
-}
-
-function isDown(state: StoreState, address: NodeAddress, context: ApplyContext): boolean {
-  return state.failedProxies.has(address) || isReported(state, address, context);
 }

@@ -65,6 +65,11 @@ export function isReported(
   return live > 0 && live >= context.failureQuorum;
 }
 
+/** Whether the proxy was failed over, or enough reporters see it as down. */
+export function isDown(state: StoreState, address: NodeAddress, context: ApplyContext): boolean {
+  return state.failedProxies.has(address) || isReported(state, address, context);
+}
+
 /** The state without any report about the proxy. */
 export function dropReports(state: StoreState, address: NodeAddress): StoreState {
   if (!state.failures.has(address)) return state;

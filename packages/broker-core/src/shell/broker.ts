@@ -9,6 +9,7 @@ import { DocumentCache } from './document-cache.ts';
 import { createHttpServer } from './http-server.ts';
 import type { MetaStorage } from './persistence/meta-storage.ts';
 import { Replicator } from './replicator.ts';
+import { ScaleJobs } from './scale-jobs.ts';
 import { StoreRunner } from './store-runner.ts';
 import { WatchHub } from './watch-hub.ts';
 
@@ -160,7 +161,15 @@ class HttpBroker implements Broker {
       state: () => runner.state,
     });
     const cache = new DocumentCache(options.migrationLimit, options.cacheBytesMax);
-    const app = createHttpServer({ options, runner, cache, replicator, applyContext }, hub);
+    const scaleJobs = new ScaleJobs({
+      runner,
+      clock,
+      fetchEpoch: options.fetchEpoch,
+      syncTimeoutMs: options.scaleSyncTimeoutMs,
+    });
+    const context = { options, runner, cache, replicator, scaleJobs, applyContext };
+    const app = createHttpServer(context, hub);
+    app.addHook('preClose', async () => scaleJobs.stop());
     this.#closeConnectionsWhenClosing(app);
     return { app, runner, replicator };
   }

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { hostOf, parseEpoch, portOf, type Epoch, type NodeAddress } from '@undermoon/cluster-meta';
 
 const TIMEOUT_MS = 1000;
+const FETCHES_MAX = 64;
 const REPLY_BYTES_MAX = 1024;
 const GETEPOCH = '*2\r\n$5\r\nUMCTL\r\n$8\r\nGETEPOCH\r\n';
 
@@ -28,6 +29,20 @@ export function fetchProxyEpoch(address: NodeAddress): Promise<Epoch | null> {
       else if (reply.length > REPLY_BYTES_MAX) finish(null);
     });
   });
+}
+
+/** Asks several proxies, at most 64 at a time. */
+export async function fetchEpochs(
+  addresses: readonly NodeAddress[],
+  fetchEpoch: (address: NodeAddress) => Promise<Epoch | null>,
+): Promise<ReadonlyMap<NodeAddress, Epoch | null>> {
+  const answers = new Map<NodeAddress, Epoch | null>();
+  for (let from = 0; from < addresses.length; from += FETCHES_MAX) {
+    const batch = addresses.slice(from, from + FETCHES_MAX);
+    const epochs = await Promise.all(batch.map((address) => fetchEpoch(address)));
+    for (const [index, address] of batch.entries()) answers.set(address, epochs[index] ?? null);
+  }
+  return answers;
 }
 
 function parseIntegerReply(line: string): Epoch | null {

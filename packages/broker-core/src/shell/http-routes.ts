@@ -10,6 +10,7 @@ import {
   migrationTaskSchema,
   pageSchema,
   parsePayload,
+  resourceCheckToJson,
   type PayloadOutcome,
 } from '@undermoon/broker-api';
 import {
@@ -24,8 +25,10 @@ import {
 import type { StoreRefusal } from '../core/command.ts';
 import { hasExpiredReports, reportedProxies } from '../core/failure-log.ts';
 import { clusterInfo, pageOf } from '../core/query.ts';
+import { checkResources } from '../core/resource-check.ts';
 import { parseDump } from '../core/restore.ts';
 import { JsonDocument } from './document.ts';
+import { fetchEpochs } from './fetch-epoch.ts';
 import type { Replicator } from './replicator.ts';
 import {
   document,
@@ -48,7 +51,6 @@ import type { StoreRunner } from './store-runner.ts';
 const API_COMPATIBILITY_VERSION = '0.6.2';
 
 const REPORTER_ID_LENGTH_MAX = 255;
-const EPOCH_FETCHES_MAX = 64;
 
 /** Every route of the contract. */
 export const ROUTES: readonly RouteRow[] = [
@@ -83,6 +85,7 @@ export const ROUTES: readonly RouteRow[] = [
   { route: 'failoverV2', body: 'none', handle: failover },
   { route: 'failures', body: 'none', handle: failures },
   { route: 'reportFailure', body: 'none', handle: reportFailure },
+  { route: 'checkResources', body: 'none', handle: resources },
   { route: 'config', body: 'none', handle: ({ replicator }) => configOf(replicator) },
   { route: 'setConfig', body: 'json', handle: setConfig },
   { route: 'epoch', body: 'none', handle: ({ runner }) => json(runner.state.globalEpoch) },
@@ -215,6 +218,11 @@ function reportFailure(context: RouteContext, call: RouteCall): RouteReply | Pro
   return mutate(context, { kind: 'report-failure', address, reporterId });
 }
 
+function resources(context: RouteContext): RouteReply {
+  const check = checkResources(context.runner.state, context.applyContext());
+  return json(resourceCheckToJson(check));
+}
+
 function configOf(replicator: Replicator): RouteReply {
   return json(brokerConfigToJson({ replicaAddresses: replicator.replicas }));
 }
@@ -235,16 +243,12 @@ function setEpoch(context: RouteContext, call: RouteCall): RouteReply | Promise<
 
 async function recoverEpochs(context: RouteContext): Promise<RouteReply> {
   const addresses = [...context.runner.state.proxies.keys()].toSorted();
+  const epochs = await fetchEpochs(addresses, context.options.fetchEpoch);
   const failedAddresses: NodeAddress[] = [];
   let proxyEpochMax: Epoch = EPOCH_ZERO;
-  for (let from = 0; from < addresses.length; from += EPOCH_FETCHES_MAX) {
-    const batch = addresses.slice(from, from + EPOCH_FETCHES_MAX);
-    const epochs = await Promise.all(batch.map((address) => context.options.fetchEpoch(address)));
-    for (const [index, address] of batch.entries()) {
-      const epoch = epochs[index] ?? null;
-      if (epoch === null) failedAddresses.push(address);
-      else if (epoch > proxyEpochMax) proxyEpochMax = epoch;
-    }
+  for (const [address, epoch] of epochs) {
+    if (epoch === null) failedAddresses.push(address);
+    else if (epoch > proxyEpochMax) proxyEpochMax = epoch;
   }
   const { outcome } = await context.runner.run({ kind: 'recover-epoch', proxyEpochMax });
   return outcome.ok ? json(epochRecoveryToJson({ failedAddresses })) : outcome;

@@ -5,6 +5,7 @@ import type { ResolvedBrokerOptions } from '../options.ts';
 import type { DocumentCache } from './document-cache.ts';
 import type { JsonDocument } from './document.ts';
 import type { Replicator } from './replicator.ts';
+import type { ScaleJobs } from './scale-jobs.ts';
 import type { StoreRunner } from './store-runner.ts';
 
 /** What the routes work on. */
@@ -13,6 +14,7 @@ export interface RouteContext {
   readonly runner: StoreRunner;
   readonly cache: DocumentCache;
   readonly replicator: Replicator;
+  readonly scaleJobs: ScaleJobs;
   applyContext(): ApplyContext;
 }
 

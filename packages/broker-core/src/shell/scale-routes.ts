@@ -28,6 +28,7 @@ export const SCALE_ROUTES: readonly RouteRow[] = [
   { route: 'deleteFreeNodes', body: 'none', handle: changing('delete-free-nodes') },
   { route: 'expandCluster', body: 'none', handle: changing('expand') },
   { route: 'shrinkCluster', body: 'none', handle: shrinkCluster },
+  { route: 'scaleCluster', body: 'none', handle: scaleCluster },
   { route: 'rebalanceCluster', body: 'none', handle: changing('rebalance') },
 ];
 
@@ -73,6 +74,23 @@ function shrinkCluster(context: RouteContext, call: RouteCall): RouteReply | Pro
   return change(context, call, { kind: 'shrink', name, nodeNumber });
 }
 
+async function scaleCluster(context: RouteContext, call: RouteCall): Promise<RouteReply> {
+  const name = parseClusterName(call.params['name']);
+  if (name === null) return invalidClusterName();
+  const nodeNumber = parseNodeNumber(call.params['nodeNumber']);
+  if (typeof nodeNumber !== 'number') return nodeNumber;
+  const query = parsePayload(dryRunSchema, call.query);
+  if (!query.ok) return { ...query, code: 'INVALID_QUERY' };
+  if (query.value.isDryRun) {
+    return preview(context, name, [
+      { kind: 'scale', name, nodeNumber },
+      { kind: 'expand', name },
+    ]);
+  }
+  const outcome = await context.scaleJobs.scale(name, nodeNumber);
+  return outcome.ok ? EMPTY : outcome;
+}
+
 function changing(kind: 'delete-free-nodes' | 'expand' | 'rebalance'): RouteRow['handle'] {
   return (context, call) => {
     const name = parseClusterName(call.params['name']);
@@ -88,6 +106,8 @@ async function change(
   const query = parsePayload(dryRunSchema, call.query);
   if (!query.ok) return { ...query, code: 'INVALID_QUERY' };
   if (query.value.isDryRun) return preview(context, command.name, [command]);
+  const refusal = context.scaleJobs.refusalOf(command.name);
+  if (refusal !== null) return refusal;
   const step = await context.runner.run(command);
   if (!step.outcome.ok) return step.outcome;
   const added = step.events.find((event) => event.kind === 'nodes-added');
@@ -97,7 +117,7 @@ async function change(
   return json(nodesToJson(nodes.slice(-added.nodeNumber)));
 }
 
-/** What commands would do to a cluster, one after the other. Nothing is changed. */
+/** What commands would do to a cluster, one after the other; those after the first only if they can. */
 function preview(
   context: RouteContext,
   name: ClusterName,
@@ -107,8 +127,8 @@ function preview(
   let state = before;
   for (const command of commands) {
     const step = apply(state, command, context.applyContext());
-    if (!step.outcome.ok) return step.outcome;
-    state = step.state;
+    if (!step.outcome.ok && command === commands[0]) return step.outcome;
+    if (step.outcome.ok) state = step.state;
   }
   const plan = planBetween(before, state, name);
   return plan === null ? json({ plan: null }) : json(clusterPlanToJson(plan));
