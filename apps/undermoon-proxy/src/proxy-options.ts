@@ -18,6 +18,8 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     transactionBytesMax: values.transaction_bytes_max,
     transactionCommandsMax: values.transaction_commands_max,
     backendConnNum: values.backend_conn_num,
+    dedicatedConnectionsMax: values.dedicated_connections_max,
+    dedicatedIdleMs: values.dedicated_idle_ms,
     backendTimeoutMs: values.backend_timeout,
     backendConnectTimeoutMs: values.backend_connect_timeout,
     backendUsername: values.backend_username,

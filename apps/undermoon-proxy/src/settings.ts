@@ -88,6 +88,22 @@ export const PROXY_SETTINGS = {
     unit: 'connections',
     doc: 'Connections to each Redis server. A client keeps to one of them.',
   },
+  dedicated_connections_max: {
+    type: 'int',
+    group: 'Redis servers',
+    default: 1000,
+    min: 1,
+    unit: 'connections',
+    doc: 'Connections to Redis servers that single clients have for themselves, for blocking commands and WATCH.',
+  },
+  dedicated_idle_ms: {
+    type: 'int',
+    group: 'Redis servers',
+    default: 60_000,
+    min: 0,
+    unit: 'milliseconds',
+    doc: 'How long such a connection stays open unused.',
+  },
   backend_timeout: {
     type: 'int',
     group: 'Redis servers',

@@ -28,6 +28,13 @@ export interface ProxyServerOptions {
   backendPendingMax?: number;
   /** Bytes that may wait for a backend before its clients are paused. Default 4 MiB. */
   backendQueuedBytesMax?: number;
+  /**
+   * Connections to Redis servers that single clients have for themselves (blocking commands, WATCH), leased
+   * and idle ones together. Default 1000.
+   */
+  dedicatedConnectionsMax?: number;
+  /** Milliseconds that such a connection stays open unused. Default 60000. */
+  dedicatedIdleMs?: number;
   /** Milliseconds of idleness after which a client is closed; 0 is never. Default 0. */
   sessionTimeoutMs?: number;
   /** Clients at once. Default 10000. */
@@ -92,6 +99,8 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     backendRetryDelayMs: given.backendRetryDelayMs ?? 100,
     backendPendingMax: given.backendPendingMax ?? 100_000,
     backendQueuedBytesMax: given.backendQueuedBytesMax ?? 4 * MIB,
+    dedicatedConnectionsMax: given.dedicatedConnectionsMax ?? 1000,
+    dedicatedIdleMs: given.dedicatedIdleMs ?? 60_000,
     sessionTimeoutMs: given.sessionTimeoutMs ?? 0,
     clientsMax: given.clientsMax ?? 10_000,
     outputPauseBytes: given.outputPauseBytes ?? MIB,
@@ -122,6 +131,7 @@ function checkCounts(options: ProxyOptions): void {
     'backendConnectTimeoutMs',
     'backendPendingMax',
     'backendQueuedBytesMax',
+    'dedicatedConnectionsMax',
     'clientsMax',
     'outputBytesMax',
     'queryBufferBytesMax',
@@ -133,7 +143,7 @@ function checkCounts(options: ProxyOptions): void {
   for (const name of atLeastOne) checkInteger(name, options[name], 1);
   // A socket tells that it has drained only if more than its high water mark was waiting.
   checkInteger('outputPauseBytes', options.outputPauseBytes, 65_536);
-  for (const name of ['sessionTimeoutMs', 'backendRetryDelayMs'] as const) {
+  for (const name of ['sessionTimeoutMs', 'backendRetryDelayMs', 'dedicatedIdleMs'] as const) {
     checkInteger(name, options[name], 0);
   }
 }

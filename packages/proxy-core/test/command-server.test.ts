@@ -19,6 +19,7 @@ import {
   commandName,
   hasFlag,
   isAnswered,
+  isDedicated,
   isForwarded,
   resolveCommand,
 } from '../src/core/command-lookup.ts';
@@ -403,7 +404,9 @@ describe('COMMAND', () => {
     const decoder = new ValueDecoder();
     decoder.push(ours(2, ['COMMAND', 'LIST']));
     const names = textsOf(decoder.next() ?? { type: 'null' });
-    const listed = IDS.filter((id) => isForwarded(id) || isAnswered(id)).map(commandName);
+    const listed = IDS.filter((id) => isForwarded(id) || isDedicated(id) || isAnswered(id)).map(
+      commandName,
+    );
     expect(names).toEqual(listed);
     expect(names).toContain('object|encoding');
     expect(names).not.toContain('subscribe');

@@ -16,7 +16,7 @@ export const ACL_CATEGORIES = words(
 export const KEY_FLAGS = words(
   'RO RW OW RM access update insert delete not_key incomplete variable_flags',
 );
-const VERDICTS = ['forward', 'answer', 'refuse'];
+const VERDICTS = ['forward', 'dedicated', 'answer', 'refuse'];
 
 /** Rows sorted by name, each container followed by its subcommands; the index of a row is its id. */
 export function readRows() {
@@ -55,6 +55,7 @@ function rowOf(name, fact, policy) {
   row.since = fact.since;
   row.deprecated = fact.deprecated ?? '';
   row.condition = policy.conditions[name] ?? '';
+  row.dedicatedWhen = policy.dedicatedWhen[name] ?? '';
   row.isHelp = name.endsWith('|help');
   if (name in policy.containers) row.summary = policy.containers[name];
   else if (row.isHelp) row.summary = 'Lists the subcommands';
@@ -79,7 +80,7 @@ function verdictsOf(policy) {
     if (verdicts.has(name)) fail(`policy.json has two verdicts for '${name}'`);
     verdicts.set(name, value);
   };
-  for (const verdict of ['forward', 'answer']) {
+  for (const verdict of ['forward', 'dedicated', 'answer']) {
     for (const [name, summary] of Object.entries(policy[verdict])) add(name, { verdict, summary });
   }
   for (const [reason, names] of Object.entries(policy.refuse)) {

@@ -18,7 +18,12 @@ const TITLES = {
   transactions: 'Transactions',
   undermoon: 'undermoon',
 };
-const VERDICT_WORDS = { forward: 'forwarded', answer: 'answered', refuse: 'refused' };
+const VERDICT_WORDS = {
+  forward: 'forwarded',
+  dedicated: 'dedicated',
+  answer: 'answered',
+  refuse: 'refused',
+};
 
 export function renderDocs(rows, reasons) {
   const listed = rows.filter((row) => row.subcommands.length === 0 || row.name === 'command');
@@ -36,7 +41,7 @@ export function renderDocs(rows, reasons) {
   return `${parts.join('\n\n')}\n`;
 }
 
-function header(forwarded, answered, refused) {
+function header(forwarded, dedicated, answered, refused) {
   return `<!-- Generated from tools/codegen/data by \`pnpm codegen\`. Change the data, not this file. -->
 
 # Commands
@@ -44,17 +49,19 @@ function header(forwarded, answered, refused) {
 What the proxy does with each command of Redis 7.2 in this version:
 
 - **forwarded** (${forwarded}): sent to the Redis server that owns the slot of its keys; all keys must be in one slot.
+- **dedicated** (${dedicated}): the same, over a connection to that server which the client has for itself meanwhile.
 - **answered** (${answered}): answered by the proxy itself.
 - **refused** (${refused}): answered with an error that gives the reason below.
 
-\`COMMAND\` lists what is forwarded or answered.`;
+\`COMMAND\` lists all but what is refused.`;
 }
 
 function cells(row, reasons) {
   const name = row.name.toUpperCase().replace('|', ' ');
   const note = row.verdict === 'refuse' ? reasons.get(row.reason) : row.summary;
   const condition = row.condition === '' ? '' : ` (only ${row.condition})`;
-  return [`\`${name}\``, VERDICT_WORDS[row.verdict], `${note}${condition}`];
+  const when = row.dedicatedWhen === '' ? '' : ` (${row.dedicatedWhen}: dedicated)`;
+  return [`\`${name}\``, VERDICT_WORDS[row.verdict], `${note}${condition}${when}`];
 }
 
 /** A table with cells padded to one width, as the formatter wants it. */

@@ -4,7 +4,7 @@ import { COMMAND_ID } from './command-table.generated.ts';
 
 /** The options that are met are carried. */
 const CONDITION_OK = 0;
-/** XREAD, XREADGROUP: BLOCK would hold a connection that others share. */
+/** XREAD, XREADGROUP: with BLOCK, which needs a connection that nobody shares. The keys are found. */
 export const BLOCKS = -11;
 /** SORT, SORT_RO: keys that a BY pattern leads to may be on other nodes; Redis Cluster refuses it too. */
 export const SORT_BY_PATTERN = -12;

@@ -121,8 +121,6 @@ describe('findKeys', () => {
   });
 
   test.each<[string, RegExp]>([
-    ['XREAD BLOCK 0 STREAMS a 0', /^ERR 'xread block' is not available through this proxy/],
-    ['XREADGROUP GROUP g c COUNT 1 BLOCK 0 STREAMS a >', /^ERR 'xreadgroup block' is not/],
     ['SORT a BY w*', /^ERR BY option of SORT denied/],
     ['SORT_RO a LIMIT 0 1 GET #', /^ERR GET option of SORT denied/],
     ['COPY a b DB 1', /^ERR Copying to another database/],

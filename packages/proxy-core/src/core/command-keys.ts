@@ -1,12 +1,6 @@
 import { keySlot } from '@undermoon/slots';
 import { argumentIs, integerArgument } from './command-argument.ts';
-import {
-  BLOCKS,
-  checkCondition,
-  OTHER_DATABASE,
-  SORT_BY_PATTERN,
-  SORT_GET,
-} from './command-condition.ts';
+import { checkCondition, OTHER_DATABASE, SORT_BY_PATTERN, SORT_GET } from './command-condition.ts';
 import {
   type CommandFrame,
   commandName,
@@ -81,8 +75,8 @@ export function singleKeyIndex(id: number): number {
 
 /**
  * Finds the arguments that are keys of a command to be forwarded. Returns their number (0 only for
- * commands that never have a key), or a negative code for `keyErrorText`: arguments that do not fit, or an
- * option that this version does not carry. A container's id stands for the subcommand that the request names.
+ * commands that never have a key), or a negative code: BLOCKS, or one for `keyErrorText` if the arguments do
+ * not fit or have an option that this version does not carry. A container's id stands for the subcommand that the request names.
  */
 export function findKeys(
   id: number,
@@ -146,8 +140,6 @@ export function keyErrorText(id: number, code: number): string {
         `${name} without keys`,
         'no node can be chosen for it; pass at least one key',
       );
-    case BLOCKS:
-      return refusalText(`${name} block`, 'it would hold a server connection that is shared');
     case SORT_BY_PATTERN:
       return 'ERR BY option of SORT denied in Cluster mode.';
     case SORT_GET:
@@ -164,7 +156,16 @@ const NOT_POSITIVE = 'ERR numkeys should be greater than 0';
 const MORE_KEYS_THAN_WORDS = "ERR Number of keys can't be greater than number of args";
 
 function wantsPositive(id: number): boolean {
-  return id === COMMAND_ID.SINTERCARD || id === COMMAND_ID.LMPOP || id === COMMAND_ID.ZMPOP;
+  switch (id) {
+    case COMMAND_ID.SINTERCARD:
+    case COMMAND_ID.LMPOP:
+    case COMMAND_ID.ZMPOP:
+    case COMMAND_ID.BLMPOP:
+    case COMMAND_ID.BZMPOP:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** The slot that all found keys share, SLOT_NONE or SLOTS_DIFFER. */

@@ -6,6 +6,7 @@ import {
   commandName,
   hasFlag,
   isAnswered,
+  isDedicated,
   isForwarded,
   lookupCommand,
   lookupSubcommand,
@@ -139,7 +140,9 @@ describe('verdicts', () => {
   test('every command has one; only refused ones have a reason', () => {
     for (const id of IDS) {
       const isRefused = refusalOf(id) !== '';
-      expect([isForwarded(id), isAnswered(id), isRefused].filter(Boolean)).toHaveLength(1);
+      expect(
+        [isForwarded(id), isDedicated(id), isAnswered(id), isRefused].filter(Boolean),
+      ).toHaveLength(1);
     }
   });
 
@@ -160,7 +163,7 @@ describe('verdicts', () => {
       'ping echo select quit reset command info readonly readwrite auth hello client cluster config umctl asking';
     expect(namesWith('answer', answered)).toBe(answered);
     const refused =
-      'watch blpop subscribe publish scan keys dbsize flushall script function monitor psync debug acl wait';
+      'subscribe publish scan keys dbsize flushall script function monitor psync debug acl';
     expect(namesWith('refuse', refused)).toBe(refused);
     expect(verdictOf('client', 'tracking')).toBe('refuse');
     expect(verdictOf('memory', 'usage')).toBe('forward');
@@ -171,7 +174,7 @@ describe('verdicts', () => {
     const isStateful = (id: number): boolean =>
       hasFlag(id, COMMAND_FLAG.BLOCKING | COMMAND_FLAG.PUBSUB | COMMAND_FLAG.TRANSACTION);
     const forwarded = IDS.filter((id) => isForwarded(id) && isStateful(id));
-    // Their BLOCK option is refused.
+    // With BLOCK they are told apart when their keys are found.
     expect(forwarded).toEqual([COMMAND_ID.XREAD, COMMAND_ID.XREADGROUP]);
     expect(IDS.filter((id) => isForwarded(id) && hasFlag(id, COMMAND_FLAG.ADMIN))).toEqual([]);
   });

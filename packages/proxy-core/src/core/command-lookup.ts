@@ -82,6 +82,11 @@ export function isForwarded(id: number): boolean {
   return COMMAND_VERDICT[id] === VERDICT.FORWARD;
 }
 
+/** Whether it goes there too, but over a connection that the client has for itself meanwhile. */
+export function isDedicated(id: number): boolean {
+  return COMMAND_VERDICT[id] === VERDICT.DEDICATED;
+}
+
 /** Whether the proxy answers the command itself. A container: no subcommand is forwarded, one is answered. */
 export function isAnswered(id: number): boolean {
   return COMMAND_VERDICT[id] === VERDICT.ANSWER;

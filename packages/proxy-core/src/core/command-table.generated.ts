@@ -406,6 +406,7 @@ export const VERDICT = {
   FORWARD: 0,
   ANSWER: 1,
   REFUSE: 2,
+  DEDICATED: 3,
 } as const;
 
 export const KEY_FINDER = {
@@ -486,8 +487,6 @@ export const KEY_WORDS: readonly string[] = [
 ];
 
 export const REFUSAL_REASONS: readonly string[] = [
-  'it needs a server connection of its own, and connections are shared in this version',
-  'it holds its server connection while it waits, and connections are shared in this version; use the form that does not block',
   'publish and subscribe are not carried in this version',
   'it works on a whole server, not on one slot; send it to each Redis server',
   'it names no key, so no node can be chosen for it; send it to the Redis server',
@@ -949,14 +948,14 @@ export const COMMAND_SUMMARIES: readonly string[] = [
   'Read integers inside a string',
   'Combine strings bit by bit into a key',
   'Find the first set or clear bit',
-  '',
-  '',
-  '',
-  '',
-  '',
-  '',
-  '',
-  '',
+  'Move an element between lists, or wait for one',
+  'Pop elements from the first list that has some, or wait',
+  'Pop the first element of a list, or wait for one',
+  'Pop the last element of a list, or wait for one',
+  'Move the last element to the front of a list, or wait for one',
+  'Pop members from the first sorted set that has some, or wait',
+  'Pop the member with the highest score, or wait for one',
+  'Pop the member with the lowest score, or wait for one',
   "The client's connection",
   '',
   'Name of this connection',
@@ -1238,9 +1237,9 @@ export const COMMAND_SUMMARIES: readonly string[] = [
   'Delete keys and free them in the background',
   '',
   'Forget all watched keys',
-  '',
-  '',
-  '',
+  'Wait until replicas have the writes of this proxy so far',
+  'Wait until the writes of this proxy so far are on disk',
+  'Let the next EXEC fail if one of the keys is changed before it',
   'Confirm entries of a consumer group',
   'Add an entry to a stream',
   'Take over entries that have waited long',
@@ -2160,7 +2159,7 @@ export const COMMAND_ACL: Uint32Array = new Uint32Array([
 ]);
 
 export const COMMAND_VERDICT: Uint8Array = new Uint8Array([
-  2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 1, 1, 2, 2, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2, 1,
+  2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 1, 1, 2, 2, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 3, 3, 3, 1,
   2, 1, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 1, 1, 2, 2, 2, 2, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1,
   1, 2, 1, 1, 1, 1, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 0, 2, 2, 0, 0,
   0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0,
@@ -2169,27 +2168,27 @@ export const COMMAND_VERDICT: Uint8Array = new Uint8Array([
   2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2, 1, 0, 2, 2, 0, 2, 2,
   2, 2, 2, 2, 2, 2, 2, 1, 2, 1, 1, 0, 0, 2, 2, 1, 0, 2, 2, 0, 0, 0, 0, 0, 2, 2, 0, 2, 2, 2, 2, 2, 2,
   2, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2, 0, 2,
-  0, 0, 0, 2, 2, 2, 2, 0, 0, 0, 1, 2, 2, 0, 2, 1, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0,
+  0, 0, 0, 2, 2, 2, 2, 0, 0, 0, 1, 2, 2, 0, 2, 1, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0,
   0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 ]);
 
 export const COMMAND_REASON: Int8Array = new Int8Array([
-  15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, -1, -1, -1, 14, 14, -1, -1, -1, -1, -1, 1,
-  1, 1, 1, 1, 1, 1, 1, -1, 6, -1, 6, -1, -1, -1, 7, 7, 7, 7, 7, 7, -1, -1, 6, 6, 7, 7, -1, 9, 9, 9,
-  10, 11, 9, 9, 9, 9, 9, 11, -1, -1, -1, -1, 9, -1, -1, -1, -1, 9, 9, 10, 9, 9, -1, -1, -1, -1, -1,
-  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 14, -1, -1, 3, 14, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-  -1, -1, -1, -1, -1, 8, -1, -1, 3, 3, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, -1, -1, -1, -1, -1, -1, -1, -1,
+  13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, -1, -1, -1, 12, 12, -1, -1, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, 4, -1, 4, -1, -1, -1, 5, 5, 5, 5, 5, 5, -1, -1, 4, 4, 5, 5,
+  -1, 7, 7, 7, 8, 9, 7, 7, 7, 7, 7, 9, -1, -1, -1, -1, 7, -1, -1, -1, -1, 7, 7, 8, 7, 7, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 12, -1, -1, 1, 12, -1, -1, -1, -1, -1, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, 6, -1, -1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, -1, -1, -1, -1, -1, -1,
   -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-  -1, -1, -1, -1, -1, 3, 14, 14, 14, 14, 14, 14, 14, 14, 14, -1, -1, -1, -1, -1, -1, 4, -1, -1, -1,
-  -1, -1, -1, -1, -1, -1, 14, -1, 14, 14, 14, -1, -1, 12, 14, 14, 14, 14, 14, 14, 14, 13, -1, -1,
-  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 16, -1, 16, -1, -1, 2, 8, -1, 2, 2, 2, 2, 2,
-  2, 2, 2, 2, -1, 3, -1, -1, -1, -1, 8, 8, -1, -1, 16, 8, -1, -1, -1, -1, -1, 14, 3, -1, 5, 5, 5, 5,
-  5, 5, 5, -1, -1, -1, -1, -1, -1, -1, -1, 14, -1, -1, -1, -1, 8, 14, 14, 14, 14, 14, -1, -1, -1,
-  -1, -1, -1, 2, -1, -1, -1, 2, -1, 2, -1, -1, -1, 2, 13, 8, 4, -1, -1, -1, -1, 17, 17, -1, 2, -1,
-  1, 1, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, 1, 12, 12, 12, 12, 12, 12, 12, 12, 12, -1, -1, -1, -1, -1, -1, 2, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, 12, -1, 12, 12, 12, -1, -1, 10, 12, 12, 12, 12, 12, 12, 12, 11,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 14, -1, 14, -1, -1, 0, 6, -1, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, -1, 1, -1, -1, -1, -1, 6, 6, -1, -1, 14, 6, -1, -1, -1, -1, -1, 12, 1, -1, 3, 3,
+  3, 3, 3, 3, 3, -1, -1, -1, -1, -1, -1, -1, -1, 12, -1, -1, -1, -1, 6, 12, 12, 12, 12, 12, -1, -1,
+  -1, -1, -1, -1, 0, -1, -1, -1, 0, -1, 0, -1, -1, -1, 0, 11, 6, 2, -1, -1, -1, -1, 15, 15, -1, 0,
   -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
 ]);
 
 export const COMMAND_GROUP: Uint8Array = new Uint8Array([

@@ -12,11 +12,22 @@ export interface BackendStats {
   readonly pendingCount: number;
 }
 
+/** Connections to Redis servers that single clients have for themselves. */
+export interface DedicatedStats {
+  readonly leasedCount: number;
+  readonly idleCount: number;
+  /** Clients whose command waits on its server. */
+  readonly blockedCount: number;
+  /** Leases refused because there were too many, since the start. */
+  readonly refusedCount: number;
+}
+
 /** Figures of the data plane, all since the start or the last CONFIG RESETSTAT. */
 export interface ProxyStats {
   readonly uptimeSeconds: number;
   readonly connectedClients: number;
-  readonly blockedClients: number;
+  readonly dedicated: DedicatedStats;
+  readonly dedicatedConnectionsMax: number;
   readonly connectionsMax: number;
   readonly connectionsReceived: number;
   readonly connectionsRejected: number;
@@ -107,7 +118,7 @@ function clientFields({ stats }: InfoFacts): Fields {
   return [
     ['connected_clients', stats.connectedClients],
     ['maxclients', stats.connectionsMax],
-    ['blocked_clients', stats.blockedClients],
+    ['blocked_clients', stats.dedicated.blockedCount],
   ];
 }
 
@@ -157,6 +168,7 @@ function cpuFields({ process }: InfoFacts): Fields {
 }
 
 function undermoonFields(facts: InfoFacts): Fields {
+  const { dedicated } = facts.stats;
   return [
     ['undermoon_version', facts.version],
     ['node_id', facts.nodeId],
@@ -165,6 +177,10 @@ function undermoonFields(facts: InfoFacts): Fields {
     ['epoch', facts.epoch],
     ['replication_epoch', facts.replicationEpoch],
     ...facts.localNodes.map(localNodeField),
+    ['dedicated_connections', dedicated.leasedCount + dedicated.idleCount],
+    ['dedicated_connections_idle', dedicated.idleCount],
+    ['dedicated_connections_max', facts.stats.dedicatedConnectionsMax],
+    ['dedicated_connections_refused', dedicated.refusedCount],
     ...facts.stats.backends.map(backendField),
   ];
 }

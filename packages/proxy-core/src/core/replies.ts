@@ -7,6 +7,7 @@ export const REPLY_OK: Buffer = bytesOf('+OK');
 export const REPLY_PONG: Buffer = bytesOf('+PONG');
 export const REPLY_RESET: Buffer = bytesOf('+RESET');
 export const REPLY_QUEUED: Buffer = bytesOf('+QUEUED');
+export const REPLY_ZERO: Buffer = bytesOf(':0');
 export const REPLY_EXECABORT: Buffer = bytesOf(
   '-EXECABORT Transaction discarded because of previous errors.',
 );
@@ -55,4 +56,9 @@ function clip(arg: Buffer | undefined): string {
 export function execAbortReply(cause: Buffer): Buffer {
   const text = cause.toString().slice(1).trimEnd().replace(/^ERR /, '');
   return errorReply(`EXECABORT Transaction discarded because of: ${text}`);
+}
+
+/** The error for a command of which nothing reached its server. */
+export function unreachableReply(address: string): Buffer {
+  return errorReply(`CLUSTERDOWN Hash slot not served: cannot reach ${address}`);
 }

@@ -11,7 +11,8 @@ import { createProxyControl, type ProxyControl } from './admin.ts';
 const STATS: ProxyStats = {
   uptimeSeconds: 90_000,
   connectedClients: 3,
-  blockedClients: 0,
+  dedicated: { leasedCount: 0, idleCount: 0, blockedCount: 0, refusedCount: 0 },
+  dedicatedConnectionsMax: 1000,
   connectionsMax: 10_000,
   connectionsReceived: 7,
   connectionsRejected: 1,

@@ -53,6 +53,8 @@ type State = 'idle' | 'connecting' | 'ready' | 'closed';
 /** One pipelined connection to a Redis server, shared by many clients. */
 export class BackendConnection implements ConnectHandler, TurnFlush {
   readonly options: BackendOptions;
+  /** Called when the connection broke, after everyone who waited was told. */
+  onLost: (() => void) | null = null;
   readonly #loop: DataLoop;
   #demux = new ReplyDemux<BackendConnection, ReplySink>();
   readonly #waiting = new Set<ReplySink>();
@@ -265,6 +267,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     this.#retryAtMs = wasSent ? 0 : this.#loop.clock.monotonicMs() + this.options.retryDelayMs;
     transport?.destroy();
     this.#failAll(wasSent ? loss : 'unreachable');
+    if (this.onLost !== null) this.onLost();
   }
 
   #failAll(loss: BackendLoss): void {

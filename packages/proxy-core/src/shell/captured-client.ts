@@ -12,6 +12,8 @@ export function capturedReply(client: Client, run: (client: Client) => void): Bu
 class CapturedClient implements Client {
   readonly context: ProxyContext;
   readonly session: Session;
+  readonly blocked = null;
+  readonly watching = null;
   readonly isAccepting = false;
   readonly replies: Buffer[] = [];
   readonly #client: Client;

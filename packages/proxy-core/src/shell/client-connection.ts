@@ -3,7 +3,7 @@ import { ClientReplies } from './client-replies.ts';
 import { dispatch, failProtocol } from './dispatcher.ts';
 import { InputCarry } from './input-carry.ts';
 import { NET_INPUT_BYTES } from './loop-counters.ts';
-import type { Client, ProxyContext } from './proxy-context.ts';
+import type { Blocking, Client, ProxyContext, Watching } from './proxy-context.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 
 /**
@@ -12,6 +12,8 @@ import type { Transport, TransportHandler } from './transport.ts';
  */
 export class ClientConnection extends ClientReplies implements Client, TransportHandler {
   activeMs: number;
+  blocked: Blocking | null = null;
+  watching: Watching | null = null;
   #carry: InputCarry | null = null;
   /** Set while input waits for the replies owed. */
   #afterQuiet: (() => void) | null = null;
@@ -38,6 +40,11 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   endAfterReplies(): void {
+    if (this.blocked !== null) {
+      // Nobody knows when its reply will come.
+      this.destroy();
+      return;
+    }
     this.#isEnding = true;
     this.#carry = null;
     // What still comes is read and dropped, so that the end of the client's side is noticed.
@@ -83,6 +90,8 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     this.#carry = null;
     this.forgetOrder();
     this.#afterQuiet = null;
+    this.blocked?.cancel();
+    this.watching?.cancel();
     this.context.forget(this);
   }
 
@@ -128,7 +137,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     const { outputPauseBytes } = this.context.options;
     const isReading =
       this.#isEnding ||
-      (this.#afterQuiet === null &&
+      ((this.#afterQuiet === null || this.blocked !== null) &&
         !this.isBackendFull &&
         this.heldBytes <= outputPauseBytes &&
         transport.queuedBytes <= outputPauseBytes);

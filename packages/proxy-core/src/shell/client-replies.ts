@@ -1,4 +1,4 @@
-import { errorReply } from '../core/replies.ts';
+import { errorReply, unreachableReply } from '../core/replies.ts';
 import { type DueOutput, ReplyOrder } from '../core/reply-order.ts';
 import type { Session } from '../core/session.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
@@ -180,7 +180,7 @@ function lossReply(source: BackendConnection, loss: BackendLoss): Buffer {
   const { address, timeoutMs } = source.options;
   switch (loss) {
     case 'unreachable':
-      return errorReply(`CLUSTERDOWN Hash slot not served: cannot reach ${address}`);
+      return unreachableReply(address);
     case 'lost':
       return errorReply(
         `ERR connection to ${address} was lost, the command may have been executed`,

@@ -9,12 +9,14 @@ import {
 } from '../core/command-keys.ts';
 import {
   commandName,
+  isDedicated,
   isForwarded,
   lookupCommand,
   refusalOf,
   resolveSubcommand,
   UNKNOWN_SUBCOMMAND,
 } from '../core/command-lookup.ts';
+import { BLOCKS } from '../core/command-condition.ts';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
 import {
   arityReply,
@@ -24,7 +26,9 @@ import {
   REPLY_NOAUTH,
   unknownCommandReply,
   unknownSubcommandReply,
+  unreachableReply,
 } from '../core/replies.ts';
+import { runBlocking } from './blocking-commands.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import type { Client } from './proxy-context.ts';
 import { answerCommand, isAllowedWithoutPassword } from './session-commands.ts';
@@ -38,6 +42,7 @@ import {
   queueForwarded,
   queueLocal,
 } from './transaction-commands.ts';
+import { watch } from './watch-commands.ts';
 
 /** Whole commands within a buffer. */
 export interface Span {
@@ -53,7 +58,7 @@ export function forwardRun(client: Client, span: Span, target: number, count: nu
   context.counters[COMMANDS_PROCESSED]! += count;
   const backend = group.connection(session.protocol, session.id);
   if (client.forward(backend, count, span.bytes, span.start, span.end)) return;
-  const error = errorReply(`CLUSTERDOWN Hash slot not served: cannot reach ${group.address}`);
+  const error = unreachableReply(group.address);
   for (let i = 0; i < count; i++) client.reply(error);
 }
 
@@ -64,7 +69,7 @@ export function answerOther(client: Client, scanner: RequestScanner, span: Span)
   const id = resolveSubcommand(container, bytes, scanner);
   const refusal = refusalBeforeRun(client, scanner, bytes, container, id);
   if (refusal !== null) refuse(client, id, refusal);
-  else if (isForwarded(id)) carryToServer(client, scanner, span, id);
+  else if (isForwarded(id) || isDedicated(id)) carryToServer(client, scanner, span, id);
   else if (client.session.transaction !== null && !isRunAtOnce(id)) {
     queueLocal(client, argumentsOf(scanner, bytes), null);
   } else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
@@ -125,7 +130,8 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   const { keys } = context;
   const keyCount = findKeys(id, span.bytes, scanner, keys);
   const isQueued = session.transaction !== null;
-  if (keyCount < 0) {
+  const isBlocking = isDedicated(id) || keyCount === BLOCKS;
+  if (keyCount < 0 && keyCount !== BLOCKS) {
     const error = errorReply(keyErrorText(id, keyCount));
     // Redis finds this when it executes the command.
     if (isQueued) queueLocal(client, argumentsOf(scanner, span.bytes), error);
@@ -135,13 +141,25 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   const slot = slotOfKeys(span.bytes, scanner, keys);
   const refusal = keysRefusal(client, id, slot);
   if (refusal !== null) refuse(client, id, refusal);
+  else if (id === COMMAND_ID.WATCH) watch(client, span, slot);
   else if (isQueued) queueForwarded(client, span, slot);
-  else forwardRun(client, span, context.table.slots[slot]!, 1);
+  else if (isBlocking) runBlocking(client, span, slot);
+  else forwardOne(client, span, context.table.slots[slot]!);
+}
+
+/** While keys are watched, commands for their server go over the connection that watches them, in order. */
+function forwardOne(client: Client, span: Span, target: number): void {
+  const { watching, context } = client;
+  const { bytes, start, end } = span;
+  const isWatched = watching !== null && watching.address === context.groups[target]!.address;
+  if (isWatched && client.forward(watching.connection, 1, bytes, start, end)) return;
+  forwardRun(client, span, target, 1);
 }
 
 function keysRefusal(client: Client, id: number, slot: number): Buffer | null {
   if (slot === SLOTS_DIFFER) return REPLY_CROSSSLOT;
   if (slot === SLOT_NONE) {
+    if (isDedicated(id)) return null;
     return errorReply(`ERR '${commandName(id)}' without a key is not available through this proxy`);
   }
   return slotRefusal(client.context, slot);

@@ -7,6 +7,7 @@ import type { ProxyOptions } from '../options.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { DataLoop } from './data-loop.ts';
+import type { DedicatedPool } from './dedicated-pool.ts';
 
 /** Answers the commands that need the control side of the proxy: UMCTL, CLUSTER, CONFIG and INFO. */
 export interface AdminDesk {
@@ -27,11 +28,34 @@ export interface ProxyContext {
   /** Called once when a client is gone. */
   readonly forget: (client: Client) => void;
   readonly desk: AdminDesk;
+  readonly dedicated: DedicatedPool;
   /** Where the keys of the command in hand are; reused. */
   readonly keys: KeyPositions;
   table: RoutingTable;
   /** Backend connections by the table's local node index. */
   groups: readonly BackendGroup[];
+}
+
+/** A command of a client that waits on its server. */
+export interface Blocking {
+  /** CLIENT UNBLOCK: `requester` gets the server's answer. */
+  unblock(requester: Client, reason: 'TIMEOUT' | 'ERROR'): void;
+  /** The client is gone. */
+  cancel(): void;
+}
+
+/** Keys that a client watches, and the connection that it has for this. */
+export interface Watching {
+  readonly address: NodeAddress;
+  readonly connection: BackendConnection;
+  /** EXEC must fail, whatever the server says. */
+  readonly isBroken: boolean;
+  /** Speaks another protocol from now on. */
+  speak(protocol: 2 | 3): void;
+  /** Gives the connection back; `isClean`: nothing is watched on it any more. */
+  end(isClean: boolean): void;
+  /** The client is gone. */
+  cancel(): void;
 }
 
 /** One client, as those who carry out its commands see it. */
@@ -40,6 +64,9 @@ export interface Client extends ReplySink {
   readonly session: Session;
   /** The client's "host:port"; empty when it is gone. */
   readonly peer: string;
+  /** Set while a command waits on its server. Input is read, to notice the end, but not dispatched. */
+  blocked: Blocking | null;
+  watching: Watching | null;
   /** Whether input may be dispatched now. */
   readonly isAccepting: boolean;
   /** Replies that the client still waits for. */

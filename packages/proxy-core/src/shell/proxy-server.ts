@@ -29,6 +29,7 @@ import type { AcceptedConnection } from './transport.ts';
 import { warmUp } from './warm-up.ts';
 
 const DEFAULT_DRAIN_MS = 5000;
+const NO_DEDICATED = { leasedCount: 0, idleCount: 0, blockedCount: 0, refusedCount: 0 };
 
 /** What runs between `listen` and the end. */
 interface Running {
@@ -210,7 +211,8 @@ class Proxy implements ProxyServer {
     return {
       uptimeSeconds: Math.floor((clock.monotonicMs() - this.#startedMs) / 1000),
       connectedClients: this.clientCount,
-      blockedClients: 0,
+      dedicated: this.#running?.loop.dedicatedStats() ?? NO_DEDICATED,
+      dedicatedConnectionsMax: this.#options.dedicatedConnectionsMax,
       connectionsMax: clientsMax,
       connectionsReceived: this.#connectionsReceived,
       connectionsRejected: this.#connectionsRejected,

@@ -1,7 +1,7 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { Logger } from '@undermoon/runtime';
 import { KeyPositions } from '../core/command-keys.ts';
-import type { BackendStats } from '../core/info.ts';
+import type { BackendStats, DedicatedStats } from '../core/info.ts';
 import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
 import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
 import { Session } from '../core/session.ts';
@@ -10,6 +10,7 @@ import type { BackendCredentials } from './backend-greeting.ts';
 import { type BackendGroup, BackendPool } from './backend-pool.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { DataLoop } from './data-loop.ts';
+import { DedicatedPool } from './dedicated-pool.ts';
 import { CLIENTS_CLOSED } from './loop-counters.ts';
 import type { AdminDesk, Client, ProxyContext } from './proxy-context.ts';
 import type { AcceptedConnection, TransportHandler } from './transport.ts';
@@ -43,6 +44,7 @@ export interface ServingLoopParts {
 export class ServingLoop {
   readonly #options: ProxyOptions;
   readonly #pool: BackendPool;
+  readonly #dedicated: DedicatedPool;
   readonly #context: ProxyContext;
   readonly #clients = new Map<number, Client>();
   readonly #timer: NodeJS.Timeout;
@@ -50,8 +52,7 @@ export class ServingLoop {
   constructor(parts: ServingLoopParts) {
     const { options, loop } = parts;
     this.#options = options;
-    this.#pool = new BackendPool(loop, {
-      connectionsPerNode: options.backendConnNum,
+    const backend = {
       credentials: credentialsOf(options),
       connectTimeoutMs: options.backendConnectTimeoutMs,
       timeoutMs: options.backendTimeoutMs,
@@ -59,11 +60,18 @@ export class ServingLoop {
       queuedBytesMax: options.backendQueuedBytesMax,
       pendingMax: options.backendPendingMax,
       logger: parts.logger,
+    };
+    this.#pool = new BackendPool(loop, { ...backend, connectionsPerNode: options.backendConnNum });
+    this.#dedicated = new DedicatedPool(loop, {
+      ...backend,
+      connectionsMax: options.dedicatedConnectionsMax,
+      idleMs: options.dedicatedIdleMs,
     });
     this.#context = {
       ...parts,
       clock: options.clock,
       forget: (client) => this.#forget(client),
+      dedicated: this.#dedicated,
       keys: new KeyPositions(),
       table: EMPTY_TABLE,
       groups: [],
@@ -100,6 +108,12 @@ export class ServingLoop {
     const groups = this.#pool.retain(table.localNodes);
     this.#context.table = table;
     this.#context.groups = groups;
+    this.#dedicated.retain(table.localNodes);
+  }
+
+  dedicatedStats(): DedicatedStats {
+    const { leasedCount, idleCount, blockedCount, refusedCount } = this.#dedicated;
+    return { leasedCount, idleCount, blockedCount, refusedCount };
   }
 
   backendStats(): readonly BackendStats[] {
@@ -115,6 +129,7 @@ export class ServingLoop {
     clearInterval(this.#timer);
     for (const client of this.#clients.values()) client.destroy();
     this.#pool.destroy();
+    this.#dedicated.destroy();
   }
 
   #forget(client: Client): void {
@@ -127,6 +142,7 @@ export class ServingLoop {
     const { loop } = this.#context;
     loop.tick();
     this.#pool.checkDeadlines();
+    this.#dedicated.tick();
     const { sessionTimeoutMs } = this.#options;
     if (sessionTimeoutMs === 0) return;
     for (const client of this.#clients.values()) {

@@ -3,6 +3,7 @@ import { arityReply, errorReply, REPLY_OK, REPLY_PONG, REPLY_RESET } from '../co
 import { auth, hello } from './auth-commands.ts';
 import { clientCommand } from './client-command.ts';
 import type { Client } from './proxy-context.ts';
+import { endWatch } from './watch-commands.ts';
 import { written } from './written.ts';
 
 type Handler = (client: Client, args: readonly Buffer[]) => void;
@@ -21,7 +22,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['client', clientCommand],
   ['readonly', (client) => setReadonly(client, true)],
   ['readwrite', (client) => setReadonly(client, false)],
-  ['unwatch', (client) => client.reply(REPLY_OK)],
+  ['unwatch', unwatch],
   ['asking', (client) => client.reply(REPLY_OK)],
   ['command', (client, args) => client.reply(written(client, (w) => writeCommandReply(w, args)))],
   // Of these only HELP comes here; their other subcommands go to a Redis server or are refused.
@@ -72,8 +73,14 @@ function quit(client: Client): void {
   client.endAfterReplies();
 }
 
+function unwatch(client: Client): void {
+  if (client.watching !== null) client.whenQuiet(() => endWatch(client, false));
+  client.reply(REPLY_OK);
+}
+
 function reset(client: Client): void {
   client.whenQuiet(() => {
+    endWatch(client, false);
     client.session.reset();
     client.reply(REPLY_RESET);
   });

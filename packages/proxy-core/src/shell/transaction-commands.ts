@@ -8,12 +8,16 @@ import {
   REPLY_OK,
   REPLY_QUEUED,
   REPLY_SLOT_DOWN,
+  unreachableReply,
 } from '../core/replies.ts';
 import { Transaction } from '../core/transaction.ts';
 import type { BackendConnection } from './backend-connection.ts';
+import type { BackendGroup } from './backend-pool.ts';
 import { composeReply, ExecCall } from './exec-call.ts';
-import type { Client } from './proxy-context.ts';
+import type { Client, Watching } from './proxy-context.ts';
 import { slotRefusal } from './slot-refusal.ts';
+import { endWatch } from './watch-commands.ts';
+import { written } from './written.ts';
 
 const MULTI = encodeCommand(['MULTI']);
 const EXEC = encodeCommand(['EXEC']);
@@ -56,9 +60,10 @@ export function discard(client: Client): void {
   client.reply(REPLY_OK);
 }
 
-/** Forgets what is queued. */
+/** Forgets what is queued and what is watched. */
 export function abandon(client: Client): void {
   client.session.endTransaction();
+  if (client.watching !== null) client.whenQuiet(() => endWatch(client, false));
 }
 
 /** Queues a command for the server of `slot`. */
@@ -102,7 +107,10 @@ export function exec(client: Client): void {
   }
   session.endTransaction();
   const refusal = execRefusal(client, transaction);
-  if (refusal !== null) client.reply(refusal);
+  if (refusal !== null) {
+    client.reply(refusal);
+    if (client.watching !== null) client.whenQuiet(() => endWatch(client, false));
+  } else if (client.watching !== null) execWatched(client, transaction, client.watching);
   else if (transaction.forwardedCount > 0) execOnServer(client, transaction);
   // What the proxy answers may depend on replies that are still to come.
   else client.whenQuiet(() => client.reply(composeReply(client, transaction, Buffer.alloc(0))));
@@ -116,27 +124,57 @@ function execRefusal(client: Client, transaction: Transaction): Buffer | null {
   return transaction.isAborted ? REPLY_EXECABORT : null;
 }
 
+/** The connection that watches decides whether anything is executed, even without a command for it. */
+function execWatched(client: Client, transaction: Transaction, watching: Watching): void {
+  const group = groupOf(client, transaction);
+  const isElsewhere =
+    transaction.forwardedCount > 0 && group !== undefined && group.address !== watching.address;
+  if (isElsewhere || watching.isBroken) {
+    // No server can compare keys of another one.
+    client.reply(isElsewhere ? REPLY_CROSSSLOT : written(client, (writer) => writer.nullArray()));
+    client.whenQuiet(() => endWatch(client, false));
+    return;
+  }
+  if (sendTransaction(client, transaction, watching.connection)) {
+    client.whenQuiet(() => endWatch(client, true));
+  }
+}
+
 function execOnServer(client: Client, transaction: Transaction): void {
-  const { context, session } = client;
-  const { slot, body, forwardedCount } = transaction;
-  const group = context.groups[slot === SLOT_NONE ? 0 : (context.table.slots[slot] ?? 0)];
+  const { session } = client;
+  const group = groupOf(client, transaction);
   if (group === undefined) {
     client.reply(REPLY_SLOT_DOWN);
     return;
   }
   const backend = group.connection(session.protocol, session.id);
+  const isSent = sendTransaction(client, transaction, backend);
+  if (isSent && transaction.locals.length > 0) client.whenQuiet(doNothing);
+}
+
+/** The server of the transaction's keys; without any, the first one. */
+function groupOf({ context }: Client, { slot }: Transaction): BackendGroup | undefined {
+  return context.groups[slot === SLOT_NONE ? 0 : (context.table.slots[slot] ?? 0)];
+}
+
+/** False: the client was told that the server cannot be reached. */
+function sendTransaction(
+  client: Client,
+  transaction: Transaction,
+  backend: BackendConnection,
+): boolean {
   const call = new ExecCall(client, transaction);
   // Once the first is accepted the others are: nothing comes in between.
   if (!send(backend, call, 1, MULTI)) {
-    client.reply(
-      errorReply(`CLUSTERDOWN Hash slot not served: cannot reach ${backend.options.address}`),
-    );
-    return;
+    client.reply(unreachableReply(backend.options.address));
+    return false;
   }
-  send(backend, call, forwardedCount, body);
+  if (transaction.forwardedCount > 0) {
+    send(backend, call, transaction.forwardedCount, transaction.body);
+  }
   client.owe(backend);
   send(backend, call, 1, EXEC);
-  if (transaction.locals.length > 0) client.whenQuiet(doNothing);
+  return true;
 }
 
 function send(backend: BackendConnection, call: ExecCall, count: number, bytes: Buffer): boolean {

@@ -34,7 +34,8 @@ export function controlAt(
     stats: () => ({
       uptimeSeconds: 1,
       connectedClients: 1,
-      blockedClients: 0,
+      dedicated: { leasedCount: 0, idleCount: 0, blockedCount: 0, refusedCount: 0 },
+      dedicatedConnectionsMax: 1000,
       connectionsMax: 10_000,
       connectionsReceived: 1,
       connectionsRejected: 0,

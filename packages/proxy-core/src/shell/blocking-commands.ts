@@ -1,0 +1,160 @@
+import { encodeCommand } from '@undermoon/resp';
+import { SLOT_NONE } from '../core/command-keys.ts';
+import { errorReply, REPLY_SLOT_DOWN, REPLY_ZERO, unreachableReply } from '../core/replies.ts';
+import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
+import type { Blocking, Client } from './proxy-context.ts';
+import { ReplyText } from './reply-text.ts';
+import { slotRefusal } from './slot-refusal.ts';
+
+const ERROR_MARKER = 0x2d;
+// Moves the replication offset of its connection past every write before it, which is what WAIT waits for.
+const MARK_OFFSET = encodeCommand(['PUBLISH', '__undermoon_wait', '']);
+
+/**
+ * Sends a command that may wait on its server over a connection of its own. What the client sends after it
+ * is kept until the reply. `slot` of the command's keys, SLOT_NONE for WAIT and WAITAOF.
+ */
+export function runBlocking(
+  client: Client,
+  span: { readonly bytes: Buffer; readonly start: number; readonly end: number },
+  slot: number,
+): void {
+  const command = Buffer.from(span.bytes.subarray(span.start, span.end));
+  // What was sent before it must have been executed: it went over another connection.
+  client.whenQuiet(() => begin(client, command, slot));
+}
+
+function begin(client: Client, command: Buffer, slot: number): void {
+  const { context, session } = client;
+  const refusal = slot === SLOT_NONE ? null : slotRefusal(context, slot);
+  const group = context.groups[slot === SLOT_NONE ? 0 : (context.table.slots[slot] ?? 0)];
+  if (refusal !== null || group === undefined) {
+    client.reply(refusal ?? REPLY_SLOT_DOWN);
+    return;
+  }
+  const call = new BlockedCall(client, slot);
+  const lease = context.dedicated.take(group.address, session.protocol, call);
+  if (lease === null) client.reply(REPLY_NO_CONNECTION);
+  else call.begin(lease, command);
+}
+
+/** A command that waits on its server, and the connection that it has for itself meanwhile. */
+class BlockedCall implements Blocking, LeaseHolder, ReplySink {
+  readonly isBlocking = true;
+  readonly #client: Client;
+  readonly #slot: number;
+  #lease: Lease | null = null;
+  /** What the client gets instead of an error of the server, once its slot is not served here any more. */
+  #redirection: Buffer | null = null;
+  #redirectedAtMs = 0;
+  #isHeld = false;
+  #isStarted = false;
+
+  constructor(client: Client, slot: number) {
+    this.#client = client;
+    this.#slot = slot;
+  }
+
+  begin(lease: Lease, command: Buffer): void {
+    const { connection } = lease;
+    this.#lease = lease;
+    this.#client.blocked = this;
+    if (this.#slot === SLOT_NONE) {
+      const sink = new ReplyText(() => undefined);
+      connection.request(sink, 1, false, MARK_OFFSET, 0, MARK_OFFSET.length);
+    }
+    if (!connection.request(this, 1, false, command, 0, command.length)) {
+      this.#client.reply(unreachableReply(lease.address));
+      this.#finish();
+      return;
+    }
+    this.#client.owe(connection);
+    this.#client.whenQuiet(() => this.#finish());
+  }
+
+  unblock(requester: Client, reason: 'TIMEOUT' | 'ERROR'): void {
+    const command = this.#unblockCommand(reason);
+    const control = this.#control();
+    const isSent =
+      command !== null &&
+      control !== null &&
+      requester.forward(control, 1, command, 0, command.length);
+    if (!isSent) requester.reply(REPLY_ZERO);
+  }
+
+  /** The client is gone: closing the connection takes the command off the server. */
+  cancel(): void {
+    if (this.#lease !== null) this.#client.context.dedicated.drop(this.#lease);
+    this.#lease = null;
+  }
+
+  onTableChange(): void {
+    const { context } = this.#client;
+    if (this.#slot === SLOT_NONE || this.#lease === null || this.#redirection !== null) return;
+    const owner = context.table.slots[this.#slot] ?? -1;
+    const refusal = slotRefusal(context, this.#slot);
+    // A slot that went to the other server beside this proxy: the client may come again.
+    if (refusal === null && context.groups[owner]?.address === this.#lease.address) return;
+    this.#redirection = refusal ?? errorReply('TRYAGAIN the slot is served by another server now');
+    this.#redirectedAtMs = context.loop.watchedMs;
+    const command = this.#unblockCommand('ERROR');
+    const sink = new ReplyText(() => undefined);
+    const isSent =
+      command !== null && this.#control()?.request(sink, 1, true, command, 0, command.length);
+    if (isSent !== true) context.dedicated.drop(this.#lease);
+  }
+
+  onTick(): void {
+    const { loop, options, dedicated } = this.#client.context;
+    if (this.#redirection === null || this.#lease === null) return;
+    if (loop.watchedMs - this.#redirectedAtMs >= options.backendTimeoutMs) {
+      dedicated.drop(this.#lease);
+    }
+  }
+
+  onReplyBytes(
+    source: BackendConnection,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    completed: number,
+  ): void {
+    if (!this.#isStarted) {
+      this.#isStarted = true;
+      this.#isHeld = this.#redirection !== null && bytes[start] === ERROR_MARKER;
+    }
+    if (!this.#isHeld) this.#client.onReplyBytes(source, bytes, start, end, completed);
+    else if (completed > 0) this.#redirect(source);
+  }
+
+  onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void {
+    if (this.#redirection !== null && !(isCut && !this.#isHeld)) this.#redirect(source);
+    else this.#client.onReplyLoss(source, count, loss, isCut);
+  }
+
+  onBackendRoom(): void {
+    this.#client.onBackendRoom();
+  }
+
+  #redirect(source: BackendConnection): void {
+    const reply = this.#redirection ?? REPLY_SLOT_DOWN;
+    this.#client.onReplyBytes(source, reply, 0, reply.length, 1);
+  }
+
+  #finish(): void {
+    this.#client.blocked = null;
+    if (this.#lease !== null) this.#client.context.dedicated.give(this.#lease);
+    this.#lease = null;
+  }
+
+  #unblockCommand(reason: 'TIMEOUT' | 'ERROR'): Buffer | null {
+    const serverId = this.#lease?.serverId ?? 0;
+    return serverId === 0 ? null : encodeCommand(['CLIENT', 'UNBLOCK', String(serverId), reason]);
+  }
+
+  #control(): BackendConnection | null {
+    const lease = this.#lease;
+    return lease === null ? null : this.#client.context.dedicated.control(lease.address);
+  }
+}

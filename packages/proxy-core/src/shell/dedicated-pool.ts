@@ -1,0 +1,215 @@
+import type { NodeAddress } from '@undermoon/cluster-meta';
+import { encodeCommand } from '@undermoon/resp';
+import { errorReply } from '../core/replies.ts';
+import { BackendConnection, type BackendOptions, type ReplySink } from './backend-connection.ts';
+import type { DataLoop } from './data-loop.ts';
+import { ReplyText } from './reply-text.ts';
+
+/** The answer to who would need one more connection than the pool may have. */
+export const REPLY_NO_CONNECTION: Buffer = errorReply(
+  'ERR max number of dedicated server connections reached',
+);
+
+const CLIENT_ID = encodeCommand(['CLIENT', 'ID']);
+
+/** What the pool needs to open connections. */
+export interface DedicatedPoolOptions extends Omit<BackendOptions, 'address' | 'protocol'> {
+  /** Connections at once, leased or idle. */
+  readonly connectionsMax: number;
+  /** How long an unused connection stays open. */
+  readonly idleMs: number;
+}
+
+/** What holds a lease, and hears of what may concern it. */
+export interface LeaseHolder {
+  /** The server may take as long as it likes to answer. */
+  readonly isBlocking: boolean;
+  /** The routing table is a new one. */
+  onTableChange(): void;
+  onTick(): void;
+}
+
+/** A connection to a Redis server that one session has for itself. */
+export interface Lease {
+  readonly connection: BackendConnection;
+  readonly address: NodeAddress;
+  /** The protocol spoken on it. Whoever changes that says so here. */
+  protocol: 2 | 3;
+  readonly holder: LeaseHolder;
+  /** The server's number of this connection; 0 until it is known. */
+  readonly serverId: number;
+  /** The connection broke. It is not opened again. */
+  readonly isLost: boolean;
+}
+
+class PooledConnection implements Lease {
+  readonly connection: BackendConnection;
+  readonly address: NodeAddress;
+  protocol: 2 | 3;
+  holder: LeaseHolder;
+  serverId = 0;
+  isLost = false;
+  idleSinceMs = 0;
+
+  constructor(connection: BackendConnection, holder: LeaseHolder) {
+    this.connection = connection;
+    this.address = connection.options.address;
+    this.protocol = connection.options.protocol;
+    this.holder = holder;
+  }
+}
+
+/**
+ * Connections for what cannot share one: blocking commands, and sessions that watch keys. A connection that
+ * is given back in a clean state serves the next session.
+ */
+export class DedicatedPool {
+  /** Leases refused because the limit was reached. */
+  refusedCount = 0;
+  readonly #loop: DataLoop;
+  readonly #options: DedicatedPoolOptions;
+  readonly #leased = new Set<PooledConnection>();
+  /** The one given back last is at the end. */
+  readonly #idle = new Set<PooledConnection>();
+  readonly #controls = new Map<NodeAddress, BackendConnection>();
+  #addresses: ReadonlySet<NodeAddress> = new Set();
+
+  constructor(loop: DataLoop, options: DedicatedPoolOptions) {
+    this.#loop = loop;
+    this.#options = options;
+  }
+
+  get leasedCount(): number {
+    return this.#leased.size;
+  }
+
+  get idleCount(): number {
+    return this.#idle.size;
+  }
+
+  /** Leases of commands that wait on their server. */
+  get blockedCount(): number {
+    let count = 0;
+    for (const { holder } of this.#leased) if (holder.isBlocking) count++;
+    return count;
+  }
+
+  /** A connection to a server, perhaps still connecting. Null: the limit is reached. */
+  take(address: NodeAddress, protocol: 2 | 3, holder: LeaseHolder): Lease | null {
+    const known = this.#newestIdle(address, protocol);
+    if (known !== null) {
+      this.#idle.delete(known);
+      known.holder = holder;
+      this.#leased.add(known);
+      return known;
+    }
+    if (
+      this.#leased.size + this.#idle.size >= this.#options.connectionsMax &&
+      !this.#dropOldest()
+    ) {
+      this.refusedCount++;
+      return null;
+    }
+    return this.#open(address, protocol, holder);
+  }
+
+  /** Takes back a connection without watched keys and without a transaction. */
+  give(lease: Lease): void {
+    for (const known of this.#leased) {
+      if (known !== lease) continue;
+      this.#leased.delete(known);
+      known.idleSinceMs = this.#loop.nowMs;
+      if (this.#addresses.has(known.address)) this.#idle.add(known);
+      else known.connection.destroy();
+    }
+  }
+
+  /** Closes a connection, and with it whatever the server does for it. */
+  drop(lease: Lease): void {
+    for (const known of this.#leased) if (known === lease) this.#leased.delete(known);
+    lease.connection.destroy();
+  }
+
+  /** A connection for short commands about others, such as CLIENT UNBLOCK; not counted, one per server. */
+  control(address: NodeAddress): BackendConnection {
+    let connection = this.#controls.get(address);
+    if (connection === undefined) {
+      connection = new BackendConnection(this.#loop, { ...this.#options, address, protocol: 2 });
+      this.#controls.set(address, connection);
+    }
+    return connection;
+  }
+
+  /** The table is a new one with these servers. */
+  retain(addresses: readonly NodeAddress[]): void {
+    this.#addresses = new Set(addresses);
+    for (const known of this.#idle) {
+      if (this.#addresses.has(known.address)) continue;
+      this.#idle.delete(known);
+      known.connection.destroy();
+    }
+    for (const { holder } of this.#leased) holder.onTableChange();
+  }
+
+  /** Called by the coarse timer. */
+  tick(): void {
+    for (const known of this.#leased) {
+      if (!known.holder.isBlocking) known.connection.checkDeadline();
+      known.holder.onTick();
+    }
+    for (const known of this.#idle) {
+      known.connection.checkDeadline();
+      if (this.#loop.nowMs - known.idleSinceMs < this.#options.idleMs) continue;
+      this.#idle.delete(known);
+      known.connection.destroy();
+    }
+    for (const [address, control] of this.#controls) {
+      control.checkDeadline();
+      if (this.#addresses.has(address) || control.pending > 0) continue;
+      this.#controls.delete(address);
+      control.destroy();
+    }
+  }
+
+  destroy(): void {
+    for (const known of [...this.#leased, ...this.#idle]) known.connection.destroy();
+    for (const control of this.#controls.values()) control.destroy();
+    this.#leased.clear();
+    this.#idle.clear();
+    this.#controls.clear();
+  }
+
+  #newestIdle(address: NodeAddress, protocol: 2 | 3): PooledConnection | null {
+    let newest: PooledConnection | null = null;
+    for (const known of this.#idle) {
+      if (known.address === address && known.protocol === protocol) newest = known;
+    }
+    return newest;
+  }
+
+  #dropOldest(): boolean {
+    for (const known of this.#idle) {
+      this.#idle.delete(known);
+      known.connection.destroy();
+      return true;
+    }
+    return false;
+  }
+
+  #open(address: NodeAddress, protocol: 2 | 3, holder: LeaseHolder): PooledConnection {
+    const connection = new BackendConnection(this.#loop, { ...this.#options, address, protocol });
+    const known = new PooledConnection(connection, holder);
+    this.#leased.add(known);
+    connection.onLost = () => {
+      known.isLost = true;
+      this.#leased.delete(known);
+      this.#idle.delete(known);
+      connection.destroy();
+    };
+    const sink: ReplySink = new ReplyText((text) => {
+      if (text?.startsWith(':') === true) known.serverId = Number(text.slice(1));
+    });
+    connection.request(sink, 1, false, CLIENT_ID, 0, CLIENT_ID.length);
+    return known;
+  }
+}

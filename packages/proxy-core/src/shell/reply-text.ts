@@ -1,0 +1,32 @@
+import type { BackendConnection, ReplySink } from './backend-connection.ts';
+
+const TEXT_BYTES_MAX = 4096;
+
+/** Takes one short reply to a command that no client sent. */
+export class ReplyText implements ReplySink {
+  readonly #onText: (text: string | null) => void;
+  #text = '';
+
+  /** `onText` gets the reply without its line end, cut at 4 KiB; null: it will not come. */
+  constructor(onText: (text: string | null) => void) {
+    this.#onText = onText;
+  }
+
+  onReplyBytes(
+    _source: BackendConnection,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    completed: number,
+  ): void {
+    const room = TEXT_BYTES_MAX - this.#text.length;
+    this.#text += bytes.toString('latin1', start, Math.min(end, start + room));
+    if (completed > 0) this.#onText(this.#text.trimEnd());
+  }
+
+  onReplyLoss(): void {
+    this.#onText(null);
+  }
+
+  onBackendRoom(): void {}
+}
