@@ -25,12 +25,23 @@ export type { MigrationMeta, MigrationTag, MigrationTask, TaggedSlots } from './
 export { hostOf, parseNodeAddress, portOf } from './node-address.ts';
 export type { NodeAddress } from './node-address.ts';
 export type { NodeMeta, ReplPeer, Role } from './node.ts';
+export { finishSlices, SliceMeter } from './slices.ts';
+export type { Slices } from './slices.ts';
 export type { AddressSlots, ReplEntry, SetCluster, SetRepl } from './umctl/commands.ts';
 export { DEFAULT_UMCTL_LIMITS } from './umctl/limits.ts';
 export type { UmctlLimits } from './umctl/limits.ts';
 export { encodeMigrationTask, parseMigrationTask } from './umctl/migration-task.ts';
 export { setClusterOf, setReplOf } from './umctl/of-proxy-meta.ts';
 export type { CommandOptions } from './umctl/of-proxy-meta.ts';
-export { encodeSetCluster, parseSetCluster } from './umctl/set-cluster.ts';
-export { encodeSetRepl, parseSetRepl } from './umctl/set-repl.ts';
+export { inflateLater } from './umctl/compress.ts';
+export {
+  decodeInflated,
+  decodeSetCluster,
+  encodeSetCluster,
+  parseSetCluster,
+} from './umctl/set-cluster.ts';
+export type { CompressedSetCluster, DecodedSetCluster } from './umctl/set-cluster.ts';
+export { decodeSetRepl, encodeSetRepl, parseSetRepl } from './umctl/set-repl.ts';
 export type { UmctlErrorCode } from './umctl/word-cursor.ts';
+export { FrameWords, TextWords } from './umctl/word-list.ts';
+export type { FrameLayout, WordList } from './umctl/word-list.ts';

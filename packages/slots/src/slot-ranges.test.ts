@@ -55,6 +55,18 @@ function counted(ranges: SlotRanges): { ranges: SlotRanges; reads: () => number 
 }
 
 describe('normalizeRanges', () => {
+  it('makes of thousands of ranges what it makes of few', () => {
+    fc.assert(
+      fc.property(foreignRanges, (ranges) => {
+        const many = Array.from({ length: 1100 }, () => ranges).flat();
+        expect(normalizeRanges(many)).toEqual(normalizeRanges(ranges));
+      }),
+      { numRuns: 50 },
+    );
+    const singles = Array.from({ length: 16_384 }, (_, i): SlotRange => [16_383 - i, 16_383 - i]);
+    expect(normalizeRanges(singles)).toEqual([[0, 16_383]]);
+  });
+
   it('sorts, swaps and merges', () => {
     expect(
       normalizeRanges([

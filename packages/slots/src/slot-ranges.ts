@@ -1,4 +1,4 @@
-import { parseSlotId } from './slot-id.ts';
+import { parseSlotId, SLOT_COUNT } from './slot-id.ts';
 
 /** Consecutive slots, both ends included. */
 export type SlotRange = readonly [start: number, end: number];
@@ -11,6 +11,9 @@ export type SlotRange = readonly [start: number, end: number];
  */
 export type SlotRanges = readonly SlotRange[];
 
+/** From here on, counting per slot is cheaper than sorting. */
+const COUNTED_LENGTH_MIN = 1024;
+
 /**
  * Brings ranges into normal form. An end before its start is swapped. Returns null when an end is not
  * a slot, and the argument itself when it is in normal form already.
@@ -22,7 +25,7 @@ export function normalizeRanges(ranges: readonly SlotRange[]): SlotRanges | null
     if (parseSlotId(a) === null || parseSlotId(b) === null) return null;
     ordered.push(a <= b ? [a, b] : [b, a]);
   }
-  return mergeRanges(ordered);
+  return ordered.length > COUNTED_LENGTH_MIN ? mergeManyRanges(ordered) : mergeRanges(ordered);
 }
 
 /** The number of slots in a set. */
@@ -99,6 +102,27 @@ function mergeRanges(ranges: SlotRange[]): SlotRanges {
     const last = merged.at(-1);
     if (last !== undefined && start <= last[1] + 1) last[1] = Math.max(last[1], end);
     else merged.push([start, end]);
+  }
+  return merged;
+}
+
+/** The same by counting how many ranges cover each slot: linear, in whatever order they are. */
+function mergeManyRanges(ranges: readonly SlotRange[]): SlotRanges {
+  const changes = new Int32Array(SLOT_COUNT + 1);
+  for (const [start, end] of ranges) {
+    changes[start] = (changes[start] ?? 0) + 1;
+    changes[end + 1] = (changes[end + 1] ?? 0) - 1;
+  }
+  const merged: SlotRange[] = [];
+  let cover = 0;
+  let from = -1;
+  for (let slot = 0; slot <= SLOT_COUNT; slot++) {
+    cover += changes[slot] ?? 0;
+    if (cover > 0 && from < 0) from = slot;
+    else if (cover === 0 && from >= 0) {
+      merged.push([from, slot - 1]);
+      from = -1;
+    }
   }
   return merged;
 }

@@ -1,6 +1,7 @@
 import { accept } from '@undermoon/runtime';
 import type { ClusterConfig } from '../cluster-config.ts';
-import type { ClusterName } from '../cluster-name.ts';
+import type { TaggedSlots } from '../migration.ts';
+import type { SliceMeter, Slices } from '../slices.ts';
 import type { AddressSlots, SetCluster } from '../umctl/commands.ts';
 import { configWarning } from '../umctl/config-words.ts';
 import {
@@ -12,13 +13,16 @@ import {
   isJsonObject,
   memberPath,
   parseAddressJson,
-  parseJsonArray,
-  parseJsonObject,
   parseNoClusterNameJson,
   refuseJson,
   type JsonOutcome,
 } from './fields.ts';
 import { parseTaggedSlotsJson, taggedSlotsToJson, type TaggedSlotsJson } from './tagged-slots.ts';
+
+/** What an address and one of its lists of slots cost, in items of a slice. */
+const ITEM_WEIGHT = 3;
+/** A list is read in one go: it holds no more ranges than there are slots. */
+const RANGES_PER_ITEM = 8;
 
 /** What a SETCLUSTER says past its epoch and flags. */
 export type SetClusterPayload = Omit<SetCluster, 'epoch' | 'force'>;
@@ -41,24 +45,35 @@ export function setClusterToJson(payload: SetClusterPayload): SetClusterJson {
   };
 }
 
-/** Reads the JSON form. Only `cluster_config` is read leniently, as in the plain form. */
-export function parseSetClusterJson(value: unknown, path: string): JsonOutcome<SetClusterPayload> {
-  const payload = parseJsonObject<WirePayload>(value, path, {
-    clusterName: ['cluster_name', parseNoClusterNameJson],
-    local: ['local', parseAddressSlots],
-    peers: ['peer', parseAddressSlots],
-    cluster: ['cluster_config', parseConfig],
-  });
-  if (!payload.ok) return payload;
-  const { cluster, ...rest } = payload.value;
-  return accept({ ...rest, ...cluster });
+/** Where the JSON stands, for messages, and the addresses that each part may name. */
+export interface SetClusterPlace {
+  readonly path: string;
+  readonly nodesMax: number;
 }
 
-interface WirePayload {
-  readonly clusterName: ClusterName | null;
-  readonly local: readonly AddressSlots[];
-  readonly peers: readonly AddressSlots[];
-  readonly cluster: { readonly config: ClusterConfig; readonly configWarning: string | null };
+/** Reads the JSON form, in slices. Only `cluster_config` is read leniently, as in the plain form. */
+export function* decodeSetClusterJson(
+  value: unknown,
+  { path, nodesMax }: SetClusterPlace,
+  meter: SliceMeter,
+): Slices<JsonOutcome<SetClusterPayload>> {
+  if (!isJsonObject(value)) return refuseJson(value, path, 'an object');
+  const name = parseNoClusterNameJson(value['cluster_name'], memberPath(path, 'cluster_name'));
+  if (!name.ok) return name;
+  const localPlace = { path: memberPath(path, 'local'), nodesMax };
+  const local = yield* decodeAddressSlots(value['local'], localPlace, meter);
+  if (!local.ok) return local;
+  const peerPlace = { path: memberPath(path, 'peer'), nodesMax };
+  const peers = yield* decodeAddressSlots(value['peer'], peerPlace, meter);
+  if (!peers.ok) return peers;
+  const config = parseConfig(value['cluster_config'], memberPath(path, 'cluster_config'));
+  if (!config.ok) return config;
+  return accept({
+    clusterName: name.value,
+    local: local.value,
+    peers: peers.value,
+    ...config.value,
+  });
 }
 
 function addressSlotsToJson(list: readonly AddressSlots[]): Record<string, TaggedSlotsJson[]> {
@@ -71,21 +86,43 @@ function addressSlotsToJson(list: readonly AddressSlots[]): Record<string, Tagge
   return Object.fromEntries(slotsOf);
 }
 
-function parseAddressSlots(value: unknown, path: string): JsonOutcome<readonly AddressSlots[]> {
+function* decodeAddressSlots(
+  value: unknown,
+  { path, nodesMax }: SetClusterPlace,
+  meter: SliceMeter,
+): Slices<JsonOutcome<readonly AddressSlots[]>> {
   if (!isJsonObject(value)) return refuseJson(value, path, 'an object');
   const list: AddressSlots[] = [];
-  for (const [key, items] of Object.entries(value)) {
+  const entries = Object.entries(value);
+  if (entries.length > nodesMax) {
+    return refuseJson(value, path, `an object of at most ${nodesMax} addresses`);
+  }
+  if (meter.isFullAfter(entries.length)) yield;
+  for (const [key, items] of entries) {
     const itemPath = memberPath(path, JSON.stringify(key));
     const address = parseAddressJson(key, itemPath);
     if (!address.ok) return address;
-    const slots = parseJsonArray(items, itemPath, parseTaggedSlotsJson);
-    if (!slots.ok) return slots;
-    list.push({ address: address.value, slots: slots.value });
+    if (!Array.isArray(items)) return refuseJson(items, itemPath, 'an array');
+    const slots: TaggedSlots[] = [];
+    for (const item of items as readonly unknown[]) {
+      const parsed = parseTaggedSlotsJson(item, `${itemPath}[${slots.length}]`);
+      if (!parsed.ok) return parsed;
+      slots.push(parsed.value);
+      const weight = ITEM_WEIGHT + parsed.value.ranges.length / RANGES_PER_ITEM;
+      if (meter.isFullAfter(weight)) yield;
+    }
+    list.push({ address: address.value, slots });
+    if (meter.isFullAfter(ITEM_WEIGHT)) yield;
   }
   return accept(list);
 }
 
-function parseConfig(value: unknown, path: string): JsonOutcome<WirePayload['cluster']> {
+interface LenientConfig {
+  readonly config: ClusterConfig;
+  readonly configWarning: string | null;
+}
+
+function parseConfig(value: unknown, path: string): JsonOutcome<LenientConfig> {
   if (!isJsonObject(value)) return refuseJson(value, path, 'an object');
   const { config, faults } = readClusterConfigJson(value, path);
   return accept({ config, configWarning: configWarning(faults) });

@@ -1,12 +1,17 @@
 import { accept } from '@undermoon/runtime';
-import { normalizeRanges, parseSlotId, type SlotRange, type SlotRanges } from '@undermoon/slots';
+import {
+  normalizeRanges,
+  parseSlotId,
+  SLOT_COUNT,
+  type SlotRange,
+  type SlotRanges,
+} from '@undermoon/slots';
 import { NO_TAG, type MigrationMeta, type MigrationTag, type TaggedSlots } from '../migration.ts';
 import {
   isJsonObject,
   memberPath,
   parseAddressJson,
   parseEpochJson,
-  parseJsonArray,
   parseJsonObject,
   refuseJson,
   type JsonOutcome,
@@ -63,17 +68,25 @@ function metaToJson(meta: MigrationMeta): MigrationMetaJson {
 }
 
 function parseRanges(value: unknown, path: string): JsonOutcome<SlotRanges> {
-  const ranges = parseJsonArray(value, path, parseRange);
+  if (!Array.isArray(value)) return refuseJson(value, path, 'an array');
+  if (value.length > SLOT_COUNT) return refuseJson(value, path, 'at most as many ranges as slots');
+  const ranges: SlotRange[] = [];
+  // Paths of elements are made for faults only: a list may have thousands.
+  for (const item of value as readonly unknown[]) {
+    const range = rangeOf(item);
+    if (range === null) {
+      return refuseJson(item, `${path}[${ranges.length}]`, 'a pair of slots [start, end]');
+    }
+    ranges.push(range);
+  }
   // Every end has been checked, so there is a normal form.
-  return ranges.ok ? accept(normalizeRanges(ranges.value) ?? []) : ranges;
+  return accept(normalizeRanges(ranges) ?? []);
 }
 
-function parseRange(value: unknown, path: string): JsonOutcome<SlotRange> {
-  if (Array.isArray(value) && value.length === 2) {
-    const [start, end] = value as readonly unknown[];
-    if (isSlot(start) && isSlot(end)) return accept([start, end]);
-  }
-  return refuseJson(value, path, 'a pair of slots [start, end]');
+function rangeOf(value: unknown): SlotRange | null {
+  if (!Array.isArray(value) || value.length !== 2) return null;
+  const [start, end] = value as readonly unknown[];
+  return isSlot(start) && isSlot(end) ? [start, end] : null;
 }
 
 function isSlot(value: unknown): value is number {

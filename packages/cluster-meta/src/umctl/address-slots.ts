@@ -1,6 +1,7 @@
 import { accept } from '@undermoon/runtime';
 import type { TaggedSlots } from '../migration.ts';
 import type { NodeAddress } from '../node-address.ts';
+import type { SliceMeter, Slices } from '../slices.ts';
 import type { AddressSlots } from './commands.ts';
 import { pushTaggedSlots, takeTaggedSlots } from './tagged-slots.ts';
 import { refuseWords, takeAddress, type WordCursor, type WordsOutcome } from './word-cursor.ts';
@@ -15,29 +16,46 @@ export function pushAddressSlots(words: string[], list: readonly AddressSlots[])
   }
 }
 
+/** What an item costs beside its ranges, in items of a slice. */
+const ITEM_WEIGHT = 3;
+
 interface Entry {
   readonly address: NodeAddress;
   readonly slots: TaggedSlots[];
 }
 
+/** Which part of a command items belong to. */
+export interface AddressSection {
+  /** Names the part in messages. */
+  readonly name: string;
+  /** Addresses it may name. */
+  readonly nodesMax: number;
+  /** Whether a word begins another part. */
+  readonly isEnd: (word: string) => boolean;
+}
+
 /**
  * Takes items up to the end or a word that begins another section. Items of one address are gathered
- * into one entry, in the order of first appearance. `section` names the part in messages.
+ * into one entry, in the order of first appearance.
  */
-export function takeAddressSlots(
+export function* takeAddressSlots(
   cursor: WordCursor,
-  section: string,
-  isSectionEnd: (word: string) => boolean,
-): WordsOutcome<readonly AddressSlots[]> {
+  section: AddressSection,
+  meter: SliceMeter,
+): Slices<WordsOutcome<readonly AddressSlots[]>> {
   const entries = new Map<string, Entry>();
   let index = 0;
-  for (let word = cursor.peek(); word !== undefined && !isSectionEnd(word); word = cursor.peek()) {
+  for (let word = cursor.peek(); word !== undefined && !section.isEnd(word); word = cursor.peek()) {
     const entry = takeEntry(cursor, word, entries);
-    if (!entry.ok) return refuseWords(`${section}[${index}]: ${entry.message}`);
-    const slots = takeTaggedSlots(cursor);
-    if (!slots.ok) return refuseWords(`${section}[${index}]: ${slots.message}`);
+    if (!entry.ok) return refuseWords(`${section.name}[${index}]: ${entry.message}`);
+    if (entries.size > section.nodesMax) {
+      return refuseWords(`${section.name}[${index}]: more than ${section.nodesMax} addresses`);
+    }
+    const slots = yield* takeTaggedSlots(cursor, meter);
+    if (!slots.ok) return refuseWords(`${section.name}[${index}]: ${slots.message}`);
     entry.value.slots.push(slots.value);
     index += 1;
+    if (meter.isFullAfter(ITEM_WEIGHT)) yield;
   }
   return accept([...entries.values()]);
 }

@@ -2,9 +2,12 @@ import { accept } from '@undermoon/runtime';
 import { applyConfigField, clusterConfigFields } from '../cluster-config-fields.ts';
 import { DEFAULT_CLUSTER_CONFIG, type ClusterConfig } from '../cluster-config.ts';
 import { quote } from '../quote.ts';
+import type { SliceMeter, Slices } from '../slices.ts';
 import { refuseWords, type WordCursor, type WordsOutcome } from './word-cursor.ts';
 
 const WARNINGS_SHOWN_MAX = 5;
+/** What a field costs, in items of a slice. */
+const FIELD_WEIGHT = 4;
 
 /** A configuration read leniently, with a sentence about what was skipped, or null. */
 export interface LenientConfig {
@@ -17,12 +20,14 @@ export interface LenientConfig {
  * and values than this reader: an unknown field is skipped, a known one with an invalid value gets its
  * default, and the warning names both.
  */
-export function takeConfig(
+export function* takeConfig(
   cursor: WordCursor,
   isSectionEnd: (word: string) => boolean,
-): WordsOutcome<LenientConfig> {
+  meter: SliceMeter,
+): Slices<WordsOutcome<LenientConfig>> {
   let config = DEFAULT_CLUSTER_CONFIG;
   const faults: string[] = [];
+  let faultCount = 0;
   for (let field = cursor.peek(); field !== undefined; field = cursor.peek()) {
     if (isSectionEnd(field)) break;
     cursor.next();
@@ -31,17 +36,22 @@ export function takeConfig(
     const changed = applyConfigField(config, field, value);
     if (changed.ok) config = changed.value;
     else {
-      faults.push(changed.message);
+      faultCount += 1;
+      if (faultCount <= WARNINGS_SHOWN_MAX) faults.push(changed.message);
       if (changed.code === 'INVALID_VALUE') config = resetField(config, field);
     }
+    if (meter.isFullAfter(FIELD_WEIGHT)) yield;
   }
-  return accept({ config, warning: configWarning(faults) });
+  return accept({ config, warning: configWarning(faults, faultCount) });
 }
 
-/** One sentence about the faults, of bounded length; null when there are none. */
-export function configWarning(faults: readonly string[]): string | null {
-  if (faults.length === 0) return null;
-  const more = faults.length - WARNINGS_SHOWN_MAX;
+/** One sentence about the faults, of bounded length; null when there are none. The first few faults are enough. */
+export function configWarning(
+  faults: readonly string[],
+  faultCount: number = faults.length,
+): string | null {
+  if (faultCount === 0) return null;
+  const more = faultCount - WARNINGS_SHOWN_MAX;
   const shown = faults.slice(0, WARNINGS_SHOWN_MAX).join('; ');
   return `ignored invalid config: ${shown}${more > 0 ? `; and ${more} more` : ''}`;
 }

@@ -4,6 +4,8 @@ export interface UmctlLimits {
   readonly wordsMax: number;
   /** Bytes of a COMPRESS payload after inflating. Its base64 text may be at most twice as long. */
   readonly inflatedBytesMax: number;
+  /** Addresses that one SETCLUSTER, or peers that one SETREPL, may name. */
+  readonly nodesMax: number;
 }
 
 /**
@@ -13,4 +15,5 @@ export interface UmctlLimits {
 export const DEFAULT_UMCTL_LIMITS: UmctlLimits = {
   wordsMax: 16 * 16_384,
   inflatedBytesMax: 16 * 1024 * 1024,
+  nodesMax: 10_000,
 };

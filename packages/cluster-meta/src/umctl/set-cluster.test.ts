@@ -14,7 +14,8 @@ import {
 import { DEFAULT_CLUSTER_CONFIG } from '../cluster-config.ts';
 import { EPOCH_ZERO } from '../epoch.ts';
 import { parseProxyJson } from '../json/proxy.ts';
-import { parseSetClusterJson } from '../json/set-cluster.ts';
+import { decodeSetClusterJson } from '../json/set-cluster.ts';
+import { finishSlices, SliceMeter } from '../slices.ts';
 import type { SetCluster } from './commands.ts';
 import { compressJson, decompressJson } from './compress.ts';
 import { setClusterOf } from './of-proxy-meta.ts';
@@ -313,7 +314,7 @@ describe('the CONFIG part is read leniently', () => {
         migration_config: { max_migration_time: 1, max_blocking_time: -1, scan_interval: 3 },
       },
     };
-    const command = valueOf(parseSetClusterJson(json, 'payload'));
+    const command = valueOf(finishSlices(decodeSetClusterJson(json, { path: 'payload', nodesMax: 10 }, new SliceMeter())));
     expect(command.config).toEqual({
       compressionStrategy: 'disabled',
       migration: {

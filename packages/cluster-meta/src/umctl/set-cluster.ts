@@ -1,17 +1,20 @@
+import type { Buffer } from 'node:buffer';
 import { accept, refuse, type Outcome } from '@undermoon/runtime';
 import { clusterConfigFields } from '../cluster-config-fields.ts';
 import { DEFAULT_CLUSTER_CONFIG } from '../cluster-config.ts';
 import { parseClusterName } from '../cluster-name.ts';
 import type { Epoch } from '../epoch.ts';
+import { readJson } from '../json/json-reader.ts';
 import {
-  parseSetClusterJson,
+  decodeSetClusterJson,
   setClusterToJson,
   type SetClusterPayload,
 } from '../json/set-cluster.ts';
 import { quote } from '../quote.ts';
+import { finishSlices, SliceMeter, type Slices } from '../slices.ts';
 import { pushAddressSlots, takeAddressSlots } from './address-slots.ts';
 import type { AddressSlots, SetCluster } from './commands.ts';
-import { compressJson, decompressJson } from './compress.ts';
+import { compressJson, decodeBase64, inflate } from './compress.ts';
 import { takeConfig, type LenientConfig } from './config-words.ts';
 import { encodeFlags, parseFlags } from './flags.ts';
 import { DEFAULT_UMCTL_LIMITS, type UmctlLimits } from './limits.ts';
@@ -22,6 +25,7 @@ import {
   WordCursor,
   type UmctlErrorCode,
 } from './word-cursor.ts';
+import { TextWords, type WordList } from './word-list.ts';
 
 const VERSION = 'v2';
 
@@ -61,7 +65,38 @@ export function parseSetCluster(
   words: readonly string[],
   limits: Partial<UmctlLimits> = {},
 ): Outcome<SetCluster, UmctlErrorCode> {
-  const { wordsMax, inflatedBytesMax } = { ...DEFAULT_UMCTL_LIMITS, ...limits };
+  const meter = new SliceMeter();
+  const decoded = finishSlices(decodeSetCluster(new TextWords(words), limits, meter));
+  if (!decoded.ok) return decoded;
+  const { value } = decoded;
+  if (value.kind === 'whole') return accept(value.command);
+  const inflated = inflate(value.packed, value.inflatedBytesMax);
+  return inflated.ok ? finishSlices(decodeInflated(value, inflated.value, meter)) : inflated;
+}
+
+/** What the words of a SETCLUSTER hold. */
+export type DecodedSetCluster =
+  | { readonly kind: 'whole'; readonly command: SetCluster }
+  /** The COMPRESS form: `packed` is to be inflated, by `inflateLater`, and given to `decodeInflated`. */
+  | CompressedSetCluster;
+
+/** A SETCLUSTER whose content is compressed. */
+export interface CompressedSetCluster {
+  readonly kind: 'compressed';
+  readonly epoch: Epoch;
+  readonly force: boolean;
+  readonly packed: Uint8Array;
+  readonly inflatedBytesMax: number;
+  readonly nodesMax: number;
+}
+
+/** `parseSetCluster` in slices, up to the point where something has to be inflated. */
+export function* decodeSetCluster(
+  words: WordList,
+  limits: Partial<UmctlLimits>,
+  meter: SliceMeter,
+): Slices<Outcome<DecodedSetCluster, UmctlErrorCode>> {
+  const { wordsMax, inflatedBytesMax, nodesMax } = { ...DEFAULT_UMCTL_LIMITS, ...limits };
   if (words.length > wordsMax) return refuseWords(`${words.length} words, over the limit`);
   const cursor = new WordCursor(words);
   const version = takeWord(cursor, 'version');
@@ -74,8 +109,32 @@ export function parseSetCluster(
   const flagsWord = takeWord(cursor, 'flags');
   if (!flagsWord.ok) return flagsWord;
   const { force, compress } = parseFlags(flagsWord.value);
-  const payload = compress ? takeCompressed(cursor, inflatedBytesMax) : takePlain(cursor);
-  return payload.ok ? accept(commandOf(epoch.value, force, payload.value)) : payload;
+  if (!compress) {
+    const payload = yield* takePlain(cursor, nodesMax, meter);
+    if (!payload.ok) return payload;
+    return accept({ kind: 'whole', command: commandOf(epoch.value, force, payload.value) });
+  }
+  // Words after the payload are ignored in this form, as the original does.
+  const text = cursor.nextBytes();
+  if (text === null) return refuseWords('payload: missing');
+  const packed = yield* decodeBase64(text, inflatedBytesMax, meter);
+  if (!packed.ok) return packed;
+  const shared = { epoch: epoch.value, force, inflatedBytesMax, nodesMax };
+  return accept({ kind: 'compressed', ...shared, packed: packed.value });
+}
+
+/** The command of the COMPRESS form, from what its payload inflated to; in slices. */
+export function* decodeInflated(
+  head: CompressedSetCluster,
+  inflated: Buffer,
+  meter: SliceMeter,
+): Slices<Outcome<SetCluster, UmctlErrorCode>> {
+  const json = yield* readJson(inflated, meter);
+  if (!json.ok) return json;
+  const place = { path: 'payload', nodesMax: head.nodesMax };
+  const payload = yield* decodeSetClusterJson(json.value, place, meter);
+  if (!payload.ok) return refuseWords(payload.message);
+  return accept(commandOf(head.epoch, head.force, payload.value));
 }
 
 function commandOf(epoch: Epoch, force: boolean, payload: SetClusterPayload): SetCluster {
@@ -94,20 +153,11 @@ function withSlots(list: readonly AddressSlots[]): readonly AddressSlots[] {
   return list.filter(({ slots }) => slots.length > 0);
 }
 
-/** Words after the payload are ignored in this form, as the original does. */
-function takeCompressed(
+function* takePlain(
   cursor: WordCursor,
-  inflatedBytesMax: number,
-): Outcome<SetClusterPayload, UmctlErrorCode> {
-  const text = takeWord(cursor, 'payload');
-  if (!text.ok) return text;
-  const json = decompressJson(text.value, inflatedBytesMax);
-  if (!json.ok) return json;
-  const payload = parseSetClusterJson(json.value, 'payload');
-  return payload.ok ? payload : refuseWords(payload.message);
-}
-
-function takePlain(cursor: WordCursor): Outcome<SetClusterPayload, UmctlErrorCode> {
+  nodesMax: number,
+  meter: SliceMeter,
+): Slices<Outcome<SetClusterPayload, UmctlErrorCode>> {
   const word = takeWord(cursor, 'cluster name');
   if (!word.ok) return word;
   const clusterName = parseClusterName(word.value);
@@ -117,20 +167,22 @@ function takePlain(cursor: WordCursor): Outcome<SetClusterPayload, UmctlErrorCod
       `cluster name ${quote(word.value)}: not up to 31 of A-Z a-z 0-9 @ - _`,
     );
   }
-  const local = takeAddressSlots(cursor, 'local', isSectionWord);
+  const section = { name: 'local', nodesMax, isEnd: isSectionWord };
+  const local = yield* takeAddressSlots(cursor, section, meter);
   if (!local.ok) return local;
   let peers: readonly AddressSlots[] = [];
   let config: LenientConfig = { config: DEFAULT_CLUSTER_CONFIG, warning: null };
   // A section that is repeated replaces the earlier one.
-  for (let section = cursor.next(); section !== undefined; section = cursor.next()) {
-    if (isPeerWord(section)) {
-      const part = takeAddressSlots(cursor, 'peer', isSectionWord);
-      if (!part.ok) return part;
-      peers = part.value;
+  for (let part = cursor.next(); part !== undefined; part = cursor.next()) {
+    if (meter.isFullAfter(1)) yield;
+    if (isPeerWord(part)) {
+      const taken = yield* takeAddressSlots(cursor, { ...section, name: 'peer' }, meter);
+      if (!taken.ok) return taken;
+      peers = taken.value;
     } else {
-      const part = takeConfig(cursor, isSectionWord);
-      if (!part.ok) return part;
-      config = part.value;
+      const taken = yield* takeConfig(cursor, isSectionWord, meter);
+      if (!taken.ok) return taken;
+      config = taken.value;
     }
   }
   return accept({

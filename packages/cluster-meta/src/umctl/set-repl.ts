@@ -3,6 +3,7 @@ import { parseClusterName } from '../cluster-name.ts';
 import type { NodeAddress } from '../node-address.ts';
 import type { ReplPeer, Role } from '../node.ts';
 import { quote } from '../quote.ts';
+import { finishSlices, SliceMeter, type Slices } from '../slices.ts';
 import type { ReplEntry, SetRepl } from './commands.ts';
 import { encodeFlags, parseFlags } from './flags.ts';
 import { DEFAULT_UMCTL_LIMITS, type UmctlLimits } from './limits.ts';
@@ -16,6 +17,11 @@ import {
   type UmctlErrorCode,
   type WordsOutcome,
 } from './word-cursor.ts';
+import { TextWords, type WordList } from './word-list.ts';
+
+/** What an entry and a peer cost, in items of a slice. */
+const ENTRY_WEIGHT = 4;
+const PEER_WEIGHT = 3;
 
 /** The words after `UMCTL SETREPL`, entries in the given order. */
 export function encodeSetRepl(command: SetRepl): string[] {
@@ -33,16 +39,25 @@ export function encodeSetRepl(command: SetRepl): string[] {
  */
 export function parseSetRepl(
   words: readonly string[],
-  limits: Partial<Pick<UmctlLimits, 'wordsMax'>> = {},
+  limits: Partial<SetReplLimits> = {},
 ): Outcome<SetRepl, UmctlErrorCode> {
-  const { wordsMax } = { ...DEFAULT_UMCTL_LIMITS, ...limits };
+  return finishSlices(decodeSetRepl(new TextWords(words), limits, new SliceMeter()));
+}
+
+/** `parseSetRepl` in slices. */
+export function* decodeSetRepl(
+  words: WordList,
+  limits: Partial<SetReplLimits>,
+  meter: SliceMeter,
+): Slices<Outcome<SetRepl, UmctlErrorCode>> {
+  const { wordsMax, nodesMax } = { ...DEFAULT_UMCTL_LIMITS, ...limits };
   if (words.length > wordsMax) return refuseWords(`${words.length} words, over the limit`);
   const cursor = new WordCursor(words);
   const epoch = takeEpoch(cursor);
   if (!epoch.ok) return epoch;
   const flags = takeWord(cursor, 'flags');
   if (!flags.ok) return flags;
-  const entries = takeEntries(cursor);
+  const entries = yield* takeEntries(cursor, nodesMax, meter);
   if (!entries.ok) return entries;
   return accept({
     epoch: epoch.value,
@@ -51,23 +66,36 @@ export function parseSetRepl(
   });
 }
 
-function takeEntries(cursor: WordCursor): Outcome<readonly ReplEntry[], UmctlErrorCode> {
+type SetReplLimits = Pick<UmctlLimits, 'wordsMax' | 'nodesMax'>;
+
+function* takeEntries(
+  cursor: WordCursor,
+  nodesMax: number,
+  meter: SliceMeter,
+): Slices<Outcome<readonly ReplEntry[], UmctlErrorCode>> {
   const entries: ReplEntry[] = [];
   const seen = new Set<NodeAddress>();
+  let peerCount = 0;
   while (cursor.remaining > 0) {
-    const entry = takeEntry(cursor);
+    const entry = yield* takeEntry(cursor, nodesMax - peerCount, meter);
     if (!entry.ok) return refuse(entry.code, `entries[${entries.length}]: ${entry.message}`);
-    const { nodeAddress } = entry.value;
+    const { nodeAddress, peers } = entry.value;
     if (seen.has(nodeAddress)) {
       return refuseWords(`entries[${entries.length}]: node ${nodeAddress} is named twice`);
     }
     seen.add(nodeAddress);
     entries.push(entry.value);
+    peerCount += peers.length;
+    if (meter.isFullAfter(ENTRY_WEIGHT)) yield;
   }
   return accept(entries);
 }
 
-function takeEntry(cursor: WordCursor): Outcome<ReplEntry, UmctlErrorCode> {
+function* takeEntry(
+  cursor: WordCursor,
+  peersMax: number,
+  meter: SliceMeter,
+): Slices<Outcome<ReplEntry, UmctlErrorCode>> {
   const role = takeRole(cursor);
   if (!role.ok) return role;
   const name = takeWord(cursor, 'cluster name');
@@ -78,7 +106,7 @@ function takeEntry(cursor: WordCursor): Outcome<ReplEntry, UmctlErrorCode> {
   }
   const node = takeAddress(cursor, 'node address');
   if (!node.ok) return node;
-  const peers = takePeers(cursor);
+  const peers = yield* takePeers(cursor, peersMax, meter);
   if (!peers.ok) return peers;
   return accept({ role: role.value, clusterName, nodeAddress: node.value, peers: peers.value });
 }
@@ -91,9 +119,14 @@ function takeRole(cursor: WordCursor): WordsOutcome<Role> {
   return refuseWords(`role ${quote(word.value)}: not master or replica`);
 }
 
-function takePeers(cursor: WordCursor): WordsOutcome<readonly ReplPeer[]> {
+function* takePeers(
+  cursor: WordCursor,
+  peersMax: number,
+  meter: SliceMeter,
+): Slices<WordsOutcome<readonly ReplPeer[]>> {
   const count = takeCount(cursor, 'peer count', 2);
   if (!count.ok) return count;
+  if (count.value > peersMax) return refuseWords(`peer count ${count.value}: over the limit`);
   const peers: ReplPeer[] = [];
   for (let i = 0; i < count.value; i++) {
     const node = takeAddress(cursor, `peers[${i}]: node address`);
@@ -101,6 +134,7 @@ function takePeers(cursor: WordCursor): WordsOutcome<readonly ReplPeer[]> {
     const proxy = takeAddress(cursor, `peers[${i}]: proxy address`);
     if (!proxy.ok) return proxy;
     peers.push({ nodeAddress: node.value, proxyAddress: proxy.value });
+    if (meter.isFullAfter(PEER_WEIGHT)) yield;
   }
   return accept(peers);
 }

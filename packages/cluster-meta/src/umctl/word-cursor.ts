@@ -2,6 +2,7 @@ import { accept, refuse, type Outcome } from '@undermoon/runtime';
 import { parseEpoch, type Epoch } from '../epoch.ts';
 import { parseNodeAddress, type NodeAddress } from '../node-address.ts';
 import { quote } from '../quote.ts';
+import { NOT_PLAIN, type WordList } from './word-list.ts';
 
 /** Why a command was refused; the proxy's error reply carries this word. */
 export type UmctlErrorCode = 'InvalidVersion' | 'InvalidClusterName' | 'InvalidArgs';
@@ -16,10 +17,13 @@ export function refuseWords(message: string): Extract<WordsOutcome<never>, { ok:
 
 /** Reads the words of one command from left to right. Every word is taken once, so parsing is linear. */
 export class WordCursor {
-  readonly #words: readonly string[];
+  readonly #words: WordList;
   #position = 0;
+  /** The word at the position, once it was looked at. */
+  #current: string | undefined;
+  #isCurrentKnown = false;
 
-  constructor(words: readonly string[]) {
+  constructor(words: WordList) {
     this.#words = words;
   }
 
@@ -30,14 +34,38 @@ export class WordCursor {
 
   /** The next word, which stays; undefined at the end. */
   peek(): string | undefined {
-    return this.#words[this.#position];
+    if (!this.#isCurrentKnown) {
+      this.#current = this.#words.textAt(this.#position);
+      this.#isCurrentKnown = true;
+    }
+    return this.#current;
   }
 
   /** Takes the next word; undefined at the end. */
   next(): string | undefined {
-    const word = this.#words[this.#position];
-    if (word !== undefined) this.#position += 1;
+    const word = this.peek();
+    if (word !== undefined) this.#advance();
     return word;
+  }
+
+  /** Takes the next word if it is a range of slots in its usual form: see `WordList.rangeAt`. */
+  nextRange(): number {
+    const packed = this.#words.rangeAt(this.#position);
+    if (packed !== NOT_PLAIN) this.#advance();
+    return packed;
+  }
+
+  /** Takes the next word as bytes; null at the end. */
+  nextBytes(): Uint8Array | null {
+    if (this.remaining === 0) return null;
+    const bytes = this.#words.bytesAt(this.#position);
+    this.#advance();
+    return bytes;
+  }
+
+  #advance(): void {
+    this.#position += 1;
+    this.#isCurrentKnown = false;
   }
 }
 
