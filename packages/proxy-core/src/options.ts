@@ -54,6 +54,8 @@ export interface ProxyServerOptions {
   transactionBytesMax?: number;
   /** Commands that a client may queue between MULTI and EXEC. Default 100000. */
   transactionCommandsMax?: number;
+  /** Bytes of UMCTL SETCLUSTER and SETREPL that are read or wait at once. Default 64 MiB. */
+  metadataBytesMax?: number;
   /** Limits of the protocol parser. */
   limits?: Partial<RespLimits>;
   /** Where keys are redirected while the proxy is in no cluster. Default: nowhere. */
@@ -109,6 +111,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     unauthenticatedBytesMax: given.unauthenticatedBytesMax ?? 16 * MIB,
     transactionBytesMax: given.transactionBytesMax ?? 64 * MIB,
     transactionCommandsMax: given.transactionCommandsMax ?? 100_000,
+    metadataBytesMax: given.metadataBytesMax ?? 64 * MIB,
     limits: { ...DEFAULT_RESP_LIMITS, ...given.limits },
     defaultRedirectionAddress:
       given.defaultRedirectionAddress === undefined || given.defaultRedirectionAddress === null
@@ -136,6 +139,7 @@ function checkCounts(options: ProxyOptions): void {
     'outputBytesMax',
     'queryBufferBytesMax',
     'unauthenticatedBytesMax',
+    'metadataBytesMax',
     'transactionBytesMax',
     'transactionCommandsMax',
     'replicationCheckIntervalMs',

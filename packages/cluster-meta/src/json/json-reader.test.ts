@@ -33,7 +33,13 @@ describe('JSON read in slices', () => {
     const edit = fc.record({
       at: fc.nat(),
       remove: fc.nat(2),
-      insert: fc.constantFrom('', ...'[]{}:,"\\ -+.eE019ntf\u0000\n\u00e9', 'true', '\\u12', '1e'),
+      insert: fc.constantFrom(
+        '',
+        ...'[]{}:,"\\ -+.eE019ntf\u0000\n\u00e9'.split(''),
+        'true',
+        '\\u12',
+        '1e',
+      ),
     });
     fc.assert(
       fc.property(fc.jsonValue(), fc.array(edit, { maxLength: 3 }), (value, edits) => {
@@ -42,7 +48,8 @@ describe('JSON read in slices', () => {
           const from = at % (text.length + 1);
           text = text.slice(0, from) + insert + text.slice(from + remove);
         }
-        text = text.toWellFormed();
+        // Cuts a surrogate pair as an encoder would.
+        text = Buffer.from(text).toString();
         expect(read(text)).toEqual(parsed(text));
       }),
       { numRuns: 3000 },

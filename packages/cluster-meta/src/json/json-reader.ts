@@ -1,4 +1,4 @@
-import { Buffer, isUtf8 } from 'node:buffer';
+import { isUtf8, type Buffer } from 'node:buffer';
 import { accept } from '@undermoon/runtime';
 import type { SliceMeter, Slices } from '../slices.ts';
 import { refuseWords, type WordsOutcome } from '../umctl/word-cursor.ts';

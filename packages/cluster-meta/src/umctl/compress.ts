@@ -67,23 +67,15 @@ export function inflate(packed: Uint8Array, inflatedBytesMax: number): WordsOutc
   }
 }
 
-/** Inflates on another thread. Rejects on nothing but a bug. */
+/** Inflates on another thread. */
 export function inflateLater(
   packed: Uint8Array,
   inflatedBytesMax: number,
 ): Promise<WordsOutcome<Buffer>> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const options = { maxOutputLength: inflatedBytesMax, chunkSize: INFLATE_PIECE_BYTES };
     gunzip(packed, options, (error, inflated) => {
-      if (error === null) {
-        resolve(accept(inflated));
-        return;
-      }
-      try {
-        resolve(refuseInflating(error, inflatedBytesMax));
-      } catch (bug) {
-        reject(bug);
-      }
+      resolve(error === null ? accept(inflated) : refuseInflating(error, inflatedBytesMax));
     });
   });
 }

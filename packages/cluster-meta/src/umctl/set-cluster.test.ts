@@ -314,7 +314,9 @@ describe('the CONFIG part is read leniently', () => {
         migration_config: { max_migration_time: 1, max_blocking_time: -1, scan_interval: 3 },
       },
     };
-    const command = valueOf(finishSlices(decodeSetClusterJson(json, { path: 'payload', nodesMax: 10 }, new SliceMeter())));
+    const command = valueOf(
+      finishSlices(decodeSetClusterJson(json, { path: 'payload', nodesMax: 10 }, new SliceMeter())),
+    );
     expect(command.config).toEqual({
       compressionStrategy: 'disabled',
       migration: {

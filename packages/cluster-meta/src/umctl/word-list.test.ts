@@ -38,7 +38,18 @@ describe('the words of a frame', () => {
         expect([rangeStart(packed), rangeEnd(packed)]).toEqual([start, end]);
       }),
     );
-    const others = ['', '-', '1-', '-1', '1', '1-2-3', '16384-1', '1-16384', '000001-2', '1-000002'];
+    const others = [
+      '',
+      '-',
+      '1-',
+      '-1',
+      '1',
+      '1-2-3',
+      '16384-1',
+      '1-16384',
+      '000001-2',
+      '1-000002',
+    ];
     for (const word of [...others, 'a-b', '1- 2', '1-2 ', '+1-2', '1:2', '99999-1', '1-2\u0000']) {
       const list = framed([word]);
       expect([word, list.rangeAt(0)]).toEqual([word, NOT_PLAIN]);

@@ -1,8 +1,14 @@
-import { parseClusterName, parseEpoch, parseNodeAddress } from '@undermoon/cluster-meta';
+import {
+  finishSlices,
+  parseClusterName,
+  parseEpoch,
+  parseNodeAddress,
+  SliceMeter,
+} from '@undermoon/cluster-meta';
 import { SLOT_COUNT } from '@undermoon/slots';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { buildClusterView } from './cluster-view.ts';
+import { clusterViewSlices, slotOwnersOf, type ClusterView } from './cluster-view.ts';
 import { peerIndexOf, SLOT_UNCOVERED, type RoutingTable } from './routing-table.ts';
 
 const SELF = parseNodeAddress('10.0.0.1:6001')!;
@@ -23,6 +29,10 @@ function tableOf(pieces: readonly { length: number; value: number }[]): RoutingT
   return { epoch: parseEpoch(7)!, clusterName, slots, localNodes, peers: PEERS, meta: null };
 }
 
+function draw(table: RoutingTable, idOf: (address: string) => string): ClusterView {
+  return finishSlices(clusterViewSlices({ table, self: SELF, links: [], idOf }, new SliceMeter()));
+}
+
 test('properties: ranges are sorted, merged and say of each slot what the table says', () => {
   const piece = fc.record({
     length: fc.integer({ min: 1, max: 3000 }),
@@ -31,7 +41,7 @@ test('properties: ranges are sorted, merged and say of each slot what the table 
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
       const table = tableOf(pieces);
-      const view = buildClusterView(table, SELF, (text) => `id of ${text}`);
+      const view = draw(table, (text) => `id of ${text}`);
       const owners: string[] = Array.from({ length: SLOT_COUNT }, () => 'nobody');
       let last = { end: -1, owner: '' };
       for (const { range, owner } of view.ranges) {
@@ -45,7 +55,9 @@ test('properties: ranges are sorted, merged and say of each slot what the table 
         return `id of ${value >= 0 ? SELF : PEERS[peerIndexOf(value)]!.address}`;
       });
       expect(owners).toEqual(expected);
-      expect(view.coveredCount).toBe(owners.filter((owner) => owner !== 'nobody').length);
+      expect(slotOwnersOf(table, SELF).coveredCount).toBe(
+        owners.filter((owner) => owner !== 'nobody').length,
+      );
       for (const member of view.members) {
         const own = view.ranges.filter(({ owner }) => owner === member).map(({ range }) => range);
         expect(member.ranges).toEqual(own);
@@ -56,7 +68,7 @@ test('properties: ranges are sorted, merged and say of each slot what the table 
 });
 
 test('members are this proxy and all peers, with or without slots, by address', () => {
-  const view = buildClusterView(tableOf([]), SELF, (text) => text);
+  const view = draw(tableOf([]), (text) => text);
   expect(view.members.map(({ nodeId, isSelf }) => `${nodeId} ${isSelf}`)).toEqual([
     '10.0.0.1:6001 true',
     '10.0.0.2:6001 false',

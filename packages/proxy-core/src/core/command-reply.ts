@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { RespWriter } from '@undermoon/resp';
+import { RespWriter } from '@undermoon/resp';
 import { argumentIs } from './command-argument.ts';
 import {
   isInCategory,
@@ -41,6 +41,13 @@ export function writeCommandReply(writer: RespWriter, args: readonly Uint8Array[
   else if (!isArityOk(id, args.length)) {
     writer.error(`ERR wrong number of arguments for '${commandName(id)}' command`);
   } else writeSubcommand(writer, id, args);
+}
+
+/** The answer to COMMAND alone. */
+export function renderCommandList(protocol: 2 | 3): Buffer {
+  const writer = new RespWriter(protocol);
+  writeInfos(writer, listedCommands());
+  return writer.take();
 }
 
 /** Writes the answer to a container's HELP; `name` is the container's, such as OBJECT. */

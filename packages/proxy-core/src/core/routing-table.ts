@@ -1,15 +1,20 @@
 import { Buffer } from 'node:buffer';
 import {
   EPOCH_ZERO,
+  finishSlices,
   hostOf,
   portOf,
+  SliceMeter,
   type AddressSlots,
   type ClusterName,
   type Epoch,
+  type MigrationMeta,
   type NodeAddress,
   type SetCluster,
+  type Slices,
 } from '@undermoon/cluster-meta';
-import { SLOT_COUNT, type SlotRanges } from '@undermoon/slots';
+import { SLOT_COUNT, type SlotRange, type SlotRanges } from '@undermoon/slots';
+import { sortedSlices } from './sorted-slices.ts';
 
 /** The value of `RoutingTable.slots` for a slot that nobody owns. */
 export const SLOT_UNCOVERED = -1;
@@ -57,41 +62,73 @@ export function peerIndexOf(slotValue: number): number {
  * nothing is routed. `self`, this proxy's address, is never a redirection's target.
  */
 export function buildRoutingTable(meta: SetCluster, self: NodeAddress | null = null): RoutingTable {
+  return finishSlices(routingTableSlices(meta, self, new SliceMeter()));
+}
+
+/** `buildRoutingTable` in slices. */
+export function* routingTableSlices(
+  meta: SetCluster,
+  self: NodeAddress | null,
+  meter: SliceMeter,
+): Slices<RoutingTable> {
   const isMember = meta.clusterName !== null;
-  const local = isMember ? sortedByAddress(meta.local) : [];
-  const remote = isMember ? sortedByAddress(meta.peers).filter((p) => p.address !== self) : [];
-  const localNodes = uniqueAddresses(local.filter((node) => node.slots.length > 0));
-  const peers = new PeerList(remote);
+  const local = isMember ? yield* sortedSlices(meta.local, byAddress, meter) : [];
+  const others = isMember ? meta.peers.filter(({ address }) => address !== self) : [];
+  const remote = yield* sortedSlices(others, byAddress, meter);
+  const targets = yield* targetsOf(local, remote, meter);
   const slots = new Int16Array(SLOT_COUNT).fill(SLOT_UNCOVERED);
-  for (const node of local) claimServed(slots, node, localNodes.indexOf(node.address));
-  for (const node of remote) claimServed(slots, node, peers.slotValueOf(node.address));
-  for (const node of [...local, ...remote]) {
-    for (const { ranges, tag } of node.slots) {
-      if (tag.kind !== 'importing') continue;
-      const { srcNodeAddress, srcProxyAddress } = tag.meta;
-      const index = localNodes.indexOf(srcNodeAddress);
-      if (index < 0 && srcProxyAddress === self) continue;
-      claim(slots, ranges, () => (index >= 0 ? index : peers.slotValueOf(srcProxyAddress)));
-    }
+  for (const node of local) {
+    yield* claimServed(slots, node, targets.local.get(node.address) ?? SLOT_UNCOVERED, meter);
   }
+  for (const node of remote) {
+    yield* claimServed(slots, node, targets.peers.slotValueOf(node.address), meter);
+  }
+  for (const node of local) yield* claimImported({ slots, targets, self }, node, meter);
+  for (const node of remote) yield* claimImported({ slots, targets, self }, node, meter);
   return {
     epoch: meta.epoch,
     clusterName: meta.clusterName,
     slots,
-    localNodes,
-    peers: peers.targets,
+    localNodes: [...targets.local.keys()],
+    peers: targets.peers.targets,
     meta,
   };
+}
+
+/** Who may be claimed for: by address, the value of `slots` that stands for it. */
+interface Targets {
+  readonly local: ReadonlyMap<NodeAddress, number>;
+  readonly peers: PeerList;
+}
+
+/** What a node and a list of slots cost beside the slots, in items of a slice. */
+const NODE_WEIGHT = 3;
+/** Slots that are looked at in the time of one item of a slice. */
+const SLOTS_PER_ITEM = 64;
+const LIST_WEIGHT = 0.2;
+
+function* targetsOf(
+  local: readonly AddressSlots[],
+  remote: readonly AddressSlots[],
+  meter: SliceMeter,
+): Slices<Targets> {
+  const indexOf = new Map<NodeAddress, number>();
+  for (const { address, slots } of local) {
+    if (slots.length > 0 && !indexOf.has(address)) indexOf.set(address, indexOf.size);
+    if (meter.isFullAfter(1)) yield;
+  }
+  const peers = new PeerList();
+  for (const { address } of remote) {
+    peers.slotValueOf(address);
+    if (meter.isFullAfter(NODE_WEIGHT)) yield;
+  }
+  return { local: indexOf, peers };
 }
 
 /** The proxies of a table, in the order of their index. */
 class PeerList {
   readonly targets: PeerTarget[] = [];
   readonly #indexOf = new Map<NodeAddress, number>();
-
-  constructor(nodes: readonly AddressSlots[]) {
-    for (const node of nodes) this.slotValueOf(node.address);
-  }
 
   slotValueOf(address: NodeAddress): number {
     let index = this.#indexOf.get(address);
@@ -109,27 +146,70 @@ function movedSuffixOf(address: NodeAddress): Uint8Array {
   return Buffer.from(` ${hostOf(address)}:${portOf(address)}\r\n`);
 }
 
-function claimServed(slots: Int16Array, node: AddressSlots, slotValue: number): void {
+function* claimServed(
+  slots: Int16Array,
+  node: AddressSlots,
+  slotValue: number,
+  meter: SliceMeter,
+): Slices<void> {
   for (const { ranges, tag } of node.slots) {
-    if (tag.kind !== 'importing') claim(slots, ranges, () => slotValue);
-  }
-}
-
-/** Gives the uncovered ones of these slots away. The value is asked for lazily: it may add a peer. */
-function claim(slots: Int16Array, ranges: SlotRanges, slotValue: () => number): void {
-  for (const [start, end] of ranges) {
-    for (let slot = start; slot <= end && slot < SLOT_COUNT; slot++) {
-      if (slots[slot] === SLOT_UNCOVERED) slots[slot] = slotValue();
+    for (const range of tag.kind === 'importing' ? [] : ranges) {
+      fill(slots, range, slotValue);
+      if (meter.isFullAfter(rangeWeight(range))) yield;
     }
+    if (meter.isFullAfter(LIST_WEIGHT)) yield;
   }
 }
 
-function sortedByAddress(nodes: readonly AddressSlots[]): AddressSlots[] {
-  return nodes.toSorted((left, right) =>
-    left.address < right.address ? -1 : left.address > right.address ? 1 : 0,
-  );
+function fill(slots: Int16Array, [start, end]: SlotRange, slotValue: number): void {
+  for (let slot = start; slot <= end && slot < SLOT_COUNT; slot++) {
+    if (slots[slot] === SLOT_UNCOVERED) slots[slot] = slotValue;
+  }
 }
 
-function uniqueAddresses(nodes: readonly AddressSlots[]): NodeAddress[] {
-  return [...new Set(nodes.map((node) => node.address))];
+function rangeWeight([start, end]: SlotRange): number {
+  return LIST_WEIGHT + (end - start) / SLOTS_PER_ITEM;
+}
+
+/** What `claimImported` works on. */
+interface Claims {
+  readonly slots: Int16Array;
+  readonly targets: Targets;
+  readonly self: NodeAddress | null;
+}
+
+/** Gives slots that nobody serves to the source of the migration that brings them. */
+function* claimImported(claims: Claims, node: AddressSlots, meter: SliceMeter): Slices<void> {
+  const { slots } = claims;
+  for (const { ranges, tag } of node.slots) {
+    const value = tag.kind === 'importing' ? sourceOf(claims, tag.meta, ranges) : SLOT_UNCOVERED;
+    for (const range of value === SLOT_UNCOVERED ? [] : ranges) {
+      fill(slots, range, value);
+      if (meter.isFullAfter(rangeWeight(range))) yield;
+    }
+    if (meter.isFullAfter(LIST_WEIGHT)) yield;
+  }
+}
+
+/** The value of `slots` for the source of a migration, if any of the slots are left for it. */
+function sourceOf(
+  { slots, targets, self }: Claims,
+  meta: MigrationMeta,
+  ranges: SlotRanges,
+): number {
+  const index = targets.local.get(meta.srcNodeAddress);
+  if (index !== undefined) return index;
+  // A source without any slot to serve is no peer.
+  const hasSlot = ranges.some((range) => isAnyUncovered(slots, range));
+  const isPeer = hasSlot && meta.srcProxyAddress !== self;
+  return isPeer ? targets.peers.slotValueOf(meta.srcProxyAddress) : SLOT_UNCOVERED;
+}
+
+function isAnyUncovered(slots: Int16Array, [start, end]: SlotRange): boolean {
+  for (let slot = start; slot <= end; slot++) if (slots[slot] === SLOT_UNCOVERED) return true;
+  return false;
+}
+
+function byAddress(left: AddressSlots, right: AddressSlots): number {
+  return left.address < right.address ? -1 : left.address > right.address ? 1 : 0;
 }

@@ -1,5 +1,8 @@
+import { finishSlices, SliceMeter, type Slices } from '@undermoon/cluster-meta';
+import type { RespWriter } from '@undermoon/resp';
 import { keySlot } from '@undermoon/slots';
-import { nodeLine, replicasOf, type ClusterView } from '../core/cluster-view.ts';
+import { nodeHead, replicasOf } from '../core/cluster-rendering.ts';
+import type { ClusterView } from '../core/cluster-view.ts';
 import type { ControlCall, ControlState } from './control-state.ts';
 import { wordAt, writeArityError, writeError, writeUnknownSubcommand } from './admin-words.ts';
 
@@ -93,6 +96,8 @@ function answer(state: ControlState, call: ControlCall, name: string): void {
       else writer.raw(clusterReplies.bytesOf(table, name, protocol));
       break;
     case 'INFO':
+      writer.raw(clusterReplies.clusterInfo(table, protocol));
+      break;
     case 'NODES':
       writer.raw(clusterReplies.bytesOf(table, name, protocol));
       break;
@@ -112,7 +117,7 @@ function answer(state: ControlState, call: ControlCall, name: string): void {
       break;
     case 'REPLICAS':
     case 'SLAVES':
-      answerReplicas(clusterReplies.viewOf(table), call);
+      writeReplicas(finishSlices(viewOf(state)), wordAt(args, 2) ?? '', writer);
       break;
     default:
       writer.array(HELP.length);
@@ -120,14 +125,19 @@ function answer(state: ControlState, call: ControlCall, name: string): void {
   }
 }
 
-function answerReplicas(view: ClusterView, { args, writer }: ControlCall): void {
-  const id = wordAt(args, 2) ?? '';
+/** The view of the current table, in slices. */
+export function viewOf({ clusterReplies, table }: ControlState): Slices<ClusterView> {
+  return clusterReplies.viewSlices(clusterReplies.drawnOf(table), new SliceMeter());
+}
+
+/** CLUSTER REPLICAS. */
+export function writeReplicas(view: ClusterView, id: string, writer: RespWriter): void {
   const member = view.members.find(({ nodeId }) => nodeId === id);
   if (member === undefined) return writeError(writer, `ERR Unknown node ${id}`);
   if (member.master !== null) return writeError(writer, 'ERR The specified node is not a master');
   const replicas = replicasOf(view, member);
   writer.array(replicas.length);
-  for (const replica of replicas) writer.bulk(nodeLine(view, replica));
+  for (const replica of replicas) writer.bulk(nodeHead(view, replica));
 }
 
 function refuseSubcommand({ writer }: ControlCall, name: string, given: string): void {

@@ -20,7 +20,7 @@ export function executeInfo(state: ControlState, { args, writer }: ControlCall):
       clusterName: table.clusterName ?? '',
       epoch: table.epoch,
       replicationEpoch: state.replicationEpoch,
-      isClusterOk: state.clusterReplies.viewOf(table).coveredCount === SLOT_COUNT,
+      isClusterOk: state.clusterReplies.coveredCount(table) === SLOT_COUNT,
       stats: options.stats(),
       process: processFacts(),
       localNodes: state.replication.statuses().map(localNodeFacts),

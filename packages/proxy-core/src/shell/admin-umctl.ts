@@ -1,17 +1,9 @@
-import {
-  hostOf,
-  parseMigrationTask,
-  parseSetCluster,
-  parseSetRepl,
-  type AddressSlots,
-  type NodeAddress,
-  type TaggedSlots,
-} from '@undermoon/cluster-meta';
+import type { Buffer } from 'node:buffer';
+import { parseMigrationTask } from '@undermoon/cluster-meta';
 import type { RespWriter } from '@undermoon/resp';
-import { checkGate, type GateRefusal } from '../core/epoch-gate.ts';
-import { buildRoutingTable } from '../core/routing-table.ts';
 import type { ControlCall, ControlState } from './control-state.ts';
 import { localNodeFacts } from './admin-info.ts';
+import { setCluster, setRepl } from './admin-metadata.ts';
 import { wordAt, wordsFrom, writeError } from './admin-words.ts';
 
 /** Names of the migration counters in the original's order. */
@@ -57,7 +49,11 @@ export function executeUmctl(state: ControlState, call: ControlCall): void {
       writer.integer(isReady(state) ? 1 : 0);
       return;
     case 'INFO':
-      return writeInfo(state, writer);
+      return writeInfo(
+        state,
+        writer,
+        state.clusterReplies.bytesOf(state.table, 'METADATA', call.protocol),
+      );
     case 'INFOREPL':
       return writeInfoRepl(state, writer);
     case 'INFOMGR':
@@ -79,65 +75,6 @@ export function executeUmctl(state: ControlState, call: ControlCall): void {
   }
 }
 
-function setCluster(state: ControlState, { args, writer }: ControlCall): void {
-  const words = wordsFrom(args, 2);
-  if (typeof words === 'number') {
-    return writeError(writer, `Failed to parse args: InvalidArgs: word ${words}: not UTF-8`);
-  }
-  const parsed = parseSetCluster(words);
-  if (!parsed.ok) {
-    return writeError(writer, `Failed to parse args: ${parsed.code}: ${parsed.message}`);
-  }
-  const command = parsed.value;
-  const { announceAddress, logger } = state.options;
-  const { epoch, force, clusterName } = command;
-  const refusal = checkGate(
-    { epoch, force, localAddresses: command.local.map(({ address }) => address) },
-    { epoch: state.table.epoch, announceAddress },
-  );
-  if (refusal !== null) return refuse(state, writer, refusal);
-  state.setTable(buildRoutingTable(command, announceAddress));
-  logger.info({ epoch, clusterName, force }, 'accepted cluster metadata');
-  if (command.configWarning === null) {
-    writer.simple('OK');
-  } else {
-    logger.warn({ epoch, reason: command.configWarning }, 'ignored invalid cluster config');
-    writer.simple('WARNING: ignored invalid config');
-  }
-}
-
-function setRepl(state: ControlState, { args, writer }: ControlCall): void {
-  const words = wordsFrom(args, 2);
-  if (typeof words === 'number') {
-    return writeError(writer, `Invalid arguments: word ${words}: not UTF-8`);
-  }
-  const parsed = parseSetRepl(words);
-  if (!parsed.ok) return writeError(writer, `Invalid arguments: ${parsed.message}`);
-  const { epoch, force, entries } = parsed.value;
-  if (entries.length > state.localNodesMax) {
-    const text = `${entries.length} nodes: at most ${state.localNodesMax} (localNodesMax)`;
-    return writeError(writer, `Invalid arguments: ${text}`);
-  }
-  const refusal = checkGate(
-    { epoch, force, localAddresses: entries.map(({ nodeAddress }) => nodeAddress) },
-    { epoch: state.replicationEpoch, announceAddress: state.options.announceAddress },
-  );
-  if (refusal !== null) return refuse(state, writer, refusal);
-  state.replicationEpoch = epoch;
-  state.replication.apply(entries);
-  state.clusterReplies.setRoles(entries);
-  state.options.logger.info({ epoch, force }, 'accepted replication metadata');
-  writer.simple('OK');
-}
-
-function refuse(state: ControlState, writer: RespWriter, refusal: GateRefusal): void {
-  if (refusal === 'ERR_NOT_MY_META') {
-    const announceHost = hostOf(state.options.announceAddress);
-    state.options.logger.warn({ announceHost }, 'refused metadata for servers of another host');
-  }
-  writer.error(refusal);
-}
-
 /**
  * Ready: all local servers are replicas, or some local slots are not on their way out. The reply tells
  * an operator when the next proxy may be restarted.
@@ -149,49 +86,15 @@ function isReady(state: ControlState): boolean {
   return slots.some(({ tag }) => tag.kind !== 'migrating');
 }
 
-function writeInfo(state: ControlState, writer: RespWriter): void {
-  const { table } = state;
-  const name = table.clusterName ?? '';
-  const local = groupByAddress(table.meta?.local ?? []);
-  const peers = groupByAddress(table.meta?.peers ?? []);
-  writer.array(6).bulk('Cluster').array(5).bulk(name);
-  writer.bulk('local').array(3 + local.size);
-  writer.bulk(`name: ${name}`).bulk(`epoch: ${table.epoch}`).bulk('nodes:');
-  for (const [address, slots] of local) writeNode(writer, address, slots);
-  writer
-    .bulk('peer')
-    .array(1 + peers.size)
-    .bulk('peers:');
-  for (const [address, slots] of peers) writeNode(writer, address, slots);
+/** UMCTL INFO; `metadata` is what the table alone decides on. */
+export function writeInfo(state: ControlState, writer: RespWriter, metadata: Buffer): void {
+  writer.raw(metadata);
   writer.bulk('Replication');
   writeInfoRepl(state, writer);
-  writer.bulk('Migration').array(1).bulk(`name: ${name}`);
-}
-
-function groupByAddress(nodes: readonly AddressSlots[]): Map<NodeAddress, TaggedSlots[]> {
-  const groups = new Map<NodeAddress, TaggedSlots[]>();
-  for (const { address, slots } of nodes) {
-    const group = groups.get(address);
-    if (group === undefined) groups.set(address, [...slots]);
-    else group.push(...slots);
-  }
-  return groups;
-}
-
-function writeNode(writer: RespWriter, address: NodeAddress, slots: readonly TaggedSlots[]): void {
-  writer.array(2).bulk(address).array(slots.length);
-  for (const { ranges, tag } of slots) {
-    const list = [ranges.length, ...ranges.map(([start, end]) => `${start}-${end}`)].join(' ');
-    if (tag.kind === 'none') {
-      writer.array(1).bulk(list);
-      continue;
-    }
-    const { meta } = tag;
-    writer.array(6).bulk(String(meta.epoch));
-    writer.bulk(`src_proxy: ${meta.srcProxyAddress}`).bulk(`src_node: ${meta.srcNodeAddress}`);
-    writer.bulk(`dst_proxy: ${meta.dstProxyAddress}`).bulk(`dst_node: ${meta.dstNodeAddress}`);
-    writer.bulk(list);
-  }
+  writer
+    .bulk('Migration')
+    .array(1)
+    .bulk(`name: ${state.table.clusterName ?? ''}`);
 }
 
 /** The original's lines first, then what the servers say about themselves. */

@@ -1,6 +1,7 @@
+import type { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { EPOCH_ZERO } from '@undermoon/cluster-meta';
-import type { RespWriter } from '@undermoon/resp';
+import { RespWriter } from '@undermoon/resp';
 import { FIXED_PARAMETERS } from '../core/config-table.ts';
 import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
 import { executeCluster } from './admin-cluster.ts';
@@ -9,13 +10,16 @@ import { executeInfo } from './admin-info.ts';
 import { executeUmctl } from './admin-umctl.ts';
 import { writeError, wordAt } from './admin-words.ts';
 import { ClusterReplies } from './cluster-replies.ts';
+import type { ControlRequest } from './control-request.ts';
 import type {
   ControlCall,
   ControlState,
   ProxyControlOptions,
   ReplicationSettings,
 } from './control-state.ts';
+import { LaterReplies } from './later-replies.ts';
 import { ReplicationRunner } from './replication-runner.ts';
+import type { ReplyTaker } from './shared-replies.ts';
 
 const DEFAULT_REPLICATION: ReplicationSettings = {
   checkIntervalMs: 1000,
@@ -25,6 +29,7 @@ const DEFAULT_REPLICATION: ReplicationSettings = {
   credentials: null,
   localNodesMax: 64,
 };
+const DEFAULT_METADATA_BYTES = 64 * 1024 * 1024;
 
 /** The protocol state that a reply depends on. */
 export interface ControlSession {
@@ -42,9 +47,17 @@ export interface ProxyControl {
   /** Stops watching them. Nothing is sent to them on the way out. */
   close(): Promise<void>;
   destroy(): void;
+  /** Why a command of so many bytes is not taken now, as the text of an error reply; null: it is. */
+  refusalOf(frameBytes: number): string | null;
   /**
-   * Executes UMCTL, CLUSTER, CONFIG or INFO, `args[0]` being that name, and writes exactly one reply. The
-   * arguments are not kept.
+   * Executes UMCTL, CLUSTER, CONFIG or INFO as it came over a connection. Returns the reply; or null when the
+   * work grows with the metadata: it is then done in slices, and `taker` gets the reply in a later turn, once.
+   * Bytes of replies are shared and never to be changed.
+   */
+  begin(request: ControlRequest, session: ControlSession, taker: ReplyTaker): Buffer | null;
+  /**
+   * The same at once, however long it takes, `args[0]` being the name; writes exactly one reply. The arguments
+   * are not kept.
    */
   execute(args: readonly Uint8Array[], session: ControlSession, writer: RespWriter): void;
 }
@@ -59,6 +72,7 @@ export function createProxyControl(options: ProxyControlOptions): ProxyControl {
     options,
     config: [...options.config, ...FIXED_PARAMETERS],
     localNodesMax: settings.localNodesMax,
+    metadataBytesMax: options.metadataBytesMax ?? DEFAULT_METADATA_BYTES,
     replication: new ReplicationRunner({ ...settings, clock, logger }),
     clusterReplies,
     nodeId: clusterReplies.selfId(),
@@ -70,6 +84,7 @@ export function createProxyControl(options: ProxyControlOptions): ProxyControl {
       for (const listener of listeners) listener(table);
     },
   };
+  const later = new LaterReplies(state);
   return {
     get table() {
       return state.table;
@@ -81,11 +96,25 @@ export function createProxyControl(options: ProxyControlOptions): ProxyControl {
       state.replication.start();
     },
     close() {
+      later.close();
       state.replication.stop();
       return Promise.resolve();
     },
     destroy() {
+      later.close();
       state.replication.stop();
+    },
+    refusalOf(frameBytes) {
+      return later.refusalOf(frameBytes);
+    },
+    begin(request, session, taker) {
+      const { protocol } = session;
+      const started = later.begin(request, protocol, taker);
+      if (started === 'later') return null;
+      if (started !== 'quick') return started;
+      const writer = new RespWriter(protocol);
+      execute(state, { args: request.args(), protocol, writer });
+      return writer.take();
     },
     execute(args, session, writer) {
       execute(state, { args, protocol: session.protocol, writer });

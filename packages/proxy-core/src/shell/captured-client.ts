@@ -46,6 +46,12 @@ class CapturedClient implements Client {
     this.replies.push(bytes);
   }
 
+  deferReply(): void {}
+
+  replyDeferred(bytes: Buffer): void {
+    this.replies.push(bytes);
+  }
+
   whenQuiet(action: () => void): void {
     action();
   }

@@ -32,6 +32,22 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     return this.#afterQuiet === null && !this.#isEnding && !this.isClosed;
   }
 
+  deferReply(): void {
+    // Owed like any other reply, so nothing that waits for replies goes ahead of it.
+    this.oweDeferred();
+    this.#afterQuiet = nothing;
+    this.updateReading();
+  }
+
+  // Cold path: commands of the control side. The reply is written when all before it have left: a large one
+  // would be copied by the reply order.
+  replyDeferred(bytes: Buffer): void {
+    if (this.isClosed) return;
+    this.#afterQuiet = () => this.reply(bytes);
+    this.settle(1);
+    this.context.loop.output.flush();
+  }
+
   whenQuiet(action: () => void): void {
     if (this.owed > 0) {
       this.#afterQuiet = action;
@@ -96,15 +112,16 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   protected onQuiet(): void {
-    if (this.#isEnding) this.#finish();
-    else if (this.#afterQuiet !== null) this.#unstall();
+    if (this.#afterQuiet !== null) this.#unstall();
+    else if (this.#isEnding) this.#finish();
   }
 
   #unstall(): void {
     const action = this.#afterQuiet;
     this.#afterQuiet = null;
     action?.();
-    if (this.#carry !== null && this.isAccepting) this.#runCarry(this.#carry);
+    if (this.#isEnding && this.owed === 0) this.#finish();
+    else if (this.#carry !== null && this.isAccepting) this.#runCarry(this.#carry);
     this.updateReading();
   }
 
@@ -147,6 +164,8 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     else transport.pause();
   }
 }
+
+function nothing(): void {}
 
 function inputBytesMax({ session, context }: Client): number {
   const { queryBufferBytesMax, unauthenticatedBytesMax } = context.options;

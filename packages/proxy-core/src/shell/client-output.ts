@@ -43,6 +43,14 @@ export class ClientOutput {
     this.#slab.append(bytes, start, end);
   }
 
+  /** Adds bytes that nobody changes any more. Large ones are passed on without a copy. */
+  appendShared(target: OutputTarget, bytes: Uint8Array): void {
+    if (bytes.length > SLAB_BYTES) {
+      this.flush();
+      target.send(bytes, null);
+    } else this.append(target, bytes, 0, bytes.length);
+  }
+
   /** Hands what is gathered to its socket. Called at the end of each chunk. */
   flush(): void {
     const target = this.#target;

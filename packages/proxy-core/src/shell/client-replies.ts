@@ -82,12 +82,17 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     if (this.isClosed) return;
     if (bytes[0] === ERROR_MARKER) this.context.counters[ERROR_REPLIES]!++;
     if (this.#owed === 0) {
-      this.context.loop.output.append(this, bytes, 0, bytes.length);
+      this.context.loop.output.appendShared(this, bytes);
       return;
     }
     const order = this.#order ?? this.#enterOrder();
     order.pushLocal(bytes);
     this.#limitOutput(order.heldBytes);
+  }
+
+  /** Counts a reply as owed that no backend will send; `settle` follows. */
+  protected oweDeferred(): void {
+    this.#owed++;
   }
 
   onReplyBytes(
@@ -104,7 +109,7 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
       order.accept(source, { bytes, start, end, completed }, this);
       this.#limitOutput(order.heldBytes);
     }
-    this.#settle(completed);
+    this.settle(completed);
     if (!this.isReading) this.updateReading();
   }
 
@@ -153,7 +158,7 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     } else this.updateReading();
   }
 
-  #settle(completed: number): void {
+  protected settle(completed: number): void {
     this.#owed -= completed;
     if (this.#owed !== 0) return;
     this.#order = null;

@@ -23,6 +23,8 @@ export interface ProxyControlOptions {
   /** Sets the data plane's counters to zero for CONFIG RESETSTAT. */
   readonly resetStats: () => void;
   readonly replication?: Partial<ReplicationSettings>;
+  /** Bytes of metadata commands that are under way at once. Default 64 MiB. */
+  readonly metadataBytesMax?: number;
 }
 
 /** How the Redis servers beside the proxy are watched and told their roles. */
@@ -33,7 +35,7 @@ export interface ReplicationSettings {
   /** First pause after a failure; it doubles up to `checkIntervalMs`. */
   readonly retryMinMs: number;
   readonly credentials: RedisCredentials | null;
-  /** Redis servers that one SETREPL may name. */
+  /** Redis servers that one SETREPL, and masters that one SETCLUSTER, may name beside the proxy. */
   readonly localNodesMax: number;
 }
 
@@ -42,6 +44,8 @@ export interface ControlState {
   readonly options: ProxyControlOptions;
   readonly config: ConfigSource;
   readonly localNodesMax: number;
+  /** Bytes of metadata commands that are under way at once. */
+  readonly metadataBytesMax: number;
   readonly replication: ReplicationRunner;
   readonly clusterReplies: ClusterReplies;
   readonly nodeId: string;

@@ -1,5 +1,6 @@
 import { RequestScanner, type RespLimits } from '@undermoon/resp';
 import type { Clock } from '@undermoon/runtime';
+import { renderCommandList } from '../core/command-reply.ts';
 import { ClientOutput } from './client-output.ts';
 import { Arena } from './slab.ts';
 import { DataEventTransports } from './stream-transport.ts';
@@ -32,6 +33,7 @@ export class DataLoop {
   watchedMs = 0;
   #dirty = new FlushList();
   #other = new FlushList();
+  readonly #commandLists: Buffer[] = [];
   readonly #flushTurn = (): void => {
     const dirty = this.#dirty;
     // What is flushed may ask for the next turn already.
@@ -50,6 +52,11 @@ export class DataLoop {
   flushAtTurnEnd(flush: TurnFlush): void {
     if (this.#dirty.count === 0) setImmediate(this.#flushTurn);
     this.#dirty.add(flush);
+  }
+
+  /** The reply to COMMAND, made once: it takes milliseconds. Never to be changed. */
+  commandList(protocol: 2 | 3): Buffer {
+    return (this.#commandLists[protocol - 2] ??= renderCommandList(protocol));
   }
 
   /** Reads the clock; called by the server's one coarse timer. */

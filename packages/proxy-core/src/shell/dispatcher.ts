@@ -10,8 +10,8 @@ import { findKeys, isArityOk, singleKeyIndex, slotOfKeys } from '../core/command
 import { isForwarded, lookupCommand } from '../core/command-lookup.ts';
 import { errorReply } from '../core/replies.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
-import { answerOther, forwardRun, type Span } from './other-commands.ts';
-import type { Client } from './proxy-context.ts';
+import { answerOther, forwardRun } from './other-commands.ts';
+import type { Client, Span } from './proxy-context.ts';
 
 /**
  * Frames and routes what a client sent: `bytes[start, length)`. Consecutive commands for one backend are

@@ -30,8 +30,8 @@ import {
 } from '../core/replies.ts';
 import { runBlocking } from './blocking-commands.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
-import type { Client } from './proxy-context.ts';
-import { answerCommand, isAllowedWithoutPassword } from './session-commands.ts';
+import type { Client, Span } from './proxy-context.ts';
+import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import {
   abandon,
@@ -43,13 +43,6 @@ import {
   queueLocal,
 } from './transaction-commands.ts';
 import { watch } from './watch-commands.ts';
-
-/** Whole commands within a buffer. */
-export interface Span {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-}
 
 /** Sends `count` commands to the local node `target`. */
 export function forwardRun(client: Client, span: Span, target: number, count: number): void {
@@ -72,7 +65,9 @@ export function answerOther(client: Client, scanner: RequestScanner, span: Span)
   else if (isForwarded(id) || isDedicated(id)) carryToServer(client, scanner, span, id);
   else if (client.session.transaction !== null && !isRunAtOnce(id)) {
     queueLocal(client, argumentsOf(scanner, bytes), null);
-  } else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
+  } else if (isControlCommand(commandName(container)))
+    client.context.desk.take(client, scanner, span);
+  else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
 }
 
 /** `name`: that of the container, if `id` is a subcommand. */

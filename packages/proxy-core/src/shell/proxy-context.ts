@@ -1,4 +1,5 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
+import type { RequestScanner } from '@undermoon/resp';
 import type { Clock, Logger } from '@undermoon/runtime';
 import type { KeyPositions } from '../core/command-keys.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
@@ -9,9 +10,18 @@ import type { BackendGroup } from './backend-pool.ts';
 import type { DataLoop } from './data-loop.ts';
 import type { DedicatedPool } from './dedicated-pool.ts';
 
+/** Whole commands within a buffer. */
+export interface Span {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Answers the commands that need the control side of the proxy: UMCTL, CLUSTER, CONFIG and INFO. */
 export interface AdminDesk {
-  /** Exactly one reply, in its place among the client's others. `args[0]` is the command's name. */
+  /** One reply to the command in `span`, which was scanned last: at once, or in a later turn if it takes long. */
+  take(client: Client, scanner: RequestScanner, span: Span): void;
+  /** One reply at once, however long it takes. `args[0]` is the command's name. */
   answer(client: Client, args: readonly Buffer[]): void;
 }
 
@@ -85,6 +95,10 @@ export interface Client extends ReplySink {
   owe(backend: BackendConnection): void;
   /** Answers a command without a backend. The bytes are kept until they are due. */
   reply(bytes: Buffer): void;
+  /** Stops dispatching until `replyDeferred`: the command in hand is answered in a later turn. */
+  deferReply(): void;
+  /** Answers the command that `deferReply` was called for, in its place among the replies owed, and goes on. */
+  replyDeferred(bytes: Buffer): void;
   /** Stops dispatching until every reply owed so far has left, then runs `action` and goes on. */
   whenQuiet(action: () => void): void;
   /** Delivers what is owed, then closes. Later input is ignored. */

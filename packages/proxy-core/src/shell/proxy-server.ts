@@ -49,7 +49,8 @@ export interface ProxyServer {
   readonly epoch: number;
   /**
    * Installs metadata as a coordinator does over UMCTL: roles of the Redis servers, then routing. For
-   * programs that manage clusters themselves. Throws ProxyError METADATA_REFUSED (old epoch, foreign
+   * programs that manage clusters themselves. All of it is done before the call returns, so metadata of
+   * thousands of slot ranges stops the data path for some milliseconds, which UMCTL does not. Throws ProxyError METADATA_REFUSED (old epoch, foreign
    * host) or CLOSED, and then nothing has changed, except that roles may be newer than the routing.
    */
   setMetadata(meta: ProxyMeta, options?: { force?: boolean }): void;
@@ -197,6 +198,7 @@ class Proxy implements ProxyServer {
       version,
       onShutdown: () => this.#onShutdown(),
       stats: () => this.#stats(),
+      metadataBytesMax: options.metadataBytesMax,
       resetStats: () => this.#resetStats(),
       replication: {
         checkIntervalMs: options.replicationCheckIntervalMs,

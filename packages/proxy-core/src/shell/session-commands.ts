@@ -11,6 +11,8 @@ type Handler = (client: Client, args: readonly Buffer[]) => void;
 const EMPTY = Buffer.alloc(0);
 const OPEN_COMMANDS: ReadonlySet<string> = new Set(['auth', 'hello', 'quit', 'reset', 'umctl']);
 
+const CONTROL_COMMANDS: ReadonlySet<string> = new Set(['umctl', 'cluster', 'config', 'info']);
+
 const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['ping', ping],
   ['echo', echo],
@@ -24,7 +26,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['readwrite', (client) => setReadonly(client, false)],
   ['unwatch', unwatch],
   ['asking', (client) => client.reply(REPLY_OK)],
-  ['command', (client, args) => client.reply(written(client, (w) => writeCommandReply(w, args)))],
+  ['command', command],
   // Of these only HELP comes here; their other subcommands go to a Redis server or are refused.
   ['memory', help],
   ['object', help],
@@ -37,11 +39,22 @@ export function isAllowedWithoutPassword(name: string): boolean {
   return OPEN_COMMANDS.has(name);
 }
 
+/** Whether a command is for the control side of the proxy. */
+export function isControlCommand(name: string): boolean {
+  return CONTROL_COMMANDS.has(name);
+}
+
 /** Answers a command that never reaches a Redis server; `name` is in lower case, arity is checked. */
 export function answerCommand(client: Client, name: string, args: readonly Buffer[]): void {
   const handler = HANDLERS.get(name);
   if (handler !== undefined) handler(client, args);
   else client.context.desk.answer(client, args);
+}
+
+function command(client: Client, args: readonly Buffer[]): void {
+  // Clients ask for the whole list when they connect.
+  if (args.length === 1) client.reply(client.context.loop.commandList(client.session.protocol));
+  else client.reply(written(client, (writer) => writeCommandReply(writer, args)));
 }
 
 function help(client: Client, args: readonly Buffer[]): void {
