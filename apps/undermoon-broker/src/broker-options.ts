@@ -21,6 +21,12 @@ export function brokerOptionsOf(values: BrokerSettings): BrokerOptions {
     migrationMaxBlockingTime: values.migration_max_blocking_time,
     migrationScanInterval: values.migration_scan_interval,
     migrationScanCount: values.migration_scan_count,
+    ...(values.audit_file === null ? {} : { auditFile: values.audit_file }),
+    auditFileBytesMax: values.audit_file_bytes,
+    auditFilesMax: values.audit_files,
+    requestTimeoutMs: values.request_timeout,
+    connectionsMax: values.connections_max,
+    watchersMax: values.watchers_max,
   };
 }
 

@@ -1,5 +1,13 @@
 export { BROKER_STATUS, isBrokerErrorCode } from './codes.ts';
 export type { BrokerErrorCode } from './codes.ts';
+export {
+  auditEntrySchema,
+  auditEntryToJson,
+  auditPayloadSchema,
+  auditQuerySchema,
+  parseAuditEntry,
+} from './payloads/audit.ts';
+export type { AuditEntry, AuditPayload, AuditQuery } from './payloads/audit.ts';
 export { API_PREFIX, BROKER_ROUTES, PAGE_SIZE, routePath } from './routes.ts';
 export type { BrokerMethod, BrokerRoute, BrokerRouteName } from './routes.ts';
 export { brokerConfigSchema, brokerConfigToJson } from './payloads/broker-config.ts';

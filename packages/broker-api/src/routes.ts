@@ -17,6 +17,7 @@ export interface BrokerRoute {
 export const BROKER_ROUTES = {
   health: { method: 'GET', path: '/healthz' },
   ready: { method: 'GET', path: '/readyz' },
+  metrics: { method: 'GET', path: '/metrics' },
   version: { method: 'GET', path: '/api/v3/version' },
   metadata: { method: 'GET', path: '/api/v3/metadata' },
   restoreMetadata: { method: 'PUT', path: '/api/v3/metadata' },
@@ -51,6 +52,7 @@ export const BROKER_ROUTES = {
   recoverEpochs: { method: 'PUT', path: '/api/v3/epoch/recovery' },
   setEpoch: { method: 'PUT', path: '/api/v3/epoch/:epoch' },
   watch: { method: 'GET', path: '/api/v3/watch' },
+  audit: { method: 'GET', path: '/api/v3/audit' },
 } as const;
 
 /** The name of a route. */

@@ -7,6 +7,7 @@ import type { BrokerErrorCode } from '@undermoon/broker-api';
  * - `STORE_DAMAGED`: what is stored is torn, altered, or contradicts itself;
  * - `STORE_LOCKED`: another broker uses the same file;
  * - `STORE_UNREADABLE`: the store cannot be opened;
+ * - `AUDIT_UNREADABLE`: the audit file cannot be opened;
  * - `NOT_RUNNING`: the broker was not started, or was stopped already.
  */
 export type BrokerFailureCode =
@@ -16,6 +17,7 @@ export type BrokerFailureCode =
   | 'STORE_DAMAGED'
   | 'STORE_LOCKED'
   | 'STORE_UNREADABLE'
+  | 'AUDIT_UNREADABLE'
   | 'NOT_RUNNING';
 
 /** A failure of the broker or of what it depends on. */

@@ -9,6 +9,7 @@ import {
 import { silentLogger, type Clock, type Logger } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
 import { BrokerError } from './errors.ts';
+import { AuditFile } from './shell/audit-file.ts';
 import { fetchProxyEpoch } from './shell/fetch-epoch.ts';
 import { fileStorage } from './shell/persistence/file-storage.ts';
 import { memoryStorage, type MetaStorage } from './shell/persistence/meta-storage.ts';
@@ -61,6 +62,10 @@ export interface BrokerOptions {
   readonly dumpBytesMax?: number;
   /** Time for receiving one request, and for a silent connection. Default 30,000. */
   readonly requestTimeoutMs?: number;
+  /** Bytes that the headers of one request may have. Default 16 KiB. */
+  readonly headerBytesMax?: number;
+  /** Connections at a time; further ones are closed as they come. Default 10,000. */
+  readonly connectionsMax?: number;
   /** Mutations that may wait. Default 10,000. */
   readonly queueLengthMax?: number;
   /** Bytes of rendered documents kept per cluster. Default 64 MiB. */
@@ -77,6 +82,14 @@ export interface BrokerOptions {
   readonly watchHeartbeatMs?: number;
   /** Longest time that a watch without events waits for a change, whatever it asks for. Default 60,000. */
   readonly watchWaitMsMax?: number;
+  /** Mutations of the audit log that can be queried. Default 10,000. */
+  readonly auditEntriesMax?: number;
+  /** File that the audit log is appended to as lines of JSON. Default none: it ends with the process. */
+  readonly auditFile?: string;
+  /** Size at which the audit file is put aside as `<file>.1`, and older ones as `.2` and so on. Default 16 MiB. */
+  readonly auditFileBytesMax?: number;
+  /** Audit files kept, the present one included. Default 5. */
+  readonly auditFilesMax?: number;
   /** How `PUT /epoch/recovery` asks proxies. Default: `UMCTL GETEPOCH` over TCP, one second each. */
   readonly fetchEpoch?: FetchEpoch;
 
@@ -105,6 +118,8 @@ export interface ResolvedBrokerOptions {
   readonly bodyBytesMax: number;
   readonly dumpBytesMax: number;
   readonly requestTimeoutMs: number;
+  readonly headerBytesMax: number;
+  readonly connectionsMax: number;
   readonly queueLengthMax: number;
   readonly cacheBytesMax: number;
   readonly watchersMax: number;
@@ -113,6 +128,8 @@ export interface ResolvedBrokerOptions {
   readonly watchBufferBytesMax: number;
   readonly watchHeartbeatMs: number;
   readonly watchWaitMsMax: number;
+  readonly auditEntriesMax: number;
+  readonly auditFile: AuditFile | null;
   readonly fetchEpoch: FetchEpoch;
   readonly scaleSyncTimeoutMs: number;
   readonly logger: Logger;
@@ -120,6 +137,8 @@ export interface ResolvedBrokerOptions {
 }
 
 const MIB = 1024 * 1024;
+// Entries that wait for a slow disk: some ten thousand.
+const AUDIT_BUFFER_BYTES = 8 * MIB;
 
 /** Fills in defaults. Throws INVALID_OPTION naming the option. */
 export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
@@ -141,6 +160,8 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
     bodyBytesMax: whole('bodyBytesMax', options.bodyBytesMax ?? MIB, 1),
     dumpBytesMax: whole('dumpBytesMax', options.dumpBytesMax ?? 256 * MIB, 1),
     requestTimeoutMs: whole('requestTimeoutMs', options.requestTimeoutMs ?? 30_000, 1),
+    headerBytesMax: whole('headerBytesMax', options.headerBytesMax ?? 16 * 1024, 1),
+    connectionsMax: whole('connectionsMax', options.connectionsMax ?? 10_000, 1),
     queueLengthMax: whole('queueLengthMax', options.queueLengthMax ?? 10_000, 1),
     cacheBytesMax: whole('cacheBytesMax', options.cacheBytesMax ?? 64 * MIB, 0),
     watchersMax: whole('watchersMax', options.watchersMax ?? 1000, 0),
@@ -149,6 +170,8 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
     watchBufferBytesMax: whole('watchBufferBytesMax', options.watchBufferBytesMax ?? 256 * 1024, 1),
     watchHeartbeatMs: whole('watchHeartbeatMs', options.watchHeartbeatMs ?? 15_000, 1),
     watchWaitMsMax: whole('watchWaitMsMax', options.watchWaitMsMax ?? 60_000, 1),
+    auditEntriesMax: whole('auditEntriesMax', options.auditEntriesMax ?? 10_000, 0),
+    auditFile: toAuditFile(options),
     fetchEpoch: options.fetchEpoch ?? fetchProxyEpoch,
     scaleSyncTimeoutMs: whole('scaleSyncTimeoutMs', options.scaleSyncTimeoutMs ?? 25_000, 0),
     logger: options.logger ?? silentLogger,
@@ -176,6 +199,14 @@ function toStorage(storage: NonNullable<BrokerOptions['storage']>, logger: Logge
   if (!('kind' in storage)) return storage;
   const logBytesMax = whole('storage.logBytesMax', storage.logBytesMax ?? 4 * MIB, 1);
   return fileStorage({ path: storage.path, logBytesMax, logger });
+}
+
+function toAuditFile(options: BrokerOptions): AuditFile | null {
+  const bytesMax = whole('auditFileBytesMax', options.auditFileBytesMax ?? 16 * MIB, 1);
+  const filesMax = whole('auditFilesMax', options.auditFilesMax ?? 5, 1);
+  const { auditFile: path = null, logger = silentLogger } = options;
+  if (path === null) return null;
+  return new AuditFile({ path, bytesMax, filesMax, bufferBytesMax: AUDIT_BUFFER_BYTES, logger });
 }
 
 function toAddress(name: string, value: string): NodeAddress {

@@ -5,8 +5,10 @@ import { emptyStore, type StoreState } from '../core/model.ts';
 import { storeViolations } from '../core/invariants.ts';
 import { BrokerError, systemCodeOf } from '../errors.ts';
 import { resolveOptions, type BrokerOptions, type ResolvedBrokerOptions } from '../options.ts';
+import { AuditLog } from './audit-log.ts';
 import { DocumentCache } from './document-cache.ts';
 import { createHttpServer } from './http-server.ts';
+import { BrokerMetrics } from './metrics.ts';
 import type { MetaStorage } from './persistence/meta-storage.ts';
 import { Replicator } from './replicator.ts';
 import { ScaleJobs } from './scale-jobs.ts';
@@ -42,6 +44,8 @@ interface Running {
   readonly app: FastifyInstance;
   readonly runner: StoreRunner;
   readonly replicator: Replicator;
+  readonly metrics: BrokerMetrics;
+  readonly audit: AuditLog;
 }
 
 const DRAIN_TIMEOUT_MS = 10_000;
@@ -72,7 +76,7 @@ class HttpBroker implements Broker {
     if (this.#isStarted) throw new BrokerError('NOT_RUNNING', 'a broker can be started once');
     this.#isStarted = true;
     const { storage, logger, host, port } = this.#options;
-    const running = this.#build(await this.#load());
+    const running = await this.#build();
     try {
       await running.app.listen({ host, port });
     } catch (cause) {
@@ -88,6 +92,7 @@ class HttpBroker implements Broker {
     if (address !== null && typeof address === 'object') this.#port = address.port;
     this.#running = running;
     running.replicator.start();
+    running.metrics.start();
     logger.info({ address: this.address, epoch: running.runner.state.globalEpoch }, 'broker ready');
   }
 
@@ -131,7 +136,21 @@ class HttpBroker implements Broker {
     return state;
   }
 
-  #build(initial: StoreState): Running {
+  async #build(): Promise<Running> {
+    const options = this.#options;
+    const { storage, clock, auditEntriesMax, auditFile } = options;
+    const initial = await this.#load();
+    const audit = new AuditLog({ clock, entriesMax: auditEntriesMax, file: auditFile });
+    try {
+      await audit.open();
+    } catch (error) {
+      await storage.close();
+      throw error;
+    }
+    return this.#wire(initial, audit);
+  }
+
+  #wire(initial: StoreState, audit: AuditLog): Running {
     const options = this.#options;
     const { storage, logger, clock, queueLengthMax } = options;
     const applyContext = (): ApplyContext => ({
@@ -146,13 +165,23 @@ class HttpBroker implements Broker {
       watchersMax: options.watchersMax,
       clock,
     });
-    const runner = new StoreRunner({
+    const metrics = new BrokerMetrics({
+      state: () => runner.state,
+      queueLength: () => runner.queueLength,
+      watcherCount: () => hub.watcherCount,
+      connectionCount: () => connectionCountOf(app),
+    });
+    const runner: StoreRunner = new StoreRunner({
       initial,
-      storage,
+      storage: metrics.timed(storage),
       logger,
       queueLengthMax,
       context: applyContext,
       onKept: (before, after) => hub.publish(before, after),
+      onMutation: (mutation) => {
+        metrics.observeMutation(mutation);
+        audit.add(mutation);
+      },
     });
     const replicator = new Replicator(options.replicaAddresses, {
       intervalSeconds: options.syncMetaInterval,
@@ -167,11 +196,11 @@ class HttpBroker implements Broker {
       fetchEpoch: options.fetchEpoch,
       syncTimeoutMs: options.scaleSyncTimeoutMs,
     });
-    const context = { options, runner, cache, replicator, scaleJobs, applyContext };
-    const app = createHttpServer(context, hub);
+    const context = { options, runner, cache, replicator, scaleJobs, metrics, audit, applyContext };
+    const app: FastifyInstance = createHttpServer({ ...context, origin: null }, hub);
     app.addHook('preClose', async () => scaleJobs.stop());
     this.#closeConnectionsWhenClosing(app);
-    return { app, runner, replicator };
+    return { app, runner, replicator, metrics, audit };
   }
 
   // A client that reuses its connection would otherwise keep it, and the broker, open.
@@ -182,9 +211,18 @@ class HttpBroker implements Broker {
   }
 }
 
-async function stop({ app, runner, replicator }: Running, storage: MetaStorage): Promise<void> {
+async function stop(running: Running, storage: MetaStorage): Promise<void> {
+  const { app, runner, replicator, metrics, audit } = running;
   replicator.stop();
   await app.close();
   await runner.drain();
+  metrics.stop();
+  await audit.close();
   await storage.close();
+}
+
+function connectionCountOf(app: FastifyInstance): Promise<number> {
+  return new Promise((resolve) => {
+    app.server.getConnections((_error, count) => resolve(count));
+  });
 }

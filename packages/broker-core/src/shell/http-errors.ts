@@ -31,10 +31,8 @@ export function answerClientError(error: { readonly code?: string }, socket: Soc
     socket.destroy();
     return;
   }
-  const isTimeout = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const code = isTimeout ? 'REQUEST_TIMEOUT' : 'INVALID_REQUEST';
+  const { code, message } = clientFaultOf(error.code);
   const status = BROKER_STATUS[code];
-  const message = isTimeout ? 'the request did not arrive in time' : 'not an HTTP request';
   const body = JSON.stringify({ error: code, message });
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
@@ -43,6 +41,20 @@ export function answerClientError(error: { readonly code?: string }, socket: Soc
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+function clientFaultOf(code: string | undefined): {
+  readonly code: BrokerErrorCode;
+  readonly message: string;
+} {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { code: 'REQUEST_TIMEOUT', message: 'the request did not arrive in time' };
+    case 'HPE_HEADER_OVERFLOW':
+      return { code: 'HEADERS_TOO_LARGE', message: 'the headers of the request are too large' };
+    default:
+      return { code: 'INVALID_REQUEST', message: 'not an HTTP request' };
+  }
 }
 
 const CODE_OF_FASTIFY: Readonly<Record<string, BrokerErrorCode>> = {

@@ -29,6 +29,7 @@ import { checkResources } from '../core/resource-check.ts';
 import { parseDump } from '../core/restore.ts';
 import { JsonDocument } from './document.ts';
 import { fetchEpochs } from './fetch-epoch.ts';
+import { OPERATION_ROUTES } from './operation-routes.ts';
 import type { Replicator } from './replicator.ts';
 import {
   document,
@@ -91,6 +92,7 @@ export const ROUTES: readonly RouteRow[] = [
   { route: 'epoch', body: 'none', handle: ({ runner }) => json(runner.state.globalEpoch) },
   { route: 'recoverEpochs', body: 'none', handle: recoverEpochs },
   { route: 'setEpoch', body: 'none', handle: setEpoch },
+  ...OPERATION_ROUTES,
 ];
 
 function readiness({ runner }: RouteContext): RouteReply {
@@ -191,7 +193,8 @@ function failedProxies({ runner }: RouteContext): RouteReply {
 async function failover(context: RouteContext, call: RouteCall): Promise<RouteReply> {
   const address = parseNodeAddress(call.params['address']);
   if (address === null) return proxyNotFound();
-  const { state, outcome } = await context.runner.run({ kind: 'failover', address });
+  const command = { kind: 'failover', address } as const;
+  const { state, outcome } = await context.runner.run(command, context.origin);
   if (!outcome.ok) return outcome;
   return outcome.value === null
     ? json({ proxy: null })
@@ -202,7 +205,7 @@ async function failures(context: RouteContext): Promise<RouteReply> {
   const { runner } = context;
   // Reports run out without any call; forgetting them may make a proxy available for a replacement.
   if (hasExpiredReports(runner.state, context.applyContext())) {
-    await runner.run({ kind: 'purge-failures' });
+    await runner.run({ kind: 'purge-failures' }, context.origin);
   }
   return json({ addresses: reportedProxies(runner.state, context.applyContext()) });
 }
@@ -250,7 +253,8 @@ async function recoverEpochs(context: RouteContext): Promise<RouteReply> {
     if (epoch === null) failedAddresses.push(address);
     else if (epoch > proxyEpochMax) proxyEpochMax = epoch;
   }
-  const { outcome } = await context.runner.run({ kind: 'recover-epoch', proxyEpochMax });
+  const command = { kind: 'recover-epoch', proxyEpochMax } as const;
+  const { outcome } = await context.runner.run(command, context.origin);
   return outcome.ok ? json(epochRecoveryToJson({ failedAddresses })) : outcome;
 }
 

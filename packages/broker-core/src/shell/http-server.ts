@@ -4,6 +4,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { BrokerError } from '../errors.ts';
 import { answerClientError, refusalOf, sendRefusal } from './http-errors.ts';
 import { ROUTES } from './http-routes.ts';
+import { originOf, requestIdOf } from './request-origin.ts';
 import type { RouteContext, RouteReply, RouteRow } from './route-row.ts';
 import type { WatchHub } from './watch-hub.ts';
 import { addWatchRoute } from './watch-route.ts';
@@ -17,6 +18,13 @@ export function createHttpServer(context: RouteContext, hub: WatchHub): FastifyI
     bodyLimit: options.bodyBytesMax,
     requestTimeout: options.requestTimeoutMs,
     connectionTimeout: options.requestTimeoutMs,
+    http: {
+      maxHeaderSize: options.headerBytesMax,
+      headersTimeout: options.requestTimeoutMs,
+      // How often the server looks for requests that arrive too slowly.
+      connectionsCheckingInterval: Math.min(Math.ceil(options.requestTimeoutMs / 4), 5000),
+    },
+    genReqId: requestIdOf,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: URL_PARAMETER_LENGTH_MAX },
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, _request, reply) => {
@@ -25,6 +33,8 @@ export function createHttpServer(context: RouteContext, hub: WatchHub): FastifyI
     forceCloseConnections: 'idle',
     return503OnClosing: false,
   });
+  app.server.maxConnections = options.connectionsMax;
+  observeRequests(app, context);
   // Bodies stay bytes here; the routes that take one check its type and decode it.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, next) => next(null, body));
@@ -43,6 +53,27 @@ export function createHttpServer(context: RouteContext, hub: WatchHub): FastifyI
   return app;
 }
 
+// Every answer names its request, and every request shows in the metrics and, if it changes something, in
+// the log.
+function observeRequests(app: FastifyInstance, { metrics, options }: RouteContext): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const { id: requestId, method, ip: remoteAddress } = request;
+    const { statusCode: code, elapsedTime: tookMs } = reply;
+    const route = request.routeOptions.url ?? 'none';
+    metrics.observeRequest({ method, route, code }, tookMs / 1000);
+    const level = method === 'GET' || method === 'HEAD' ? 'debug' : 'info';
+    options.logger[level](
+      { requestId, method, path: pathOf(request.url), code, tookMs, remoteAddress },
+      'request answered',
+    );
+    done();
+  });
+}
+
 function addRoute(app: FastifyInstance, context: RouteContext, row: RouteRow): void {
   const { method, path } = BROKER_ROUTES[row.route];
   app.route<{ Params: Readonly<Record<string, string>> }>({
@@ -50,7 +81,8 @@ function addRoute(app: FastifyInstance, context: RouteContext, row: RouteRow): v
     url: path,
     bodyLimit: row.body === 'dump' ? context.options.dumpBytesMax : context.options.bodyBytesMax,
     handler: async (request, reply) => {
-      const answer = await row.handle(context, {
+      const perRequest = { ...context, origin: originOf(request) };
+      const answer = await row.handle(perRequest, {
         params: request.params,
         query: request.query,
         body: row.body === 'none' ? undefined : decodeBody(request),
@@ -70,7 +102,7 @@ async function sendReply(
     case 'empty':
       return reply.send();
     case 'text':
-      return reply.type('text/plain; charset=utf-8').send(answer.text);
+      return reply.type(answer.type ?? 'text/plain; charset=utf-8').send(answer.text);
     case 'json':
       return reply.type('application/json').send(Buffer.from(JSON.stringify(answer.value)));
     case 'document': {
@@ -112,7 +144,7 @@ function acceptsGzip(request: FastifyRequest): boolean {
 
 // What is there under another method is 405, everything else 404.
 function answerUnknownRoute(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const path = (request.url.split('?', 1)[0] ?? '').replace(/(.)\/$/, '$1');
+  const path = pathOf(request.url).replace(/(.)\/$/, '$1');
   const methods = Object.values(BROKER_ROUTES)
     .filter((route) => patternOf(route.path).test(path))
     .map((route) => route.method);
@@ -129,6 +161,10 @@ function answerUnknownRoute(request: FastifyRequest, reply: FastifyReply): Fasti
   return sendRefusal(reply, { ok: false, code: 'METHOD_NOT_ALLOWED', message });
 }
 
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? '';
+}
+
 function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replace(/:[A-Za-z]+/g, '[^/]+')}$`);
 }
@@ -141,7 +177,8 @@ function answerFailure(
 ): FastifyReply {
   const refusal = refusalOf(error);
   if (refusal.code === 'INTERNAL') {
-    logger.error({ method: request.method, url: request.url, error }, 'request failed');
+    const { id: requestId, method, url } = request;
+    logger.error({ requestId, method, url, error }, 'request failed');
   }
   return sendRefusal(reply, refusal);
 }

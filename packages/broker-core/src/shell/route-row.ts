@@ -2,8 +2,11 @@ import type { BrokerRouteName } from '@undermoon/broker-api';
 import { parseClusterName, type ClusterName } from '@undermoon/cluster-meta';
 import type { ApplyContext, StoreCommand, StoreRefusal } from '../core/command.ts';
 import type { ResolvedBrokerOptions } from '../options.ts';
+import type { AuditLog } from './audit-log.ts';
 import type { DocumentCache } from './document-cache.ts';
 import type { JsonDocument } from './document.ts';
+import type { BrokerMetrics } from './metrics.ts';
+import type { Origin } from './mutation.ts';
 import type { Replicator } from './replicator.ts';
 import type { ScaleJobs } from './scale-jobs.ts';
 import type { StoreRunner } from './store-runner.ts';
@@ -15,6 +18,10 @@ export interface RouteContext {
   readonly cache: DocumentCache;
   readonly replicator: Replicator;
   readonly scaleJobs: ScaleJobs;
+  readonly metrics: BrokerMetrics;
+  readonly audit: AuditLog;
+  /** Who sent the request, for the audit log; null for what the broker does by itself. */
+  readonly origin: Origin | null;
   applyContext(): ApplyContext;
 }
 
@@ -29,7 +36,7 @@ export interface RouteCall {
 /** What a route answers; a refusal is rendered by its code. */
 export type RouteReply =
   | { readonly ok: true; readonly kind: 'empty' }
-  | { readonly ok: true; readonly kind: 'text'; readonly text: string }
+  | { readonly ok: true; readonly kind: 'text'; readonly text: string; readonly type?: string }
   | { readonly ok: true; readonly kind: 'json'; readonly value: unknown }
   | { readonly ok: true; readonly kind: 'document'; readonly document: JsonDocument }
   | StoreRefusal;
@@ -55,7 +62,7 @@ export function onCluster(command: (name: ClusterName) => StoreCommand): RouteRo
 
 /** Carries out a mutation that is answered with an empty body. */
 export async function mutate(context: RouteContext, command: StoreCommand): Promise<RouteReply> {
-  const { outcome } = await context.runner.run(command);
+  const { outcome } = await context.runner.run(command, context.origin);
   return outcome.ok ? EMPTY : outcome;
 }
 

@@ -5,6 +5,7 @@ import type { StoreRefusal } from '../core/command.ts';
 import { isFree } from '../core/scale-ops.ts';
 import type { FetchEpoch } from '../options.ts';
 import { fetchEpochs } from './fetch-epoch.ts';
+import type { Origin } from './mutation.ts';
 import type { StoreRunner } from './store-runner.ts';
 
 /** What scaling jobs work with. */
@@ -47,12 +48,12 @@ export class ScaleJobs {
    * Brings a cluster to `nodeNumber` nodes. Refused with PROXY_NOT_SYNC when its proxies take too long: the new
    * nodes stay then, and a repeated call goes on with them.
    */
-  async scale(name: ClusterName, nodeNumber: number): Promise<ScaleOutcome> {
+  async scale(name: ClusterName, nodeNumber: number, origin: Origin | null): Promise<ScaleOutcome> {
     const refusal = this.refusalOf(name);
     if (refusal !== null) return refusal;
     this.#busy.add(name);
     try {
-      return await this.#scale(name, nodeNumber);
+      return await this.#scale(name, nodeNumber, origin);
     } finally {
       this.#busy.delete(name);
     }
@@ -64,14 +65,18 @@ export class ScaleJobs {
     for (const wakeUp of this.#wakeUps) wakeUp();
   }
 
-  async #scale(name: ClusterName, nodeNumber: number): Promise<ScaleOutcome> {
+  async #scale(
+    name: ClusterName,
+    nodeNumber: number,
+    origin: Origin | null,
+  ): Promise<ScaleOutcome> {
     const { runner } = this.#options;
-    const step = await runner.run({ kind: 'scale', name, nodeNumber });
+    const step = await runner.run({ kind: 'scale', name, nodeNumber }, origin);
     if (!step.outcome.ok) return step.outcome;
     if (step.state.clusters.get(name)?.chunks.some(isFree) !== true) return { ok: true };
     const synced = await this.#waitForProxies(name);
     if (!synced.ok) return synced;
-    const { outcome } = await runner.run({ kind: 'expand', name });
+    const { outcome } = await runner.run({ kind: 'expand', name }, origin);
     return outcome.ok ? { ok: true } : outcome;
   }
 

@@ -87,7 +87,7 @@ async function scaleCluster(context: RouteContext, call: RouteCall): Promise<Rou
       { kind: 'expand', name },
     ]);
   }
-  const outcome = await context.scaleJobs.scale(name, nodeNumber);
+  const outcome = await context.scaleJobs.scale(name, nodeNumber, context.origin);
   return outcome.ok ? EMPTY : outcome;
 }
 
@@ -108,7 +108,7 @@ async function change(
   if (query.value.isDryRun) return preview(context, command.name, [command]);
   const refusal = context.scaleJobs.refusalOf(command.name);
   if (refusal !== null) return refusal;
-  const step = await context.runner.run(command);
+  const step = await context.runner.run(command, context.origin);
   if (!step.outcome.ok) return step.outcome;
   const added = step.events.find((event) => event.kind === 'nodes-added');
   const cluster = step.state.clusters.get(command.name);

@@ -3,6 +3,7 @@ import { apply } from '../core/apply.ts';
 import type { ApplyContext, StoreCommand, StoreEvent, StoreStep } from '../core/command.ts';
 import type { StoreState } from '../core/model.ts';
 import { BrokerError } from '../errors.ts';
+import type { Mutation, Origin } from './mutation.ts';
 import type { KeptStep, MetaStorage, StoreChange } from './persistence/meta-storage.ts';
 
 /** What a runner works with. */
@@ -15,10 +16,13 @@ export interface StoreRunnerOptions {
   context(): ApplyContext;
   /** Told of every step of the state, once it is kept and visible. Must not throw. */
   onKept?(before: StoreState, after: StoreState): void;
+  /** Told of every mutation before it is answered. Must not throw. */
+  onMutation?(mutation: Mutation): void;
 }
 
 interface Pending {
   readonly command: StoreCommand;
+  readonly origin: Origin | null;
   readonly resolve: (step: StoreStep) => void;
   readonly reject: (error: Error) => void;
 }
@@ -53,6 +57,11 @@ export class StoreRunner {
     return this.#state;
   }
 
+  /** Mutations that wait. */
+  get queueLength(): number {
+    return this.#queue.length;
+  }
+
   /** Why the latest save failed, or null. */
   get saveFailure(): BrokerError | null {
     return this.#saveFailure;
@@ -62,14 +71,14 @@ export class StoreRunner {
    * Carries out one mutation. Fails with OVERLOADED, SHUTTING_DOWN or PERSISTENCE_IO_ERROR; the state is
    * then what it was.
    */
-  run(command: StoreCommand): Promise<StoreStep> {
+  run(command: StoreCommand, origin: Origin | null = null): Promise<StoreStep> {
     if (this.#stopped !== null) return Promise.reject(this.#stopped);
     if (this.#queue.length >= this.#options.queueLengthMax) {
       const message = `${this.#queue.length} mutations are waiting already`;
       return Promise.reject(new BrokerError('OVERLOADED', message));
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ command, resolve, reject });
+      this.#queue.push({ command, origin, resolve, reject });
       this.#running ??= this.#work();
     });
   }
@@ -100,9 +109,15 @@ export class StoreRunner {
     const failure = change === null ? null : await this.#save(change);
     if (failure === null && change !== null) this.#state = change.state;
     if (this.#state !== before) this.#options.onKept?.(before, this.#state);
+    let epochBefore = before.globalEpoch;
     for (const { pending, step } of applied) {
-      if (failure !== null && step.state !== before) {
-        pending.reject(failure);
+      // What changed nothing has nothing to be lost.
+      const lost = step.state === before ? null : failure;
+      const epochAfter = lost === null ? step.state.globalEpoch : before.globalEpoch;
+      this.#tell(pending, { epochBefore, epochAfter, outcome: lost?.code ?? outcomeOf(step) });
+      epochBefore = epochAfter;
+      if (lost !== null) {
+        pending.reject(lost);
         continue;
       }
       this.#log(step.events);
@@ -153,6 +168,13 @@ export class StoreRunner {
     return this.#saveFailure;
   }
 
+  #tell(
+    { command, origin }: Pending,
+    result: Pick<Mutation, 'epochBefore' | 'epochAfter' | 'outcome'>,
+  ): void {
+    this.#options.onMutation?.({ command, origin, ...result });
+  }
+
   #log(events: readonly StoreEvent[]): void {
     for (const { kind, ...fields } of events) {
       if (kind === 'failover-withheld' || kind === 'replacement-pending') {
@@ -162,4 +184,8 @@ export class StoreRunner {
       }
     }
   }
+}
+
+function outcomeOf({ outcome }: StoreStep): Mutation['outcome'] {
+  return outcome.ok ? 'ok' : outcome.code;
 }
