@@ -70,6 +70,10 @@ function test(env) {
     const status = run('pnpm', ['run', '--silent', script], env);
     if (status !== 0) giveUp(`npm test: ${title} failed (to repeat it: pnpm run ${script})`);
   }
+  note('comparing the speed of the proxy with that of the last published measurement');
+  if (run('pnpm', ['run', '--silent', 'bench', 'guard'], env) !== 0) {
+    giveUp('npm test: the proxy has become slower (to repeat it: pnpm bench guard)');
+  }
   note('running the tests');
   // Nothing is printed after this: the last line of the output is the count of tests.
   process.exitCode = run('pnpm', ['exec', 'vitest', 'run'], env);

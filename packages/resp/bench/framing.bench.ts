@@ -1,14 +1,9 @@
-/*
- * Nanoseconds per frame of the two scanners, over a chunk of pipelined frames, as built:
- *   pnpm --filter @undermoon/resp build && pnpm exec tsx packages/resp/bench/framing.bench.ts
- */
-import { encodeCommand, RequestScanner, scanReply } from '@undermoon/resp';
+// Scanning of whole frames, a chunk of pipelined ones at a time. `pnpm bench micro` runs it.
+import { encodeCommand } from '../src/encode-command.ts';
+import { scanReply } from '../src/reply-scanner.ts';
+import { RequestScanner } from '../src/request-scanner.ts';
 
 const FRAMES_PER_CHUNK = 32;
-const ROUNDS = 15;
-/** The code is not optimised yet in the first ones. */
-const WARM_UP_ROUNDS = 3;
-const SWEEPS = 5000;
 
 const scanner = new RequestScanner();
 
@@ -40,25 +35,27 @@ const replies: Record<string, string> = {
   'array of 10': `*10\r\n${'$5\r\nhello\r\n'.repeat(10)}`,
 };
 
-for (const [name, frame] of Object.entries(requests)) {
-  const frames = Array.from({ length: FRAMES_PER_CHUNK }, (_, i) => frame(i));
-  measure(`request  ${name}`, Buffer.concat(frames), sweepRequests);
-}
-for (const [name, reply] of Object.entries(replies)) {
-  measure(`reply    ${name}`, Buffer.from(reply.repeat(FRAMES_PER_CHUNK)), sweepReplies);
-}
-
-function measure(name: string, chunk: Buffer, sweep: (chunk: Buffer) => number): void {
-  const times: number[] = [];
-  for (let round = 0; round < ROUNDS + WARM_UP_ROUNDS; round++) {
-    // Time of this process, not of the clock: other processes may be running.
-    const start = process.cpuUsage();
-    let frames = 0;
-    for (let i = 0; i < SWEEPS; i++) frames += sweep(chunk);
-    const { user, system } = process.cpuUsage(start);
-    if (round >= WARM_UP_ROUNDS) times.push(((user + system) * 1000) / frames);
-  }
-  times.sort((a, b) => a - b);
-  const median = times[ROUNDS >> 1]?.toFixed(1);
-  console.log(`${name.padEnd(24)} ${median} ns per frame (least ${times[0]?.toFixed(1)})`);
-}
+export const cases: readonly {
+  readonly name: string;
+  /** Of one call of `run`. */
+  readonly operations: number;
+  readonly run: () => unknown;
+}[] = [
+  ...Object.entries(requests).map(([name, frame]) => {
+    const frames = Array.from({ length: FRAMES_PER_CHUNK }, (_, i) => frame(i));
+    const chunk = Buffer.concat(frames);
+    return {
+      name: `scan request: ${name}`,
+      operations: FRAMES_PER_CHUNK,
+      run: () => sweepRequests(chunk),
+    };
+  }),
+  ...Object.entries(replies).map(([name, reply]) => {
+    const chunk = Buffer.from(reply.repeat(FRAMES_PER_CHUNK));
+    return {
+      name: `scan reply: ${name}`,
+      operations: FRAMES_PER_CHUNK,
+      run: () => sweepReplies(chunk),
+    };
+  }),
+];

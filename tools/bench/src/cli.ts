@@ -1,5 +1,7 @@
 import { runAllocation } from './allocation/run-allocation.ts';
 import { parseCommandLine, USAGE } from './command-line.ts';
+import { runGuard } from './guard/run-guard.ts';
+import { runMicro } from './micro/run-micro.ts';
 import { runProfile } from './profile/run-profile.ts';
 import { runCompare } from './run-compare.ts';
 import { runProxy } from './run-proxy.ts';
@@ -16,6 +18,10 @@ async function main(argv: readonly string[]): Promise<number> {
         return await runProxy(command);
       case 'compare':
         return await runCompare(command);
+      case 'guard':
+        return await runGuard();
+      case 'micro':
+        return await runMicro(command);
       case 'allocation':
         return await runAllocation(command);
       case 'profile':

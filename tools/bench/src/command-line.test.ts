@@ -42,11 +42,22 @@ it('tells the runs apart', () => {
     isSplit: false,
     out: 'x',
   });
+  expect(parseCommandLine(['micro', '--base', 'main'])).toEqual({
+    kind: 'micro',
+    isJson: false,
+    base: 'main',
+  });
+  expect(parseCommandLine(['micro', '--json'])).toEqual({
+    kind: 'micro',
+    isJson: true,
+    base: null,
+  });
+  expect(parseCommandLine(['guard'])).toEqual({ kind: 'guard' });
   expect(parseCommandLine(['--help'])).toEqual({ kind: 'help' });
 });
 
 it('refuses what makes no sense', () => {
-  expect(() => parseCommandLine([])).toThrow('proxy, compare, allocation or profile');
+  expect(() => parseCommandLine([])).toThrow('proxy, compare, guard, micro, allocation or profile');
   expect(() => parseCommandLine(['compare'])).toThrow('--base');
   expect(() => parseCommandLine(['proxy', 'twice'])).toThrow('not understood: twice');
   expect(() => parseCommandLine(['proxy', '--fast'])).toThrow('--fast');

@@ -19,6 +19,13 @@ export type BenchCommand =
       readonly isBuilt: boolean;
       readonly only: readonly string[];
     }
+  | { readonly kind: 'guard' }
+  | {
+      readonly kind: 'micro';
+      readonly isJson: boolean;
+      /** The commit to compare with; null: none. */
+      readonly base: string | null;
+    }
   | {
       readonly kind: 'allocation';
       readonly isJson: boolean;
@@ -52,6 +59,15 @@ pnpm bench proxy [--json] [--quick] [--rounds N] [--only NAME]... [--write] [--n
 pnpm bench compare --base REF [--json] [--quick] [--only NAME]... [--no-build]
   The proxy of this checkout against that of a commit. Ends with 0 when nothing is lost beyond the noise,
   1 when something is, 3 when the machine was too disturbed to tell.
+
+pnpm bench guard
+  What \`npm test\` runs: a short comparison with the last commit that published docs/benchmarks.md, or with
+  the one that UNDERMOON_BENCH_BASE names. Ends with 1 when something is lost and a second, longer look
+  finds the same, else with 0; what could not be judged is said.
+
+pnpm bench micro [--base REF] [--json]
+  The bench files of the packages, in new processes in every round. With --base also those of a commit, in
+  turn; ends with 1 when a case takes longer in nearly all rounds.
 
 pnpm bench allocation [--json] [--quick] [--only NAME]... [--where] [--no-build]
   What the proxy allocates and keeps over ten million requests (--quick: a tenth of that). Ends with 0 when
@@ -106,12 +122,14 @@ export function parseCommandLine(argv: readonly string[]): BenchCommand {
     if (values.base === undefined) throw new Error(`compare needs --base\n\n${USAGE}`);
     return { kind, ...shared, base: values.base };
   }
+  if (kind === 'guard') return { kind };
+  if (kind === 'micro') return { kind, isJson: values.json, base: values.base ?? null };
   if (kind === 'allocation') return { kind, ...shared, hasSites: values.where };
   if (kind === 'profile') {
     const { isJson, isBuilt, only } = shared;
     return { kind, isJson, isBuilt, only, isSplit: values.split, out: values.out };
   }
-  throw new Error(`what to run: proxy, compare, allocation or profile\n\n${USAGE}`);
+  throw new Error(`what to run: proxy, compare, guard, micro, allocation or profile\n\n${USAGE}`);
 }
 
 function roundsOf(text: string | undefined, isQuick: boolean): number {

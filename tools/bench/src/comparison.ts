@@ -17,22 +17,27 @@ export interface Comparison {
 /** Losses below are not worth a failed build, even when they are sure. */
 const TOLERANCE: Readonly<Partial<Record<Metric, number>>> = { proxyCpuUs: 0.03, rps: 0.03 };
 
-/**
- * How probable a "loss" may be where there is none, for each figure. The tolerance makes it much less in
- * practice: noise has to exceed it in the same direction in nearly all rounds.
- */
+/** For each figure of a comparison that is looked at by a person. */
 const ERROR_PROBABILITY = 0.02;
 
 /**
  * Compares base and head round by round. A round's two samples were taken one after the other with new
  * processes, so what differs between rounds, that luck of the processes included, is the measured noise.
+ *
+ * `errorProbability`: how probable a "loss" may be where there is none, for each figure. The tolerance makes it
+ * much less in practice: noise has to exceed it in the same direction in nearly all rounds.
  */
-export function compareRows(rows: readonly Row[]): readonly Comparison[] {
+export function compareRows(
+  rows: readonly Row[],
+  errorProbability: number = ERROR_PROBABILITY,
+): readonly Comparison[] {
   return rows
     .filter(({ target }) => target === 'undermoon')
     .flatMap((head) => {
       const base = rows.find((row) => row.target === 'base' && row.workload === head.workload);
-      return (['proxyCpuUs', 'rps'] as const).map((metric) => compareRow(metric, head, base));
+      return (['proxyCpuUs', 'rps'] as const).map((metric) => {
+        return compareRow(metric, head, base, errorProbability);
+      });
     });
 }
 
@@ -42,7 +47,12 @@ export function compareExitCode(comparisons: readonly Comparison[]): 0 | 1 | 3 {
   return comparisons.some(({ outcome }) => outcome === 'unknown') ? 3 : 0;
 }
 
-function compareRow(metric: Metric, head: Row, base: Row | undefined): Comparison {
+function compareRow(
+  metric: Metric,
+  head: Row,
+  base: Row | undefined,
+  errorProbability: number,
+): Comparison {
   const losses = cleanSamples(head).flatMap((sample) => {
     const partner = base === undefined ? [] : cleanSamples(base);
     const other = partner.find(({ round }) => round === sample.round)?.figures[metric];
@@ -50,7 +60,7 @@ function compareRow(metric: Metric, head: Row, base: Row | undefined): Compariso
     if (own === undefined || other === undefined) return [];
     return metric === 'rps' ? other / own - 1 : own / other - 1;
   });
-  const sureLoss = lowerBoundOfMedian(losses, ERROR_PROBABILITY);
+  const sureLoss = lowerBoundOfMedian(losses, errorProbability);
   return {
     workload: head.workload,
     metric,

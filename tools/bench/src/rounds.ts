@@ -11,6 +11,8 @@ export interface RoundsPlan {
   readonly rounds: number;
   /** At most so many more, for rows that lack undisturbed samples. */
   readonly makeUpRounds: number;
+  /** No round begins later than this after the first; default: no limit. */
+  readonly limitMs?: number;
   readonly pace: Pace;
   readonly programs: Programs;
   readonly keyCount: number;
@@ -42,7 +44,9 @@ interface Collected {
  */
 export async function measureRounds(plan: RoundsPlan): Promise<readonly Row[]> {
   const collected: Collected = { samples: new Map(), failedCounts: new Map(), done: 0 };
+  const endsAt = performance.now() + (plan.limitMs ?? Infinity);
   for (let round = 0; round < plan.rounds + plan.makeUpRounds; round += 1) {
+    if (round > 0 && performance.now() > endsAt) break;
     for (const placement of ['pinned', 'free'] as const) {
       const workloads = plan.workloads.filter(
         (workload) =>

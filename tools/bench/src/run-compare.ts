@@ -30,7 +30,7 @@ export async function runCompare(
   command: Extract<BenchCommand, { readonly kind: 'compare' }>,
 ): Promise<number> {
   const { base, isQuick, isJson, isBuilt, only } = command;
-  const selected = selectCompared(only);
+  const selected = comparedWorkloads(only.length > 0 ? only : USUAL);
   const rounds = isQuick ? QUICK_ROUNDS : ROUNDS;
   process.stderr.write(`building undermoon-proxy of ${base}\n`);
   const checkout = checkOut(base);
@@ -54,7 +54,7 @@ export async function runCompare(
     process.stdout.write(
       isJson
         ? `${JSON.stringify({ ...report, comparisons, rows: rows.map(summarize) }, null, 2)}\n`
-        : renderText([sectionOf(base, comparisons)]),
+        : renderText([comparisonSection(base, comparisons)]),
     );
     return compareExitCode(comparisons);
   } finally {
@@ -62,17 +62,18 @@ export async function runCompare(
   }
 }
 
-function selectCompared(only: readonly string[]): readonly Workload[] {
+/** Workloads at full speed, for base and head. */
+export function comparedWorkloads(names: readonly string[]): readonly Workload[] {
   const floods = workloads().filter(({ load }) => load.kind === 'flood');
-  const starts = only.length > 0 ? only : USUAL;
-  return named(floods, starts).map((workload) => ({
+  return named(floods, names).map((workload) => ({
     ...workload,
     targets: ['base', 'undermoon'],
     placements: ['pinned'],
   }));
 }
 
-function sectionOf(base: string, comparisons: readonly Comparison[]): Section {
+/** A comparison as a table. */
+export function comparisonSection(base: string, comparisons: readonly Comparison[]): Section {
   const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
   return {
     title: `Loss of this checkout against ${base} (negative: a gain)`,

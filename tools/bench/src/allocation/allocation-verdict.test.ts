@@ -24,6 +24,6 @@ it('names what is too much', () => {
   });
   expect(verdict.faults).toEqual([
     'allocates 20.1 B per request, not at most 20.0',
-    'keeps 1025 KiB more, not at most 1024',
+    'keeps 257 KiB more, not at most 256',
   ]);
 });

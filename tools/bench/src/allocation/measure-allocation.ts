@@ -33,7 +33,9 @@ export interface AllocationPlan {
   readonly onProgress: (load: AllocationLoad) => void;
 }
 
+/** More than enough for its code to be compiled; without a pipeline they take longer. */
 const WARM_UP_REQUESTS = 200_000;
+const WARM_UP_REQUESTS_UNPIPELINED = 40_000;
 /** Opens the same connections as a load, and little else. */
 const SHORT_REQUESTS = 2000;
 const SAMPLED_REQUESTS = 200_000;
@@ -59,7 +61,10 @@ export async function measureAllocation(plan: AllocationPlan): Promise<readonly 
         },
       };
       // All before the first is measured: whatever code a load needs is compiled by then.
-      for (const load of plan.loads) await target.make(load, WARM_UP_REQUESTS);
+      for (const load of plan.loads) {
+        const isPipelined = load.part.pipeline > 1;
+        await target.make(load, isPipelined ? WARM_UP_REQUESTS : WARM_UP_REQUESTS_UNPIPELINED);
+      }
       const rows: AllocationRow[] = [];
       for (const load of plan.loads) {
         plan.onProgress(load);

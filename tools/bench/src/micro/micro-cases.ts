@@ -1,0 +1,30 @@
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/** What a bench file exports. */
+export interface MicroCase {
+  readonly name: string;
+  /** Of one call of `run`. */
+  readonly operations: number;
+  readonly run: () => unknown;
+}
+
+/** The cases of all bench files of a checkout. */
+export async function loadCases(checkout: string): Promise<readonly MicroCase[]> {
+  const files = readdirSync(path.join(checkout, 'packages')).flatMap((name) => {
+    const folder = path.join(checkout, 'packages', name, 'bench');
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder)
+      .filter((file) => file.endsWith('.bench.ts'))
+      .map((file) => path.join(folder, file));
+  });
+  const cases = await Promise.all(files.map(casesOf));
+  return cases.flat();
+}
+
+/** A file of an older commit may have none. */
+async function casesOf(file: string): Promise<readonly MicroCase[]> {
+  const module = (await import(pathToFileURL(file).href)) as { readonly cases?: unknown };
+  return Array.isArray(module.cases) ? (module.cases as readonly MicroCase[]) : [];
+}
