@@ -49,7 +49,12 @@ export type {
   StoredMigrationMeta,
   StoredProxy,
 } from './payloads/meta-store.ts';
-export { migrationTaskSchema } from './payloads/migration.ts';
+export {
+  clusterMigrationsSchema,
+  clusterMigrationsToJson,
+  migrationTaskSchema,
+} from './payloads/migration.ts';
+export type { ClusterMigrations, MigrationStatus } from './payloads/migration.ts';
 export { parsePayload } from './payloads/parse-payload.ts';
 export type { PayloadOutcome, PayloadRefusal } from './payloads/parse-payload.ts';
 export {

@@ -36,6 +36,11 @@ export interface BrokerOptions {
   readonly failureQuorum?: number;
   /** Migrations that proxies are told about at a time, per cluster; 0: all. Default 1. */
   readonly migrationLimit?: number;
+  /**
+   * Migrations of all clusters that run at a time with an end on one host; 0: any number. Those that were
+   * planned without a limit are not held to one. Default 0.
+   */
+  readonly hostMigrationLimit?: number;
   /** `memory` loses everything with the process. Default `memory`. */
   readonly storage?: 'memory' | FileStorageChoice | MetaStorage;
   /** Standby brokers that the state is pushed to. Default none. */
@@ -110,6 +115,7 @@ export interface ResolvedBrokerOptions {
   readonly failureTtl: number;
   readonly failureQuorum: number;
   readonly migrationLimit: number;
+  readonly hostMigrationLimit: number;
   readonly storage: MetaStorage;
   readonly replicaAddresses: readonly NodeAddress[];
   readonly syncMetaInterval: number;
@@ -150,6 +156,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
     failureTtl: whole('failureTtl', options.failureTtl ?? 60, 1),
     failureQuorum: whole('failureQuorum', options.failureQuorum ?? 1, 0),
     migrationLimit: whole('migrationLimit', options.migrationLimit ?? 1, 0),
+    hostMigrationLimit: whole('hostMigrationLimit', options.hostMigrationLimit ?? 0, 0),
     storage: toStorage(options.storage ?? 'memory', options.logger ?? silentLogger),
     replicaAddresses: (options.replicaAddresses ?? []).map((replica, index) =>
       toAddress(`replicaAddresses[${index}]`, replica),

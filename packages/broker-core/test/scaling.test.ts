@@ -258,3 +258,36 @@ test('POST /resources/failures/check', async () => {
   for (let n = 3; n <= 8; n++) await client.removeProxy(proxyAt(n));
   expect((await client.checkResources()).hostsCannotFail).toEqual(['host-1', 'host-2']);
 });
+
+test('migrations are listed, paused, resumed and cancelled', async () => {
+  const { ask, client } = await startBroker();
+  await addProxies(client, 8);
+  await client.createCluster(DEMO, 4);
+  await client.addNodes(DEMO, 8);
+  await client.expandCluster(DEMO);
+  const listed = await client.migrations(DEMO);
+  expect(listed).toMatchObject({ clusterName: DEMO, isPaused: false });
+  expect(listed.migrations.map(({ isRunning }) => isRunning)).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+  await client.pauseMigrations(DEMO);
+  expect((await client.migrations(DEMO)).isPaused).toBe(true);
+  await client.resumeMigrations(DEMO);
+  expect((await client.migrations(DEMO)).isPaused).toBe(false);
+  await client.cancelMigrations(DEMO);
+  const [left, ...others] = (await client.migrations(DEMO)).migrations;
+  expect([left?.isRunning, others]).toEqual([true, []]);
+  await expect(client.cancelMigrations(DEMO)).rejects.toMatchObject({ code: 'MIGRATION_RUNNING' });
+  for (const [method, path, status] of [
+    ['GET', '/api/v3/clusters/migrations/x', 404],
+    ['GET', '/api/v3/clusters/migrations/a.b', 404],
+    ['POST', '/api/v3/clusters/migrations/pause/x', 404],
+    ['POST', '/api/v3/clusters/migrations/cancel/a.b', 400],
+  ] as const) {
+    expect((await ask(method, path)).status).toBe(status);
+  }
+});

@@ -18,6 +18,8 @@ export const CONTEXT: ApplyContext = {
   nowSeconds: 1_000_000,
   failureTtlSeconds: 60,
   failureQuorum: 1,
+  migrationLimit: 0,
+  hostMigrationLimit: 0,
   defaultClusterConfig: DEFAULT_CLUSTER_CONFIG,
 };
 

@@ -10,6 +10,7 @@ import type {
 import type { BrokerConfig } from '../payloads/broker-config.ts';
 import type { ClusterInfo, ConfigChanges } from '../payloads/cluster.ts';
 import type { EpochRecovery } from '../payloads/epoch.ts';
+import type { ClusterMigrations } from '../payloads/migration.ts';
 import type { AddProxyRequest } from '../payloads/proxy.ts';
 import type { ResourceCheck } from '../payloads/resource-check.ts';
 import type { ClusterPlan } from '../payloads/scale.ts';
@@ -71,6 +72,13 @@ export interface BrokerClient {
    * of version 0.6.2 would take the request for the change itself.
    */
   previewChange(change: ClusterChange): Promise<ClusterPlan>;
+  /** All planned migrations, and which of them run. */
+  migrations(name: ClusterName): Promise<ClusterMigrations>;
+  /** Finishes the migrations that run and starts no others. */
+  pauseMigrations(name: ClusterName): Promise<void>;
+  resumeMigrations(name: ClusterName): Promise<void>;
+  /** Drops the migrations that do not run yet. Fails with MIGRATION_RUNNING when all do. */
+  cancelMigrations(name: ClusterName): Promise<void>;
   /** A task that is already committed fails with MIGRATION_TASK_NOT_FOUND. */
   commitMigration(task: MigrationTask): Promise<void>;
 

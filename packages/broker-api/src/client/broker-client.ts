@@ -23,6 +23,7 @@ import {
 } from '../payloads/cluster.ts';
 import { epochPayloadSchema, epochRecoverySchema, type EpochRecovery } from '../payloads/epoch.ts';
 import { addressesSchema, clusterNamesSchema } from '../payloads/listing.ts';
+import { clusterMigrationsSchema, type ClusterMigrations } from '../payloads/migration.ts';
 import { parsePayload } from '../payloads/parse-payload.ts';
 import { addProxyToJson, proxySchema, type AddProxyRequest } from '../payloads/proxy.ts';
 import { watchChangesSchema, type WatchChanges, type WatchCursor } from '../payloads/watch.ts';
@@ -189,6 +190,22 @@ class HttpBrokerClient implements BrokerClient {
     await this.#call('health');
     const input = { ...inputOf(change), query: { dry_run: 'true' } };
     return this.#read(change.kind, clusterPlanSchema, input);
+  }
+
+  migrations(name: ClusterName): Promise<ClusterMigrations> {
+    return this.#read('migrations', clusterMigrationsSchema, { params: { name } });
+  }
+
+  async pauseMigrations(name: ClusterName): Promise<void> {
+    await this.#call('pauseMigrations', { params: { name } });
+  }
+
+  async resumeMigrations(name: ClusterName): Promise<void> {
+    await this.#call('resumeMigrations', { params: { name } });
+  }
+
+  async cancelMigrations(name: ClusterName): Promise<void> {
+    await this.#call('cancelMigrations', { params: { name } });
   }
 
   async commitMigration(task: MigrationTask): Promise<void> {

@@ -35,6 +35,8 @@ export interface StoredMigrationMeta {
 export interface StoredMigration {
   readonly ranges: SlotRanges;
   readonly isMigrating: boolean;
+  /** Not shown to proxies until it is released. An addition to the original's dump, written where it is true. */
+  readonly isHeld: boolean;
   readonly meta: StoredMigrationMeta;
 }
 
@@ -54,6 +56,8 @@ export interface StoredCluster {
   readonly epoch: Epoch;
   readonly chunks: readonly Chunk[];
   readonly config: ClusterConfig;
+  /** Held migrations are not released. An addition to the original's dump, written where it is true. */
+  readonly isPaused: boolean;
 }
 
 /** A registered proxy. */
@@ -97,6 +101,7 @@ const migrationSchema: z.ZodType<StoredMigration> = z
   .object({
     range_list: rangesSchema,
     is_migrating: z.boolean(),
+    held: z.boolean().optional(),
     meta: z.object({
       epoch: epochSchema,
       src_chunk_index: countSchema,
@@ -108,6 +113,7 @@ const migrationSchema: z.ZodType<StoredMigration> = z
   .transform((entry) => ({
     ranges: entry.range_list,
     isMigrating: entry.is_migrating,
+    isHeld: entry.held ?? false,
     meta: {
       epoch: entry.meta.epoch,
       srcChunkIndex: entry.meta.src_chunk_index,
@@ -142,12 +148,18 @@ const chunkSchema: z.ZodType<Chunk> = z
     nodeAddresses: chunk.node_addresses,
   }));
 
-const storedClusterSchema: z.ZodType<StoredCluster> = z.object({
-  epoch: epochSchema,
-  name: clusterNameSchema,
-  chunks: z.array(chunkSchema).max(SLOT_COUNT),
-  config: documentBy(parseClusterConfigJson),
-});
+const storedClusterSchema: z.ZodType<StoredCluster> = z
+  .object({
+    epoch: epochSchema,
+    name: clusterNameSchema,
+    chunks: z.array(chunkSchema).max(SLOT_COUNT),
+    config: documentBy(parseClusterConfigJson),
+    migrations_paused: z.boolean().optional(),
+  })
+  .transform(({ migrations_paused, ...cluster }) => ({
+    ...cluster,
+    isPaused: migrations_paused ?? false,
+  }));
 
 const storedProxySchema: z.ZodType<StoredProxy> = z
   .object({
@@ -232,6 +244,7 @@ function storedClusterToJson(cluster: StoredCluster): unknown {
       node_addresses: chunk.nodeAddresses,
     })),
     config: clusterConfigToJson(cluster.config),
+    ...(cluster.isPaused ? { migrations_paused: true } : {}),
   };
 }
 
@@ -239,6 +252,7 @@ function migrationToJson(entry: StoredMigration): unknown {
   return {
     range_list: entry.ranges,
     is_migrating: entry.isMigrating,
+    ...(entry.isHeld ? { held: true } : {}),
     meta: {
       epoch: entry.meta.epoch,
       src_chunk_index: entry.meta.srcChunkIndex,

@@ -4,6 +4,12 @@ import { done, type ApplyContext, type StoreCommand, type StoreStep } from './co
 import { recoverEpoch, setEpoch } from './epoch.ts';
 import { balance, failover, retryReplacements } from './failover-ops.ts';
 import { purgeFailures, reportFailure } from './failure-log.ts';
+import {
+  cancelMigrations,
+  pauseMigrations,
+  releaseMigrations,
+  resumeMigrations,
+} from './migration-control.ts';
 import { commitMigration } from './migration-ops.ts';
 import type { StoreState } from './model.ts';
 import { addProxy, removeProxy } from './proxy-ops.ts';
@@ -23,19 +29,24 @@ import {
  * another one may come to another state: it is raised whenever a command, a state and a context can lead
  * to another state than before.
  */
-export const APPLY_VERSION = 1;
+export const APPLY_VERSION = 2;
 
 /**
  * Carries out one mutation: the only way a state changes. Expired failure reports are dropped first, so
- * that they keep no proxy from being used; replacements that are waited for are tried last, because any
- * mutation may have made a proxy available. The state given is not changed.
+ * that they keep no proxy from being used; replacements and migrations that are waited for are tried last,
+ * because any mutation may have made room for them. The state given is not changed.
  */
 export function apply(state: StoreState, command: StoreCommand, context: ApplyContext): StoreStep {
   const step = applyCommand(purgeFailures(state, context), command, context);
   const retried = retryReplacements(step.state, context);
+  // A standby broker has the state exactly as it was pushed, so that the next push is not older.
+  const released =
+    command.kind === 'restore'
+      ? done(retried.state, [])
+      : releaseMigrations(retried.state, context);
   return {
-    state: retried.state,
-    events: [...step.events, ...retried.events],
+    state: released.state,
+    events: [...step.events, ...retried.events, ...released.events],
     outcome: step.outcome,
   };
 }
@@ -61,13 +72,19 @@ function applyCommand(state: StoreState, command: StoreCommand, context: ApplyCo
     case 'delete-free-nodes':
       return deleteFreeNodes(state, command.name);
     case 'expand':
-      return expand(state, command.name);
+      return expand(state, command.name, context);
     case 'shrink':
-      return shrink(state, command.name, command.nodeNumber);
+      return shrink(state, command, context);
     case 'rebalance':
-      return rebalance(state, command.name);
+      return rebalance(state, command.name, context);
     case 'scale':
-      return scale(state, command.name, command.nodeNumber);
+      return scale(state, command, context);
+    case 'pause-migrations':
+      return pauseMigrations(state, command.name, context);
+    case 'resume-migrations':
+      return resumeMigrations(state, command.name);
+    case 'cancel-migrations':
+      return cancelMigrations(state, command.name, context);
     case 'commit-migration':
       return commitMigration(state, command.task);
     case 'report-failure':

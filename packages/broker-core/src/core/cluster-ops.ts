@@ -40,7 +40,8 @@ export function createCluster(
     : allocateChunks(state, chunkCount);
   if (!allocation.ok) return { state, events: [], outcome: allocation };
   const chunks = dealSlots(allocation.pairs.map(chunkOf));
-  const cluster = { name, epoch: state.globalEpoch, chunks, config: context.defaultClusterConfig };
+  const config = context.defaultClusterConfig;
+  const cluster = { name, epoch: state.globalEpoch, chunks, config, isPaused: false };
   const next = bumpCluster(withMembership(state, proxiesOf(chunks), name), cluster);
   return done(next, [{ kind: 'cluster-created', name, nodeNumber }]);
 }

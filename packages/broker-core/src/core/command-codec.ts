@@ -68,6 +68,18 @@ const SCHEMAS: { readonly [K in StoreCommand['kind']]: z.ZodType<CommandOf<K>> }
     name: clusterNameSchema,
     nodeNumber: z.number(),
   }),
+  'pause-migrations': z.object({
+    kind: z.literal('pause-migrations'),
+    name: clusterNameSchema,
+  }),
+  'resume-migrations': z.object({
+    kind: z.literal('resume-migrations'),
+    name: clusterNameSchema,
+  }),
+  'cancel-migrations': z.object({
+    kind: z.literal('cancel-migrations'),
+    name: clusterNameSchema,
+  }),
   'commit-migration': z.object({
     kind: z.literal('commit-migration'),
     task: migrationTaskSchema,
@@ -98,6 +110,8 @@ const contextSchema: z.ZodType<ApplyContext> = z.object({
   failureTtlSeconds: z.number(),
   failureQuorum: z.number(),
   defaultClusterConfig: clusterConfigSchema,
+  migrationLimit: z.number(),
+  hostMigrationLimit: z.number(),
 });
 
 /** The form in which a command is logged. */

@@ -32,6 +32,9 @@ export type StoreCommand =
   | { readonly kind: 'rebalance'; readonly name: ClusterName }
   /** What one mutation can do to bring a cluster to `nodeNumber` nodes; new nodes wait for `expand`. */
   | { readonly kind: 'scale'; readonly name: ClusterName; readonly nodeNumber: number }
+  | { readonly kind: 'pause-migrations'; readonly name: ClusterName }
+  | { readonly kind: 'resume-migrations'; readonly name: ClusterName }
+  | { readonly kind: 'cancel-migrations'; readonly name: ClusterName }
   | { readonly kind: 'commit-migration'; readonly task: MigrationTask }
   | {
       readonly kind: 'report-failure';
@@ -52,6 +55,10 @@ export interface ApplyContext {
   /** Distinct reporters that make a proxy count as down. */
   readonly failureQuorum: number;
   readonly defaultClusterConfig: ClusterConfig;
+  /** Migrations of one cluster that run at a time; 0 is no limit. */
+  readonly migrationLimit: number;
+  /** Migrations of all clusters that run at a time with an end on one host; 0 is no limit. */
+  readonly hostMigrationLimit: number;
 }
 
 /** What happened, for logs. */
@@ -67,6 +74,14 @@ export type StoreEvent =
   | { readonly kind: 'nodes-added'; readonly name: ClusterName; readonly nodeNumber: number }
   | { readonly kind: 'nodes-removed'; readonly name: ClusterName; readonly nodeNumber: number }
   | { readonly kind: 'migrations-planned'; readonly name: ClusterName; readonly taskCount: number }
+  | { readonly kind: 'migrations-paused'; readonly name: ClusterName }
+  | { readonly kind: 'migrations-resumed'; readonly name: ClusterName }
+  | {
+      readonly kind: 'migrations-cancelled';
+      readonly name: ClusterName;
+      readonly taskCount: number;
+    }
+  | { readonly kind: 'migrations-released'; readonly name: ClusterName; readonly taskCount: number }
   | { readonly kind: 'migration-committed'; readonly name: ClusterName }
   | { readonly kind: 'roles-flipped'; readonly name: ClusterName; readonly from: NodeAddress }
   | {

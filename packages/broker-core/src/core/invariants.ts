@@ -168,6 +168,7 @@ function twinCount(cluster: StoredCluster, entry: StoredMigration): number {
   return others.filter(
     (other) =>
       other.isMigrating !== entry.isMigrating &&
+      other.isHeld === entry.isHeld &&
       other.meta.epoch === meta.epoch &&
       other.meta.srcChunkIndex === meta.srcChunkIndex &&
       other.meta.srcChunkPart === meta.srcChunkPart &&

@@ -4,7 +4,7 @@ import { equalRanges, unionRanges } from '@undermoon/slots';
 import { clusterNotFound } from './cluster-ops.ts';
 import { done, refused, type StoreStep } from './command.ts';
 import { bumpCluster } from './epoch.ts';
-import { CHUNK_PARTS, masterOf, withEntry, type StoreState } from './model.ts';
+import { CHUNK_PARTS, isMigrating, masterOf, withEntry, type StoreState } from './model.ts';
 
 /**
  * Ends a migration: its slots become stable slots of the destination. A task is known by its slots and its
@@ -37,7 +37,9 @@ export function commitMigration(state: StoreState, task: MigrationTask): StoreSt
     const stable = unionRanges(chunk.stableSlots[dstChunkPart] ?? [], ranges);
     return { ...rest, stableSlots: withEntry(chunk.stableSlots, dstChunkPart, stable) };
   });
-  const next = bumpCluster(state, { ...cluster, chunks });
+  const after = { ...cluster, chunks };
+  const isPaused = cluster.isPaused && isMigrating(after);
+  const next = bumpCluster(state, { ...after, isPaused });
   return done(next, [{ kind: 'migration-committed', name: cluster.name }]);
 }
 

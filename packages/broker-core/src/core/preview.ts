@@ -1,9 +1,9 @@
-import type { ClusterPlan, StoredCluster } from '@undermoon/broker-api';
-import type { ClusterName, MigrationTask } from '@undermoon/cluster-meta';
+import type { ClusterPlan } from '@undermoon/broker-api';
+import type { ClusterName } from '@undermoon/cluster-meta';
 import { countSlots } from '@undermoon/slots';
 import { proxiesOf } from './allocate.ts';
 import { NODES_PER_CHUNK, type StoreState } from './model.ts';
-import { clusterView } from './query.ts';
+import { clusterMigrations } from './query.ts';
 
 /** What makes the cluster of `after` out of that of `before`. Null when there is none in `after`. */
 export function planBetween(
@@ -16,7 +16,7 @@ export function planBetween(
   if (cluster === undefined) return null;
   const had = new Set(old === undefined ? [] : proxiesOf(old.chunks));
   const has = new Set(proxiesOf(cluster.chunks));
-  const tasks = tasksOf(cluster);
+  const tasks = clusterMigrations(cluster, 0).migrations.map(({ task }) => task);
   return {
     clusterName,
     nodeNumber: cluster.chunks.length * NODES_PER_CHUNK,
@@ -25,13 +25,4 @@ export function planBetween(
     slotCount: tasks.reduce((sum, task) => sum + countSlots(task.slots.ranges), 0),
     tasks,
   };
-}
-
-// As the source has them, so each once.
-function tasksOf(cluster: StoredCluster): MigrationTask[] {
-  return clusterView(cluster, 0).nodes.flatMap((node) =>
-    node.slots
-      .filter((slots) => slots.tag.kind === 'migrating')
-      .map((slots) => ({ clusterName: cluster.name, slots })),
-  );
 }

@@ -144,6 +144,7 @@ function growingCluster(): StoredCluster {
             {
               ranges,
               isMigrating: from === master,
+              isHeld: false,
               meta: {
                 epoch: epoch(1),
                 srcChunkIndex: Math.floor(from / 2),

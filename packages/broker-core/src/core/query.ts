@@ -1,6 +1,7 @@
 import type {
   Chunk,
   ClusterInfo,
+  ClusterMigrations,
   Page,
   StoredCluster,
   StoredMigration,
@@ -56,7 +57,7 @@ export function clusterInfo(cluster: StoredCluster, migrationLimit: number): Clu
     name: cluster.name,
     nodeNumber: cluster.chunks.length * NODES_PER_CHUNK,
     nodeNumberWithSlots: halvesWithSlots.length * 2,
-    isMigrating: isMigrating(limited),
+    isMigrating: isMigrating(cluster),
   };
 }
 
@@ -119,11 +120,11 @@ export function proxyView(
 }
 
 /**
- * Hides migrations past the limit. In chunk, part and stored order, a migration is shown while fewer than
- * `limit` are and its source part has none yet; a hidden one looks as if it had not been planned.
+ * Hides migrations that are held, and those past the limit. In chunk, part and stored order, a migration is shown while fewer than
+ * `limit` are (0: any number) and its source part has none yet; a hidden one looks as if it had not been planned.
  */
 export function limitMigrations(cluster: StoredCluster, limit: number): StoredCluster {
-  if (limit === 0 || !isMigrating(cluster)) return cluster;
+  if (!isMigrating(cluster)) return cluster;
   const shown = shownMigrations(cluster.chunks, limit);
   const isShown = (entry: StoredMigration): boolean => shown.has(taskKey(entry));
   const chunks = cluster.chunks.map((chunk): Chunk => {
@@ -145,22 +146,41 @@ export function limitMigrations(cluster: StoredCluster, limit: number): StoredCl
   return { ...cluster, chunks };
 }
 
-function shownMigrations(chunks: readonly Chunk[], limit: number): ReadonlySet<string> {
+/** The keys of the migrations that proxies are told about. */
+export function shownMigrations(chunks: readonly Chunk[], limit: number): ReadonlySet<string> {
   const shown = new Set<string>();
   for (const chunk of chunks) {
     for (const part of CHUNK_PARTS) {
-      if (shown.size >= limit) return shown;
-      const first = chunk.migratingSlots[part].find((entry) => entry.isMigrating);
-      if (first !== undefined) shown.add(taskKey(first));
+      if (limit > 0 && shown.size >= limit) return shown;
+      const ready = chunk.migratingSlots[part].filter(
+        (entry) => entry.isMigrating && !entry.isHeld,
+      );
+      for (const entry of limit === 0 ? ready : ready.slice(0, 1)) shown.add(taskKey(entry));
     }
   }
   return shown;
 }
 
-// Both copies of a task have the same key.
-function taskKey({ ranges, meta }: StoredMigration): string {
+/** Tells the migrations of one cluster apart; both copies of a task have the same key. */
+export function taskKey({ ranges, meta }: StoredMigration): string {
   const ends = [meta.srcChunkIndex, meta.srcChunkPart, meta.dstChunkIndex, meta.dstChunkPart];
   return `${meta.epoch} ${ends.join('.')} ${ranges.join(' ')}`;
+}
+
+/** All planned migrations of a cluster, and which of them run under the limit. */
+export function clusterMigrations(cluster: StoredCluster, limit: number): ClusterMigrations {
+  const shown = shownMigrations(cluster.chunks, limit);
+  const migrations = cluster.chunks.flatMap((chunk) =>
+    chunk.migratingSlots.flatMap((entries) =>
+      entries
+        .filter((entry) => entry.isMigrating)
+        .map((entry) => ({
+          task: { clusterName: cluster.name, slots: taggedSlots(cluster.chunks, entry) },
+          isRunning: shown.has(taskKey(entry)),
+        })),
+    ),
+  );
+  return { clusterName: cluster.name, isPaused: cluster.isPaused, migrations };
 }
 
 function nodeView(chunks: readonly Chunk[], chunk: Chunk, node: NodeIndex): NodeMeta {

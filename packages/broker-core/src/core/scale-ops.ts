@@ -1,9 +1,9 @@
 import type { Chunk, ChunkPart, StoredCluster, StoredMigration } from '@undermoon/broker-api';
-import { nextEpoch, type ClusterName } from '@undermoon/cluster-meta';
+import { nextEpoch, type ClusterName, type Epoch } from '@undermoon/cluster-meta';
 import { countSlots, subtractRanges, type SlotRanges } from '@undermoon/slots';
 import { allocateChunks, allocateOrdered, chunkOf, proxiesOf } from './allocate.ts';
 import { clusterNotFound, NODE_NUMBER_MAX } from './cluster-ops.ts';
-import { done, refused, type StoreEvent, type StoreStep } from './command.ts';
+import { done, refused, type ApplyContext, type StoreEvent, type StoreStep } from './command.ts';
 import { bumpCluster } from './epoch.ts';
 import {
   CHUNK_PARTS,
@@ -71,18 +71,27 @@ export function deleteFreeNodes(state: StoreState, name: ClusterName): StoreStep
 }
 
 /** Plans the moves that give slots to the chunks without any. */
-export function expand(state: StoreState, name: ClusterName): StoreStep {
+export function expand(state: StoreState, name: ClusterName, context: ApplyContext): StoreStep {
   const cluster = state.clusters.get(name);
   if (cluster === undefined) return clusterNotFound(state, name);
   if (isMigrating(cluster)) return migrationRunning(state, name);
   if (!cluster.chunks.some(isFree)) {
     return refused(state, 'SLOTS_ALREADY_EVEN', `all nodes of cluster ${name} have slots`);
   }
-  return planEven(state, cluster, { chunkCount: cluster.chunks.length, cutEnd: 'high' });
+  const { length } = cluster.chunks;
+  return planEven(state, cluster, {
+    chunkCount: length,
+    cutEnd: 'high',
+    isHeld: isBudgeted(context),
+  });
 }
 
 /** Plans the moves that leave all slots to the first chunks, `nodeNumber` nodes of them. */
-export function shrink(state: StoreState, name: ClusterName, nodeNumber: number): StoreStep {
+export function shrink(
+  state: StoreState,
+  { name, nodeNumber }: NodeTarget,
+  context: ApplyContext,
+): StoreStep {
   const cluster = state.clusters.get(name);
   if (cluster === undefined) return clusterNotFound(state, name);
   if (cluster.chunks.some(isFree)) {
@@ -95,15 +104,20 @@ export function shrink(state: StoreState, name: ClusterName, nodeNumber: number)
     const message = `node number: ${nodeNumber} is not a multiple of 4 from 4 to ${most}`;
     return refused(state, 'INVALID_NODE_NUMBER', message);
   }
-  return planEven(state, cluster, { chunkCount, cutEnd: 'low' });
+  return planEven(state, cluster, { chunkCount, cutEnd: 'low', isHeld: isBudgeted(context) });
 }
 
 /** Plans the moves after which all nodes have their share of the slots. */
-export function rebalance(state: StoreState, name: ClusterName): StoreStep {
+export function rebalance(state: StoreState, name: ClusterName, context: ApplyContext): StoreStep {
   const cluster = state.clusters.get(name);
   if (cluster === undefined) return clusterNotFound(state, name);
   if (isMigrating(cluster)) return migrationRunning(state, name);
-  return planEven(state, cluster, { chunkCount: cluster.chunks.length, cutEnd: 'high' });
+  const { length } = cluster.chunks;
+  return planEven(state, cluster, {
+    chunkCount: length,
+    cutEnd: 'high',
+    isHeld: isBudgeted(context),
+  });
 }
 
 /**
@@ -111,7 +125,11 @@ export function rebalance(state: StoreState, name: ClusterName): StoreStep {
  * the moves that empty those it has too many. Nodes without slots that are not wanted are removed. New nodes
  * get slots by `expand`, once their proxies know their cluster.
  */
-export function scale(state: StoreState, name: ClusterName, nodeNumber: number): StoreStep {
+export function scale(
+  state: StoreState,
+  { name, nodeNumber }: NodeTarget,
+  context: ApplyContext,
+): StoreStep {
   const cluster = state.clusters.get(name);
   if (cluster === undefined) return clusterNotFound(state, name);
   if (isMigrating(cluster)) return migrationRunning(state, name);
@@ -129,7 +147,7 @@ export function scale(state: StoreState, name: ClusterName, nodeNumber: number):
   const then =
     left < nodeNumber
       ? addNodes(trimmed.state, name, nodeNumber - left)
-      : shrink(trimmed.state, name, nodeNumber);
+      : shrink(trimmed.state, { name, nodeNumber }, context);
   if (!then.outcome.ok) return { state, events: [], outcome: then.outcome };
   return { ...then, events: [...trimmed.events, ...then.events] };
 }
@@ -141,10 +159,17 @@ export function isFree(chunk: Chunk): boolean {
   );
 }
 
+interface NodeTarget {
+  readonly name: ClusterName;
+  readonly nodeNumber: number;
+}
+
 interface EvenPlan {
   /** Chunks that are to have slots: the first ones. */
   readonly chunkCount: number;
   readonly cutEnd: CutEnd;
+  /** Whether the migrations wait for room on their hosts. */
+  readonly isHeld: boolean;
 }
 
 function planEven(state: StoreState, cluster: StoredCluster, plan: EvenPlan): StoreStep {
@@ -155,17 +180,20 @@ function planEven(state: StoreState, cluster: StoredCluster, plan: EvenPlan): St
   if (moves.length === 0) {
     return refused(state, 'SLOTS_ALREADY_EVEN', `the slots of cluster ${name} are spread evenly`);
   }
+  const planned = withMoves(cluster, moves, {
+    epoch: nextEpoch(state.globalEpoch),
+    isHeld: plan.isHeld,
+  });
   const event: StoreEvent = { kind: 'migrations-planned', name, taskCount: moves.length };
-  return done(bumpCluster(state, withMoves(state, cluster, moves)), [event]);
+  return done(bumpCluster(state, planned), [event]);
 }
 
 // Tasks carry the epoch that the cluster is about to get.
 function withMoves(
-  state: StoreState,
   cluster: StoredCluster,
   moves: readonly SlotMove[],
+  { epoch, isHeld }: { readonly epoch: Epoch; readonly isHeld: boolean },
 ): StoredCluster {
-  const epoch = nextEpoch(state.globalEpoch);
   const stable = cluster.chunks.flatMap((chunk) => [...chunk.stableSlots]);
   const tasks = cluster.chunks.flatMap((): StoredMigration[][] => [[], []]);
   for (const { source, destination, ranges } of moves) {
@@ -179,8 +207,8 @@ function withMoves(
       dstChunkPart: to.part,
     };
     stable[source] = remainingOf(stable[source] ?? [], ranges);
-    tasks[source]?.push({ ranges, isMigrating: true, meta });
-    tasks[destination]?.push({ ranges, isMigrating: false, meta });
+    tasks[source]?.push({ ranges, isMigrating: true, isHeld, meta });
+    tasks[destination]?.push({ ranges, isMigrating: false, isHeld, meta });
   }
   const chunks = cluster.chunks.map((chunk, index): Chunk => {
     const first = 2 * index;
@@ -204,6 +232,10 @@ function placeOf(master: number): { readonly chunkIndex: number; readonly part: 
 
 function exceedsMax(chunkCount: number): boolean {
   return chunkCount * NODES_PER_CHUNK > NODE_NUMBER_MAX;
+}
+
+function isBudgeted(context: ApplyContext): boolean {
+  return context.hostMigrationLimit > 0;
 }
 
 function migrationRunning(state: StoreState, name: ClusterName): StoreStep {

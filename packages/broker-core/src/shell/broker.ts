@@ -158,6 +158,8 @@ class HttpBroker implements Broker {
       failureTtlSeconds: options.failureTtl,
       failureQuorum: options.failureQuorum,
       defaultClusterConfig: options.clusterConfig,
+      migrationLimit: options.migrationLimit,
+      hostMigrationLimit: options.hostMigrationLimit,
     });
     const hub = new WatchHub(initial, {
       historyMax: options.watchHistoryMax,

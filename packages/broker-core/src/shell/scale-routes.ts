@@ -1,6 +1,7 @@
 import {
   addNodesSchema,
   addNodesUpToSchema,
+  clusterMigrationsToJson,
   clusterPlanToJson,
   dryRunSchema,
   nodesToJson,
@@ -10,11 +11,12 @@ import { parseClusterName, type ClusterName } from '@undermoon/cluster-meta';
 import { apply } from '../core/apply.ts';
 import type { StoreCommand, StoreRefusal } from '../core/command.ts';
 import { planBetween } from '../core/preview.ts';
-import { clusterView } from '../core/query.ts';
+import { clusterMigrations, clusterView } from '../core/query.ts';
 import {
   EMPTY,
   invalidClusterName,
   json,
+  onCluster,
   type RouteCall,
   type RouteContext,
   type RouteReply,
@@ -30,6 +32,10 @@ export const SCALE_ROUTES: readonly RouteRow[] = [
   { route: 'shrinkCluster', body: 'none', handle: shrinkCluster },
   { route: 'scaleCluster', body: 'none', handle: scaleCluster },
   { route: 'rebalanceCluster', body: 'none', handle: changing('rebalance') },
+  { route: 'migrations', body: 'none', handle: migrations },
+  { route: 'pauseMigrations', body: 'none', handle: controlling('pause-migrations') },
+  { route: 'resumeMigrations', body: 'none', handle: controlling('resume-migrations') },
+  { route: 'cancelMigrations', body: 'none', handle: controlling('cancel-migrations') },
 ];
 
 type ScaleCommand = Extract<
@@ -96,6 +102,21 @@ function changing(kind: 'delete-free-nodes' | 'expand' | 'rebalance'): RouteRow[
     const name = parseClusterName(call.params['name']);
     return name === null ? invalidClusterName() : change(context, call, { kind, name });
   };
+}
+
+function migrations({ runner, options }: RouteContext, call: RouteCall): RouteReply {
+  const name = parseClusterName(call.params['name']);
+  const cluster = name === null ? undefined : runner.state.clusters.get(name);
+  if (cluster === undefined) {
+    return { ok: false, code: 'CLUSTER_NOT_FOUND', message: 'there is no such cluster' };
+  }
+  return json(clusterMigrationsToJson(clusterMigrations(cluster, options.migrationLimit)));
+}
+
+function controlling(
+  kind: 'pause-migrations' | 'resume-migrations' | 'cancel-migrations',
+): RouteRow['handle'] {
+  return onCluster((name) => ({ kind, name }));
 }
 
 async function change(

@@ -8,7 +8,7 @@ import { silentLogger, type LogFields } from '@undermoon/runtime';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { addProxyCommand, CONTEXT, DEMO, EXPANDING_DUMP } from '../../../test/store-fixture.ts';
-import { apply } from '../../core/apply.ts';
+import { apply, APPLY_VERSION } from '../../core/apply.ts';
 import type { StoreCommand } from '../../core/command.ts';
 import { emptyStore, type StoreState } from '../../core/model.ts';
 import { parseDump } from '../../core/restore.ts';
@@ -276,7 +276,7 @@ describe('the log', () => {
 
   test('of another store, or with a gap before it, is refused', async () => {
     await leaveKilled(3);
-    const head = encodeLogHead({ applyVersion: 1, storeId: STORE_ID, start: 2 });
+    const head = encodeLogHead({ applyVersion: APPLY_VERSION, storeId: STORE_ID, start: 2 });
     const log = await readFile(`${path}${LOG}`);
     await writeFile(`${path}${LOG}`, head);
     expect((await refusal()).message).toContain('belongs to another metadata file');

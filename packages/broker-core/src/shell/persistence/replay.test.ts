@@ -14,7 +14,7 @@ import {
   EXPANDING_DUMP,
   proxyAt,
 } from '../../../test/store-fixture.ts';
-import { apply } from '../../core/apply.ts';
+import { apply, APPLY_VERSION } from '../../core/apply.ts';
 import { commandToJson, parseCommand, parseContext } from '../../core/command-codec.ts';
 import type { ApplyContext, StoreCommand } from '../../core/command.ts';
 import { emptyStore, type StoreState } from '../../core/model.ts';
@@ -81,7 +81,7 @@ function throughText(state: StoreState): StoreState {
 function logOf(records: readonly unknown[]): LogContent {
   const lines = JSON.parse(JSON.stringify(records)) as unknown[];
   return {
-    head: { applyVersion: 1, storeId: '', start: 1 },
+    head: { applyVersion: APPLY_VERSION, storeId: '', start: 1 },
     records: lines.map((json, index) => ({ sequence: index + 1, json, offset: index })),
     soundBytes: 0,
   };
@@ -147,6 +147,9 @@ test('every command survives its text form', () => {
     { kind: 'shrink', name: DEMO, nodeNumber: 4 },
     { kind: 'rebalance', name: DEMO },
     { kind: 'scale', name: DEMO, nodeNumber: 8 },
+    { kind: 'pause-migrations', name: DEMO },
+    { kind: 'resume-migrations', name: DEMO },
+    { kind: 'cancel-migrations', name: DEMO },
     { kind: 'commit-migration', task: task.value },
     { kind: 'report-failure', address: proxyAt(1), reporterId: 'r' },
     { kind: 'purge-failures' },

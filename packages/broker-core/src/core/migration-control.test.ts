@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { metaStoreToJson, type StoredCluster } from '@undermoon/broker-api';
+import type { ClusterName } from '@undermoon/cluster-meta';
+import { countSlots } from '@undermoon/slots';
+import { describe, expect, test } from 'vitest';
+import {
+  addProxyCommand,
+  CheckedStore,
+  clusterName,
+  DEMO,
+  storeWithCluster,
+} from '../../test/store-fixture.ts';
+import type { ApplyContext } from './command.ts';
+import { emptyStore } from './model.ts';
+import { clusterInfo, clusterMigrations, clusterView } from './query.ts';
+import { parseDump } from './restore.ts';
+
+const on = (kind: 'pause-migrations' | 'resume-migrations' | 'cancel-migrations', name = DEMO) =>
+  ({ kind, name }) as const;
+const PAUSE = on('pause-migrations');
+const RESUME = on('resume-migrations');
+const CANCEL = on('cancel-migrations');
+
+function clusterOf(store: CheckedStore, name: ClusterName = DEMO): StoredCluster {
+  const cluster = store.state.clusters.get(name);
+  assert(cluster !== undefined);
+  return cluster;
+}
+
+/** A store whose cluster `demo` expands from one chunk to three: five migrations. */
+function expanding(context: Partial<ApplyContext> = {}): CheckedStore {
+  const store = storeWithCluster(6, 4);
+  store.context = { ...store.context, migrationLimit: 1, ...context };
+  store.must({ kind: 'add-nodes', name: DEMO, nodeNumber: 8 });
+  store.must({ kind: 'expand', name: DEMO });
+  return store;
+}
+
+/** For each migration in order, whether it runs. */
+function running(store: CheckedStore, name: ClusterName = DEMO): boolean[] {
+  const { migrations } = clusterMigrations(clusterOf(store, name), store.context.migrationLimit);
+  return migrations.map(({ isRunning }) => isRunning);
+}
+
+function commitRunning(store: CheckedStore, name: ClusterName = DEMO): void {
+  const { migrations } = clusterMigrations(clusterOf(store, name), store.context.migrationLimit);
+  const next = migrations.find(({ isRunning }) => isRunning);
+  assert(next !== undefined, 'nothing runs');
+  store.must({ kind: 'commit-migration', task: next.task });
+}
+
+function slotCounts(store: CheckedStore): number[] {
+  return clusterOf(store).chunks.flatMap((chunk) =>
+    chunk.stableSlots.map((ranges) => countSlots(ranges ?? [])),
+  );
+}
+
+describe('a paused cluster', () => {
+  test('finishes what runs, and goes on when it is resumed', () => {
+    const store = expanding();
+    expect(running(store)).toEqual([true, false, false, false, false]);
+    store.must(PAUSE);
+    expect(running(store)).toEqual([true, false, false, false, false]);
+    commitRunning(store);
+    expect(running(store)).toEqual([false, false, false, false]);
+    expect(clusterView(clusterOf(store), 0).nodes.every((node) => node.slots.length <= 1)).toBe(
+      true,
+    );
+    // It is in the middle of a change nevertheless.
+    expect(clusterInfo(clusterOf(store), 1).isMigrating).toBe(true);
+    expect(store.code({ kind: 'expand', name: DEMO })).toBe('MIGRATION_RUNNING');
+    const { state } = store;
+    store.must(PAUSE);
+    expect(store.state).toBe(state);
+    store.must(RESUME);
+    expect(running(store)).toEqual([true, false, false, false]);
+    for (let left = 4; left > 0; left--) commitRunning(store);
+    expect(slotCounts(store)).toEqual([2731, 2731, 2731, 2731, 2730, 2730]);
+  });
+
+  test('is no longer paused when nothing is left to move', () => {
+    const store = expanding({ migrationLimit: 0 });
+    store.must(PAUSE);
+    for (let left = 5; left > 0; left--) commitRunning(store);
+    expect(clusterOf(store).isPaused).toBe(false);
+  });
+
+  test('is one in its dump, which a broker that knows nothing of it can read', () => {
+    const store = expanding();
+    const before = JSON.stringify(metaStoreToJson(store.state));
+    expect(before).not.toMatch(/held|paused/);
+    store.must(PAUSE);
+    const dump = JSON.parse(JSON.stringify(metaStoreToJson(store.state))) as unknown;
+    const read = parseDump(dump);
+    assert(read.ok);
+    expect(metaStoreToJson(read.value)).toEqual(dump);
+    expect(running(new CheckedStore(read.value, store.context))).toEqual(running(store));
+    store.must(RESUME);
+    expect(JSON.stringify(metaStoreToJson(store.state))).not.toMatch(/held|paused/);
+  });
+});
+
+describe('a cancelled plan', () => {
+  test('leaves the slots that have not begun to move where they are', () => {
+    const store = expanding();
+    store.must(CANCEL);
+    expect(running(store)).toEqual([true]);
+    commitRunning(store);
+    expect(slotCounts(store)).toEqual([5461, 8192, 2731, 0, 0, 0]);
+    // The rest can be planned again.
+    store.must({ kind: 'expand', name: DEMO });
+    while (running(store).length > 0) commitRunning(store);
+    expect(slotCounts(store)).toEqual([2731, 2731, 2731, 2731, 2730, 2730]);
+  });
+
+  test('that was paused is not paused any longer', () => {
+    const store = expanding();
+    store.must(PAUSE);
+    commitRunning(store);
+    store.must(CANCEL);
+    expect(running(store)).toEqual([]);
+    expect(clusterOf(store).isPaused).toBe(false);
+    expect(slotCounts(store)).toEqual([5461, 8192, 2731, 0, 0, 0]);
+  });
+
+  test('cannot take back what runs', () => {
+    const store = expanding({ migrationLimit: 0 });
+    const { state } = store;
+    expect(store.code(CANCEL)).toBe('MIGRATION_RUNNING');
+    expect(store.state).toBe(state);
+  });
+});
+
+describe('what does not move', () => {
+  test('cannot be paused or cancelled, and need not be resumed', () => {
+    const store = storeWithCluster(2, 4);
+    const { state } = store;
+    expect(store.code(PAUSE)).toBe('MIGRATION_TASK_NOT_FOUND');
+    expect(store.code(CANCEL)).toBe('MIGRATION_TASK_NOT_FOUND');
+    store.must(RESUME);
+    for (const kind of ['pause-migrations', 'resume-migrations', 'cancel-migrations'] as const) {
+      expect(store.code(on(kind, clusterName('x')))).toBe('CLUSTER_NOT_FOUND');
+    }
+    expect(store.state).toBe(state);
+  });
+});
+
+describe('a limit per host', () => {
+  const A = clusterName('a');
+  const B = clusterName('b');
+
+  /** Two clusters on the same four hosts that expand at the same time. */
+  function twoExpanding(context: Partial<ApplyContext>): CheckedStore {
+    const store = new CheckedStore(emptyStore(false), { migrationLimit: 0, ...context });
+    for (let n = 1; n <= 16; n++) store.must(addProxyCommand(n, `h${n % 4}`));
+    for (const name of [A, B]) {
+      store.must({ kind: 'create-cluster', name, nodeNumber: 4 });
+      store.must({ kind: 'add-nodes', name, nodeNumber: 8 });
+    }
+    for (const name of [A, B]) store.must({ kind: 'expand', name });
+    return store;
+  }
+
+  function loadOf(store: CheckedStore): Map<string, number> {
+    const load = new Map<string, number>();
+    for (const name of [A, B]) {
+      const { migrations } = clusterMigrations(
+        clusterOf(store, name),
+        store.context.migrationLimit,
+      );
+      for (const { task, isRunning } of migrations) {
+        const { tag } = task.slots;
+        if (!isRunning || tag.kind === 'none') continue;
+        const ends = [tag.meta.srcProxyAddress, tag.meta.dstProxyAddress];
+        const hosts = new Set(ends.map((end) => store.state.proxies.get(end)?.host ?? ''));
+        for (const host of hosts) load.set(host, (load.get(host) ?? 0) + 1);
+      }
+    }
+    return load;
+  }
+
+  test.each([1, 2])('of %i is kept over all clusters, until everything is moved', (limit) => {
+    const store = twoExpanding({ hostMigrationLimit: limit });
+    let rounds = 0;
+    while ([A, B].some((name) => running(store, name).length > 0)) {
+      const load = loadOf(store);
+      expect(Math.max(...load.values())).toBeLessThanOrEqual(limit);
+      const name = running(store, A).includes(true) ? A : B;
+      commitRunning(store, name);
+      rounds++;
+    }
+    expect(rounds).toBe(10);
+  });
+
+  test('lets clusters take turns', () => {
+    const store = twoExpanding({ hostMigrationLimit: 2, migrationLimit: 1 });
+    expect(running(store, A)).toContain(true);
+    expect(running(store, B)).toContain(true);
+  });
+
+  test('that is lifted releases what waits', () => {
+    const store = twoExpanding({ hostMigrationLimit: 1 });
+    expect([...running(store, A), ...running(store, B)]).toContain(false);
+    store.context = { ...store.context, hostMigrationLimit: 0 };
+    store.must({ kind: 'purge-failures' });
+    expect([...running(store, A), ...running(store, B)]).not.toContain(false);
+  });
+
+  test('holds for a cluster that is resumed', () => {
+    const store = twoExpanding({ hostMigrationLimit: 1 });
+    store.must(on('pause-migrations', A));
+    while (running(store, A).includes(true)) commitRunning(store, A);
+    while (running(store, B).length > 0) commitRunning(store, B);
+    store.must(on('resume-migrations', A));
+    expect(Math.max(...loadOf(store).values())).toBe(1);
+  });
+});
