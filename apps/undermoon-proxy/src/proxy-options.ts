@@ -6,6 +6,7 @@ import type { PROXY_SETTINGS } from './settings.ts';
 /** The options of the library for the settings of the command. */
 export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): ProxyServerOptions {
   const announced = values.announce_address;
+  const largeCount = values.backend_conn_num_large;
   return {
     address: values.address,
     ...(announced === null ? {} : { announceAddress: announced }),
@@ -20,6 +21,8 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     backendConnNum: values.backend_conn_num,
     dedicatedConnectionsMax: values.dedicated_connections_max,
     dedicatedIdleMs: values.dedicated_idle_ms,
+    ...(largeCount === null ? {} : { backendConnNumLarge: largeCount }),
+    backendSocketPath: values.backend_socket_path,
     backendTimeoutMs: values.backend_timeout,
     backendConnectTimeoutMs: values.backend_connect_timeout,
     backendUsername: values.backend_username,

@@ -16,8 +16,15 @@ export interface ProxyServerOptions {
   /** Credentials for the Redis servers beside this proxy. Default: none. */
   backendPassword?: string | null;
   backendUsername?: string | null;
-  /** Connections per Redis server and protocol version; a session keeps to one of them. Default 2. */
+  /** Connections per Redis server and protocol version; a session uses one of them at a time. Default 2. */
   backendConnNum?: number;
+  /** The same while requests are large (512 bytes and more on average), if that is more. Default: twice as many. */
+  backendConnNumLarge?: number;
+  /**
+   * Unix socket of the Redis servers, with `{port}` and `{host}` for those of their address, such as
+   * `/run/redis/{port}.sock`. Default: TCP.
+   */
+  backendSocketPath?: string | null;
   /** Milliseconds without any reply after which a backend connection is given up. Default 3000. */
   backendTimeoutMs?: number;
   /** Milliseconds to connect to a Redis server. Default 1000. */
@@ -96,6 +103,8 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     backendPassword: given.backendPassword ?? null,
     backendUsername: given.backendUsername ?? null,
     backendConnNum: given.backendConnNum ?? 2,
+    backendConnNumLarge: given.backendConnNumLarge ?? 2 * (given.backendConnNum ?? 2),
+    backendSocketPath: given.backendSocketPath ?? null,
     backendTimeoutMs: given.backendTimeoutMs ?? 3000,
     backendConnectTimeoutMs: given.backendConnectTimeoutMs ?? 1000,
     backendRetryDelayMs: given.backendRetryDelayMs ?? 100,
@@ -130,6 +139,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
 function checkCounts(options: ProxyOptions): void {
   const atLeastOne = [
     'backendConnNum',
+    'backendConnNumLarge',
     'backendTimeoutMs',
     'backendConnectTimeoutMs',
     'backendPendingMax',

@@ -37,6 +37,8 @@ export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddre
     ['announce_address', announceAddress],
     ['announce_host', hostOf(announceAddress)],
     ['backend_conn_num', options.backendConnNum],
+    ['backend_conn_num_large', options.backendConnNumLarge],
+    ['backend_socket_path', options.backendSocketPath ?? ''],
     ['backend_timeout', options.backendTimeoutMs],
     ['bind', hostOf(options.address)],
     ['client-query-buffer-limit', options.queryBufferBytesMax],

@@ -26,6 +26,8 @@ export interface ReplySink extends ReplyTaker<BackendConnection> {
 /** Fixed properties of a backend connection. */
 export interface BackendOptions {
   readonly address: NodeAddress;
+  /** A Unix socket in place of `address`, with `{host}` and `{port}` for its parts. */
+  readonly socketPath: string | null;
   readonly protocol: 2 | 3;
   readonly credentials: BackendCredentials | null;
   readonly connectTimeoutMs: number;
@@ -215,8 +217,8 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
 
   #connect(): void {
     this.#state = 'connecting';
-    const { address, connectTimeoutMs } = this.options;
-    const target = { host: hostOf(address), port: portOf(address), timeoutMs: connectTimeoutMs };
+    const { address, socketPath, connectTimeoutMs } = this.options;
+    const target = { address: serverAddress(address, socketPath), timeoutMs: connectTimeoutMs };
     this.#transport = this.#loop.transports.connect(target, this);
   }
 
@@ -300,4 +302,14 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     // The others when these have been read, so that they do not all fill the backend at once.
     if (this.#waiting.size > 0) this.#loop.flushAtTurnEnd(this);
   }
+}
+
+function serverAddress(
+  address: NodeAddress,
+  socketPath: string | null,
+): { host: string; port: number } | { path: string } {
+  const host = hostOf(address);
+  const port = portOf(address);
+  if (socketPath === null) return { host, port };
+  return { path: socketPath.replaceAll('{host}', host).replaceAll('{port}', `${port}`) };
 }

@@ -7,6 +7,8 @@ import type { DataLoop } from './data-loop.ts';
 /** What the pool needs to open connections. */
 export interface BackendPoolOptions {
   readonly connectionsPerNode: number;
+  /** A Unix socket in place of TCP; with `{host}` and `{port}`. */
+  readonly socketPath: string | null;
   readonly credentials: BackendCredentials | null;
   readonly connectTimeoutMs: number;
   readonly timeoutMs: number;
@@ -33,11 +35,10 @@ export class BackendGroup {
     this.#resp3 = open(3);
   }
 
-  /** The connection of a session: always the same one, so that its commands run in order. */
+  /** One of the connections of a protocol; `lane` is below `connectionsPerNode`. */
   connection(protocol: 2 | 3, lane: number): BackendConnection {
-    const lanes = protocol === 2 ? this.#resp2 : this.#resp3;
-    const connection = lanes[lane % lanes.length];
-    if (connection === undefined) throw new Error('a backend without connections');
+    const connection = (protocol === 2 ? this.#resp2 : this.#resp3)[lane];
+    if (connection === undefined) throw new RangeError(`there is no connection ${lane}`);
     return connection;
   }
 

@@ -1,4 +1,6 @@
 import type { Session } from '../core/session.ts';
+import type { BackendConnection } from './backend-connection.ts';
+import type { BackendGroup } from './backend-pool.ts';
 import type { Client, ProxyContext } from './proxy-context.ts';
 
 /** What a command answers when the proxy executes it for a client, instead of sending it. */
@@ -34,6 +36,10 @@ class CapturedClient implements Client {
 
   get activeMs(): number {
     return this.#client.activeMs;
+  }
+
+  backendOf(group: BackendGroup): BackendConnection {
+    return this.#client.backendOf(group);
   }
 
   forward(): boolean {

@@ -2,6 +2,7 @@ import { errorReply, unreachableReply } from '../core/replies.ts';
 import { type DueOutput, ReplyOrder } from '../core/reply-order.ts';
 import type { Session } from '../core/session.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendGroup } from './backend-pool.ts';
 import type { OutputTarget } from './client-output.ts';
 import { ERROR_REPLIES, NET_OUTPUT_BYTES } from './loop-counters.ts';
 import type { ProxyContext } from './proxy-context.ts';
@@ -19,6 +20,7 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
   /** Whether the client is read now. */
   protected isReading = true;
   #owed = 0;
+  #laneCount = 1;
   #source: BackendConnection | null = null;
   #order: ReplyOrder<BackendConnection> | null = null;
   #fullBackends = 0;
@@ -57,6 +59,11 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
 
   get isBacklogged(): boolean {
     return this.transport !== null && this.transport.queuedBytes > 0;
+  }
+
+  backendOf(group: BackendGroup): BackendConnection {
+    if (this.#owed === 0) this.#laneCount = this.context.laneCount;
+    return group.connection(this.session.protocol, this.session.id % this.#laneCount);
   }
 
   forward(

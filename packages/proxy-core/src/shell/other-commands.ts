@@ -46,10 +46,10 @@ import { watch } from './watch-commands.ts';
 
 /** Sends `count` commands to the local node `target`. */
 export function forwardRun(client: Client, span: Span, target: number, count: number): void {
-  const { context, session } = client;
+  const { context } = client;
   const group = context.groups[target]!;
   context.counters[COMMANDS_PROCESSED]! += count;
-  const backend = group.connection(session.protocol, session.id);
+  const backend = client.backendOf(group);
   if (client.forward(backend, count, span.bytes, span.start, span.end)) return;
   const error = unreachableReply(group.address);
   for (let i = 0; i < count; i++) client.reply(error);

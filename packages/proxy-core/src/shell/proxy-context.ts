@@ -41,6 +41,8 @@ export interface ProxyContext {
   readonly dedicated: DedicatedPool;
   /** Where the keys of the command in hand are; reused. */
   readonly keys: KeyPositions;
+  /** Over how many connections per server clients spread now: see `lane-count.ts`. */
+  laneCount: number;
   table: RoutingTable;
   /** Backend connections by the table's local node index. */
   groups: readonly BackendGroup[];
@@ -83,6 +85,11 @@ export interface Client extends ReplySink {
   readonly owed: number;
   /** Monotonic milliseconds of the last bytes from the client. */
   readonly activeMs: number;
+  /**
+   * This client's connection to a server. It is another one only when no reply is owed, so that commands run in
+   * the order in which they were sent.
+   */
+  backendOf(group: BackendGroup): BackendConnection;
   /** Sends `bytes[start, end)`, `count` commands, to a backend. False: it is known to be unreachable. */
   forward(
     backend: BackendConnection,

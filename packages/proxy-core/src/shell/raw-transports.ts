@@ -57,7 +57,7 @@ class RawTransports implements TransportFactory {
   }
 
   connect(target: ConnectTarget, handler: ConnectHandler): Transport {
-    const socket = net.connect({ host: target.host, port: target.port, noDelay: true });
+    const socket = net.connect({ ...target.address, noDelay: true });
     // The socket itself must never read.
     socket.pause();
     const transport = new RawTransport(this.#context, handler, socket);
@@ -171,7 +171,10 @@ async function isWorking(transports: RawTransports): Promise<boolean> {
         open.push(accepted);
       });
       const counting = new TrialSide((bytes) => counting.count(bytes), finish);
-      const target = { host: '127.0.0.1', port: address.port, timeoutMs: TRIAL_TIMEOUT_MS };
+      const target = {
+        address: { host: '127.0.0.1', port: address.port },
+        timeoutMs: TRIAL_TIMEOUT_MS,
+      };
       open.push(transports.connect(target, counting));
     });
   } finally {

@@ -2,6 +2,7 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { Logger } from '@undermoon/runtime';
 import { KeyPositions } from '../core/command-keys.ts';
 import type { BackendStats, DedicatedStats } from '../core/info.ts';
+import { nextLaneCount } from '../core/lane-count.ts';
 import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
 import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
 import { Session } from '../core/session.ts';
@@ -11,7 +12,7 @@ import { type BackendGroup, BackendPool } from './backend-pool.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { DataLoop } from './data-loop.ts';
 import { DedicatedPool } from './dedicated-pool.ts';
-import { CLIENTS_CLOSED } from './loop-counters.ts';
+import { CLIENTS_CLOSED, COMMANDS_PROCESSED, NET_INPUT_BYTES } from './loop-counters.ts';
 import type { AdminDesk, Client, ProxyContext } from './proxy-context.ts';
 import type { AcceptedConnection, TransportHandler } from './transport.ts';
 
@@ -48,11 +49,14 @@ export class ServingLoop {
   readonly #context: ProxyContext;
   readonly #clients = new Map<number, Client>();
   readonly #timer: NodeJS.Timeout;
+  #seenBytes = 0;
+  #seenRequests = 0;
 
   constructor(parts: ServingLoopParts) {
     const { options, loop } = parts;
     this.#options = options;
     const backend = {
+      socketPath: options.backendSocketPath,
       credentials: credentialsOf(options),
       connectTimeoutMs: options.backendConnectTimeoutMs,
       timeoutMs: options.backendTimeoutMs,
@@ -61,7 +65,8 @@ export class ServingLoop {
       pendingMax: options.backendPendingMax,
       logger: parts.logger,
     };
-    this.#pool = new BackendPool(loop, { ...backend, connectionsPerNode: options.backendConnNum });
+    const connectionsPerNode = Math.max(options.backendConnNum, options.backendConnNumLarge);
+    this.#pool = new BackendPool(loop, { ...backend, connectionsPerNode });
     this.#dedicated = new DedicatedPool(loop, {
       ...backend,
       connectionsMax: options.dedicatedConnectionsMax,
@@ -73,6 +78,7 @@ export class ServingLoop {
       forget: (client) => this.#forget(client),
       dedicated: this.#dedicated,
       keys: new KeyPositions(),
+      laneCount: options.backendConnNum,
       table: EMPTY_TABLE,
       groups: [],
     };
@@ -138,11 +144,23 @@ export class ServingLoop {
     counters[CLIENTS_CLOSED] = (counters[CLIENTS_CLOSED] ?? 0) + 1;
   }
 
+  #adaptLanes(): void {
+    const { counters, laneCount } = this.#context;
+    const bytes = counters[NET_INPUT_BYTES] ?? 0;
+    const requests = counters[COMMANDS_PROCESSED] ?? 0;
+    const period = { bytes: bytes - this.#seenBytes, requests: requests - this.#seenRequests };
+    this.#seenBytes = bytes;
+    this.#seenRequests = requests;
+    const { backendConnNum: usual, backendConnNumLarge: large } = this.#options;
+    this.#context.laneCount = nextLaneCount(laneCount, period, { usual, large });
+  }
+
   #tick(): void {
     const { loop } = this.#context;
     loop.tick();
     this.#pool.checkDeadlines();
     this.#dedicated.tick();
+    this.#adaptLanes();
     const { sessionTimeoutMs } = this.#options;
     if (sessionTimeoutMs === 0) return;
     for (const client of this.#clients.values()) {

@@ -50,7 +50,7 @@ test('a slab that a socket still writes from comes back when it has been written
   const drained = once(events, 'drain');
   const connected = once(events, 'connect');
   const transport = transports!.connect(
-    { host: '127.0.0.1', port, timeoutMs: 2000 },
+    { address: { host: '127.0.0.1', port }, timeoutMs: 2000 },
     {
       onConnect: () => events.emit('connect'),
       onBytes: () => undefined,

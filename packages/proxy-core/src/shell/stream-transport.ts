@@ -114,8 +114,7 @@ export class SharedBufferTransports implements TransportFactory {
 
   connect(target: ConnectTarget, handler: ConnectHandler): Transport {
     const socket = net.connect({
-      host: target.host,
-      port: target.port,
+      ...target.address,
       noDelay: true,
       onread: this.#onread(handler),
     });
@@ -152,7 +151,7 @@ export class DataEventTransports implements TransportFactory {
   }
 
   connect(target: ConnectTarget, handler: ConnectHandler): Transport {
-    const socket = net.connect({ host: target.host, port: target.port, noDelay: true });
+    const socket = net.connect({ ...target.address, noDelay: true });
     socket.on('data', (bytes: Buffer) => handler.onBytes(bytes, bytes.length));
     return connecting(socket, target.timeoutMs, handler);
   }

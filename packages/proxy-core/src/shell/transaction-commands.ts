@@ -141,13 +141,12 @@ function execWatched(client: Client, transaction: Transaction, watching: Watchin
 }
 
 function execOnServer(client: Client, transaction: Transaction): void {
-  const { session } = client;
   const group = groupOf(client, transaction);
   if (group === undefined) {
     client.reply(REPLY_SLOT_DOWN);
     return;
   }
-  const backend = group.connection(session.protocol, session.id);
+  const backend = client.backendOf(group);
   const isSent = sendTransaction(client, transaction, backend);
   if (isSent && transaction.locals.length > 0) client.whenQuiet(doNothing);
 }

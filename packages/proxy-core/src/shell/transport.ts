@@ -66,10 +66,9 @@ export interface TransportFactory {
   connect(target: ConnectTarget, handler: ConnectHandler): Transport;
 }
 
-/** Where to connect to. */
+/** Where to connect to: an address, or the path of a Unix socket. */
 export interface ConnectTarget {
-  readonly host: string;
-  readonly port: number;
+  readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
   readonly timeoutMs: number;
 }
 
