@@ -8,6 +8,7 @@ export {
   parseAuditEntry,
 } from './payloads/audit.ts';
 export type { AuditEntry, AuditPayload, AuditQuery } from './payloads/audit.ts';
+export { openApiDocument } from './openapi/document.ts';
 export { API_PREFIX, BROKER_ROUTES, PAGE_SIZE, routePath } from './routes.ts';
 export type { BrokerMethod, BrokerRoute, BrokerRouteName } from './routes.ts';
 export { brokerConfigSchema, brokerConfigToJson } from './payloads/broker-config.ts';

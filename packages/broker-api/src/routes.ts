@@ -18,6 +18,7 @@ export const BROKER_ROUTES = {
   health: { method: 'GET', path: '/healthz' },
   ready: { method: 'GET', path: '/readyz' },
   metrics: { method: 'GET', path: '/metrics' },
+  openApi: { method: 'GET', path: '/api/v3/openapi.json' },
   version: { method: 'GET', path: '/api/v3/version' },
   metadata: { method: 'GET', path: '/api/v3/metadata' },
   restoreMetadata: { method: 'PUT', path: '/api/v3/metadata' },

@@ -7,6 +7,7 @@ import {
 import { z } from 'zod';
 import { documentBy, mapOf } from './parse-payload.ts';
 import { clusterNameSchema, countSchema } from './primitives.ts';
+import { clusterShape } from './wire-shapes.ts';
 
 /** `{"cluster": …}`; null when there is no such cluster. */
 export interface ClusterPayload {
@@ -36,7 +37,7 @@ export type ConfigChanges = readonly (readonly [field: string, value: string])[]
  * check the status first.
  */
 export const clusterSchema: z.ZodType<ClusterPayload> = z
-  .object({ cluster: z.nullable(documentBy(parseClusterJson)).optional() })
+  .object({ cluster: z.nullable(documentBy(parseClusterJson, clusterShape)).optional() })
   .transform(({ cluster }) => ({ cluster: cluster ?? null }));
 
 /** Reads a cluster's summary. */

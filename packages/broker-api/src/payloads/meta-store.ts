@@ -12,6 +12,7 @@ import { normalizeRanges, SLOT_COUNT, type SlotRange, type SlotRanges } from '@u
 import { z } from 'zod';
 import { documentBy, mapOf } from './parse-payload.ts';
 import { clusterNameSchema, countSchema, epochSchema, nodeAddressSchema } from './primitives.ts';
+import { clusterConfigShape } from './wire-shapes.ts';
 
 /** The only format of the dump that is read and written. */
 export const META_STORE_VERSION = 'mem-broker-0.2';
@@ -153,7 +154,7 @@ const storedClusterSchema: z.ZodType<StoredCluster> = z
     epoch: epochSchema,
     name: clusterNameSchema,
     chunks: z.array(chunkSchema).max(SLOT_COUNT),
-    config: documentBy(parseClusterConfigJson),
+    config: documentBy(parseClusterConfigJson, clusterConfigShape),
     migrations_paused: z.boolean().optional(),
   })
   .transform(({ migrations_paused, ...cluster }) => ({

@@ -7,6 +7,7 @@ import {
 import { z } from 'zod';
 import { documentBy } from './parse-payload.ts';
 import { clusterNameSchema } from './primitives.ts';
+import { migrationTaskShape } from './wire-shapes.ts';
 
 /** A planned migration. Proxies are told about those that run only. */
 export interface MigrationStatus {
@@ -24,7 +25,10 @@ export interface ClusterMigrations {
 }
 
 /** The body of a commit: a finished migration as a proxy reported it. */
-export const migrationTaskSchema: z.ZodType<MigrationTask> = documentBy(parseMigrationTaskJson);
+export const migrationTaskSchema: z.ZodType<MigrationTask> = documentBy(
+  parseMigrationTaskJson,
+  migrationTaskShape,
+);
 
 /** Reads `{"cluster_name": …, "is_paused": …, "migrations": [...]}`. */
 export const clusterMigrationsSchema: z.ZodType<ClusterMigrations> = z

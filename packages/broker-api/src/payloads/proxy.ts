@@ -7,6 +7,7 @@ import {
 import { z } from 'zod';
 import { documentBy } from './parse-payload.ts';
 import { countSchema, nodeAddressSchema } from './primitives.ts';
+import { proxyShape } from './wire-shapes.ts';
 
 /** `{"proxy": …}`; null when there is no such proxy, or a failover found nothing to replace. */
 export interface ProxyPayload {
@@ -26,7 +27,7 @@ export interface AddProxyRequest {
 
 /** Reads `{"proxy": …}`. A body without the member is no proxy: check the status first. */
 export const proxySchema: z.ZodType<ProxyPayload> = z
-  .object({ proxy: z.nullable(documentBy(parseProxyJson)).optional() })
+  .object({ proxy: z.nullable(documentBy(parseProxyJson, proxyShape)).optional() })
   .transform(({ proxy }) => ({ proxy: proxy ?? null }));
 
 /**

@@ -11,6 +11,7 @@ import {
 import { z } from 'zod';
 import { documentBy } from './parse-payload.ts';
 import { clusterNameSchema, countSchema, nodeAddressSchema } from './primitives.ts';
+import { migrationTaskShape, nodeShape } from './wire-shapes.ts';
 
 /** How many nodes to add to a cluster, or to have in it. */
 export interface NodeNumberRequest {
@@ -44,7 +45,7 @@ export const addNodesUpToSchema: z.ZodType<NodeNumberRequest> = z
 
 /** Reads the array of nodes that were added. */
 export const nodesSchema: z.ZodType<readonly NodeMeta[]> = z.array(
-  documentBy((value) => parseNodeJson(value)),
+  documentBy((value) => parseNodeJson(value), nodeShape),
 );
 
 /** The `dry_run` of a query string: `true` or `1`, `false` or `0`, or absent. */
@@ -61,7 +62,7 @@ export const clusterPlanSchema: z.ZodType<ClusterPlan> = z
       added_proxies: z.array(nodeAddressSchema),
       removed_proxies: z.array(nodeAddressSchema),
       slot_count: countSchema,
-      tasks: z.array(documentBy((value) => parseMigrationTaskJson(value))),
+      tasks: z.array(documentBy((value) => parseMigrationTaskJson(value), migrationTaskShape)),
     }),
   })
   .transform(({ plan }) => ({

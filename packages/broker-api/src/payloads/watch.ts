@@ -61,6 +61,7 @@ export const watchChangesSchema: z.ZodType<WatchChanges> = z
 const epochTextSchema = parsedBy(
   (value) => (typeof value === 'string' ? parseEpoch(value) : null),
   `a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`,
+  { type: 'string', pattern: '^[0-9]{1,16}$' },
 );
 const wholeText = z.string().regex(/^\d{1,15}$/, 'expected a whole number');
 

@@ -1,4 +1,4 @@
-import type { MetaStore } from '@undermoon/broker-api';
+import { openApiDocument, type MetaStore } from '@undermoon/broker-api';
 import type { FastifyInstance } from 'fastify';
 import type { ApplyContext } from '../core/command.ts';
 import { emptyStore, type StoreState } from '../core/model.ts';
@@ -7,6 +7,7 @@ import { BrokerError, systemCodeOf } from '../errors.ts';
 import { resolveOptions, type BrokerOptions, type ResolvedBrokerOptions } from '../options.ts';
 import { AuditLog } from './audit-log.ts';
 import { DocumentCache } from './document-cache.ts';
+import { JsonDocument } from './document.ts';
 import { createHttpServer } from './http-server.ts';
 import { BrokerMetrics } from './metrics.ts';
 import type { MetaStorage } from './persistence/meta-storage.ts';
@@ -198,8 +199,20 @@ class HttpBroker implements Broker {
       fetchEpoch: options.fetchEpoch,
       syncTimeoutMs: options.scaleSyncTimeoutMs,
     });
-    const context = { options, runner, cache, replicator, scaleJobs, metrics, audit, applyContext };
-    const app: FastifyInstance = createHttpServer({ ...context, origin: null }, hub);
+    const api = openApiDocument();
+    const apiDocument = new JsonDocument(api);
+    const context = {
+      options,
+      runner,
+      cache,
+      replicator,
+      scaleJobs,
+      metrics,
+      audit,
+      apiDocument,
+      applyContext,
+    };
+    const app: FastifyInstance = createHttpServer({ ...context, origin: null }, { hub, api });
     app.addHook('preClose', async () => scaleJobs.stop());
     this.#closeConnectionsWhenClosing(app);
     return { app, runner, replicator, metrics, audit };

@@ -2,6 +2,7 @@ import { BROKER_ROUTES } from '@undermoon/broker-api';
 import type { Logger } from '@undermoon/runtime';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { BrokerError } from '../errors.ts';
+import { addApiPage, type ApiDocument } from './api-page.ts';
 import { answerClientError, refusalOf, sendRefusal } from './http-errors.ts';
 import { ROUTES } from './http-routes.ts';
 import { originOf, requestIdOf } from './request-origin.ts';
@@ -11,8 +12,17 @@ import { addWatchRoute } from './watch-route.ts';
 
 const URL_PARAMETER_LENGTH_MAX = 512;
 
+/** What is served besides the routes of the table. */
+export interface ServedBesides {
+  readonly hub: WatchHub;
+  readonly api: ApiDocument;
+}
+
 /** Builds the HTTP server of a broker. It does not listen yet. */
-export function createHttpServer(context: RouteContext, hub: WatchHub): FastifyInstance {
+export function createHttpServer(
+  context: RouteContext,
+  { hub, api }: ServedBesides,
+): FastifyInstance {
   const { options } = context;
   const app = fastify({
     bodyLimit: options.bodyBytesMax,
@@ -46,6 +56,7 @@ export function createHttpServer(context: RouteContext, hub: WatchHub): FastifyI
     waitMsMax: options.watchWaitMsMax,
     bufferBytesMax: options.watchBufferBytesMax,
   });
+  addApiPage(app, api);
   app.setNotFoundHandler(answerUnknownRoute);
   app.setErrorHandler((error, request, reply) =>
     answerFailure(error, request, reply, options.logger),

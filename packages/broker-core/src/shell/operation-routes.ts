@@ -1,5 +1,6 @@
 import { auditEntryToJson, auditQuerySchema, parsePayload } from '@undermoon/broker-api';
 import {
+  document,
   json,
   type RouteCall,
   type RouteContext,
@@ -11,6 +12,7 @@ import {
 export const OPERATION_ROUTES: readonly RouteRow[] = [
   { route: 'metrics', body: 'none', handle: metrics },
   { route: 'audit', body: 'none', handle: audit },
+  { route: 'openApi', body: 'none', handle: ({ apiDocument }) => document(apiDocument) },
 ];
 
 async function metrics({ metrics: numbers }: RouteContext): Promise<RouteReply> {

@@ -20,6 +20,8 @@ export interface RouteContext {
   readonly scaleJobs: ScaleJobs;
   readonly metrics: BrokerMetrics;
   readonly audit: AuditLog;
+  /** The description of the API. */
+  readonly apiDocument: JsonDocument;
   /** Who sent the request, for the audit log; null for what the broker does by itself. */
   readonly origin: Origin | null;
   applyContext(): ApplyContext;
