@@ -43,6 +43,12 @@ export function unknownSubcommandReply(args: readonly Buffer[]): Buffer {
   return errorReply(`ERR unknown subcommand '${clip(args[1])}'. Try ${container} HELP.`);
 }
 
+/** Redis' error for a subcommand of CLIENT with too many arguments; `given` as the client wrote it. */
+export function clientSyntaxReply(given: string): Buffer {
+  const what = 'unknown subcommand or wrong number of arguments for';
+  return errorReply(`ERR ${what} '${given.slice(0, 128)}'. Try CLIENT HELP.`);
+}
+
 /** Redis' error for a wrong number of arguments. */
 export function arityReply(name: string): Buffer {
   return errorReply(`ERR wrong number of arguments for '${name}' command`);

@@ -8,6 +8,10 @@ export const DETOUR = {
   TRANSACTION: 2,
   /** Keys are watched: commands for their server go over the connection that watches them. */
   WATCH: 4,
+  /** The reply to the next command is not wanted. */
+  SKIP: 8,
+  /** CLIENT PAUSE: some commands have to wait. */
+  PAUSE: 16,
 } as const;
 
 /** Protocol state of one client: what commands change and later commands depend on. */
@@ -18,6 +22,8 @@ export class Session {
   /** Bits of `DETOUR`. 0: a command for one local server is forwarded without a further look. */
   detours: number;
   isReadonly = false;
+  isNoEvict = false;
+  isNoTouch = false;
   /** Open between MULTI and EXEC. */
   transaction: Transaction | null = null;
   name = '';
@@ -57,7 +63,10 @@ export class Session {
     this.endTransaction();
     this.protocol = 2;
     if (this.#needsPassword) this.detours |= DETOUR.PASSWORD;
+    this.detours &= ~DETOUR.SKIP;
     this.isReadonly = false;
+    this.isNoEvict = false;
+    this.isNoTouch = false;
     this.name = '';
   }
 }

@@ -33,6 +33,8 @@ export class Transaction {
   slot: number = SLOT_NONE;
   /** Some command's keys are in another slot than those before. */
   isCrossSlot = false;
+  /** Some command may write. */
+  isWriting = false;
   readonly locals: QueuedLocal[] = [];
   readonly #limits: TransactionLimits;
   #bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);

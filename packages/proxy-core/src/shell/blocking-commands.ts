@@ -3,7 +3,7 @@ import { SLOT_NONE } from '../core/command-keys.ts';
 import { errorReply, REPLY_SLOT_DOWN, REPLY_ZERO, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
-import type { Blocking, Client } from './proxy-context.ts';
+import type { Blocking, Client, Span } from './proxy-context.ts';
 import { ReplyText } from './reply-text.ts';
 import { slotRefusal } from './slot-refusal.ts';
 
@@ -15,17 +15,15 @@ const MARK_OFFSET = encodeCommand(['PUBLISH', '__undermoon_wait', '']);
  * Sends a command that may wait on its server over a connection of its own. What the client sends after it
  * is kept until the reply. `slot` of the command's keys, SLOT_NONE for WAIT and WAITAOF.
  */
-export function runBlocking(
-  client: Client,
-  span: { readonly bytes: Buffer; readonly start: number; readonly end: number },
-  slot: number,
-): void {
+export function runBlocking(client: Client, span: Span, slot: number): void {
   const command = Buffer.from(span.bytes.subarray(span.start, span.end));
   // What was sent before it must have been executed: it went over another connection.
   client.whenQuiet(() => begin(client, command, slot));
 }
 
 function begin(client: Client, command: Buffer, slot: number): void {
+  // It sent this and then the end: nothing may be popped for it.
+  if (client.isEnding) return;
   const { context, session } = client;
   const refusal = slot === SLOT_NONE ? null : slotRefusal(context, slot);
   const group = context.groups[slot === SLOT_NONE ? 0 : (context.table.slots[slot] ?? 0)];

@@ -15,6 +15,10 @@ class CapturedClient implements Client {
   readonly context: ProxyContext;
   readonly session: Session;
   readonly blocked = null;
+  readonly isHeld = false;
+  readonly isEnding = false;
+  readonly inputBytes = 0;
+  readonly outputBytes = 0;
   readonly watching = null;
   readonly isAccepting = false;
   readonly replies: Buffer[] = [];
@@ -61,6 +65,18 @@ class CapturedClient implements Client {
   whenQuiet(action: () => void): void {
     action();
   }
+
+  hold(): void {}
+
+  release(): void {}
+
+  mute(): void {}
+
+  skipNextReply(): void {}
+
+  beginSkip(): void {}
+
+  endSkip(): void {}
 
   endAfterReplies(): void {
     this.#client.endAfterReplies();

@@ -1,4 +1,15 @@
-import { arityReply, errorReply, REPLY_OK } from '../core/replies.ts';
+import type { Outcome } from '@undermoon/runtime';
+import { type ClientFilter, parseKillFilter, parseListFilter } from '../core/client-filter.ts';
+import { renderClient } from '../core/client-line.ts';
+import {
+  clientSyntaxReply,
+  errorReply,
+  REPLY_OK,
+  REPLY_SYNTAX,
+  REPLY_ZERO,
+} from '../core/replies.ts';
+import { CLIENT_HELP } from './client-help.ts';
+import { clientAt, factsOf } from './client-directory.ts';
 import type { Client } from './proxy-context.ts';
 import { written } from './written.ts';
 
@@ -6,45 +17,35 @@ import { written } from './written.ts';
 export const BAD_CLIENT_NAME =
   'Client names cannot contain spaces, newlines or special characters.';
 
-type Handler = (client: Client, first: string, second: string) => void;
+const NO_SUCH_CLIENT = errorReply('ERR No such client');
 
-const HANDLERS: ReadonlyMap<string, readonly [argc: number, run: Handler]> = new Map([
-  ['id', [2, (client) => client.reply(written(client, (w) => w.integer(client.session.id)))]],
-  ['getname', [2, getName]],
-  ['setname', [3, setName]],
-  ['setinfo', [4, setInfo]],
-  ['info', [2, info]],
-  ['help', [2, help]],
-] satisfies [string, [number, Handler]][]);
+/** `words`: those after the subcommand `given`. Their number fits the command table. */
+type Handler = (client: Client, words: readonly string[], given: string) => void;
 
-const HELP: readonly string[] = [
-  'CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
-  'GETNAME',
-  '    Return the name of the current connection.',
-  'ID',
-  '    Return the ID of the current connection.',
-  'INFO',
-  '    Return information about the current client connection.',
-  'SETNAME <name>',
-  '    Assign the name <name> to the current connection.',
-  'SETINFO <option> <value>',
-  '    Set client meta attr. Options are LIB-NAME and LIB-VER.',
-  'HELP',
-  '    Print this help.',
-];
+const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
+  ['id', (client) => client.reply(integerReply(client, client.session.id))],
+  ['getname', getName],
+  ['getredir', (client) => client.reply(integerReply(client, -1))],
+  ['setname', setName],
+  ['setinfo', setInfo],
+  ['info', info],
+  ['list', list],
+  ['kill', kill],
+  ['unblock', unblock],
+  ['pause', pause],
+  ['unpause', unpause],
+  ['reply', replyMode],
+  ['no-evict', noEvict],
+  ['no-touch', noTouch],
+  ['help', help],
+]);
 
 /** CLIENT and those of its subcommands that the command table lets through. */
 export function clientCommand(client: Client, args: readonly Buffer[]): void {
-  const [, given = '', first = '', second = ''] = args.map(String);
-  const name = given.toLowerCase();
-  const handler = HANDLERS.get(name);
-  if (handler === undefined) {
-    client.reply(errorReply(`ERR unknown subcommand '${given}'. Try CLIENT HELP.`));
-    return;
-  }
-  const [argc, run] = handler;
-  if (args.length === argc) run(client, first, second);
-  else client.reply(arityReply(`client|${name}`));
+  const [, given = '', ...words] = args.map(String);
+  const handler = HANDLERS.get(given.toLowerCase());
+  if (handler !== undefined) handler(client, words, given);
+  else client.reply(errorReply(`ERR unknown subcommand '${given}'. Try CLIENT HELP.`));
 }
 
 /** Whether a text may be a client's name: visible ASCII only, as in Redis. */
@@ -52,12 +53,16 @@ export function isPrintableWord(text: string): boolean {
   return /^[!-~]*$/.test(text);
 }
 
+function integerReply(client: Client, value: number): Buffer {
+  return written(client, (writer) => writer.integer(value));
+}
+
 function getName(client: Client): void {
   const { name } = client.session;
   client.reply(written(client, (writer) => (name === '' ? writer.null() : writer.bulk(name))));
 }
 
-function setName(client: Client, name: string): void {
+function setName(client: Client, [name = '']: readonly string[]): void {
   if (!isPrintableWord(name)) {
     client.reply(errorReply(`ERR ${BAD_CLIENT_NAME}`));
     return;
@@ -66,7 +71,7 @@ function setName(client: Client, name: string): void {
   client.reply(REPLY_OK);
 }
 
-function setInfo(client: Client, option: string, value: string): void {
+function setInfo(client: Client, [option = '', value = '']: readonly string[]): void {
   const attribute = option.toLowerCase();
   if (attribute !== 'lib-name' && attribute !== 'lib-ver') {
     client.reply(errorReply(`ERR Unrecognized option '${option}'`));
@@ -81,21 +86,117 @@ function setInfo(client: Client, option: string, value: string): void {
 }
 
 function info(client: Client): void {
-  const { session, context } = client;
-  const nowMs = context.clock.monotonicMs();
-  const ageS = Math.floor((nowMs - session.createdMs) / 1000);
-  const idleS = Math.max(0, Math.floor((nowMs - client.activeMs) / 1000));
-  const line =
-    `id=${session.id} addr=${client.peer} laddr=${context.address} name=${session.name} ` +
-    `age=${ageS} idle=${idleS} flags=N db=0 user=default resp=${session.protocol} ` +
-    `lib-name=${session.libraryName} lib-ver=${session.libraryVersion}\n`;
+  const line = `${renderClient(factsOf(client, 'client|info'))}\n`;
   client.reply(written(client, (writer) => writer.verbatim('txt', line)));
+}
+
+/** The error is answered here; null then. */
+function filterOf(client: Client, outcome: Outcome<ClientFilter, 'REFUSED'>): ClientFilter | null {
+  if (outcome.ok) return outcome.value;
+  client.reply(errorReply(outcome.message));
+  return null;
+}
+
+function list(client: Client, words: readonly string[]): void {
+  const filter = filterOf(client, parseListFilter(words));
+  if (filter === null) return;
+  const text = client.context.directory.list(filter, client);
+  client.reply(written(client, (writer) => writer.verbatim('txt', text)));
+}
+
+function kill(client: Client, words: readonly string[]): void {
+  const { directory } = client.context;
+  const [address = ''] = words;
+  if (words.length === 1) {
+    const killed = directory.kill(clientAt(address), client);
+    client.reply(killed.count > 0 ? REPLY_OK : NO_SUCH_CLIENT);
+    if (killed.isAskerIn) client.endAfterReplies();
+    return;
+  }
+  const filter = filterOf(client, parseKillFilter(words));
+  if (filter === null) return;
+  const killed = directory.kill(filter, client);
+  client.reply(integerReply(client, killed.count));
+  if (killed.isAskerIn) client.endAfterReplies();
+}
+
+function unblock(client: Client, words: readonly string[], given: string): void {
+  const [id = '', wanted = 'timeout', ...more] = words;
+  const reason = wanted.toUpperCase();
+  if (more.length > 0) client.reply(clientSyntaxReply(given));
+  else if (reason !== 'TIMEOUT' && reason !== 'ERROR') {
+    client.reply(errorReply('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR'));
+  } else if (!/^(?:0|-?[1-9]\d{0,18})$/.test(id)) {
+    client.reply(errorReply('ERR value is not an integer or out of range'));
+  } else {
+    const blocked = client.context.directory.find(Number(id))?.blocked ?? null;
+    if (blocked === null) client.reply(REPLY_ZERO);
+    else blocked.unblock(client, reason);
+  }
+}
+
+function pause(client: Client, words: readonly string[], given: string): void {
+  const [time = '', mode = 'all', ...more] = words;
+  const { directory, clock } = client.context;
+  const isForAll = mode.toLowerCase() === 'all';
+  if (more.length > 0) client.reply(clientSyntaxReply(given));
+  else if (!isForAll && mode.toLowerCase() !== 'write') {
+    client.reply(errorReply('ERR CLIENT PAUSE mode must be WRITE or ALL'));
+  } else if (!/^-?\d{1,19}$/.test(time) || BigInt(time) > 9_223_372_036_854_775_807n) {
+    client.reply(errorReply('ERR timeout is not an integer or out of range'));
+  } else if (time.startsWith('-')) client.reply(errorReply('ERR timeout is negative'));
+  else {
+    directory.pause({ isForAll, untilMs: clock.monotonicMs() + Number(time) });
+    client.reply(REPLY_OK);
+  }
+}
+
+function unpause(client: Client): void {
+  client.context.directory.unpause();
+  client.reply(REPLY_OK);
+}
+
+function replyMode(client: Client, [mode = '']: readonly string[]): void {
+  switch (mode.toLowerCase()) {
+    case 'on':
+      client.whenQuiet(() => {
+        client.mute(false);
+        client.reply(REPLY_OK);
+      });
+      break;
+    case 'off':
+      client.whenQuiet(() => client.mute(true));
+      break;
+    case 'skip':
+      client.whenQuiet(() => client.skipNextReply());
+      break;
+    default:
+      client.reply(REPLY_SYNTAX);
+  }
+}
+
+function noEvict(client: Client, [mode = '']: readonly string[]): void {
+  const isOn = switchOf(client, mode);
+  if (isOn !== null) client.session.isNoEvict = isOn;
+}
+
+function noTouch(client: Client, [mode = '']: readonly string[]): void {
+  const isOn = switchOf(client, mode);
+  if (isOn !== null) client.session.isNoTouch = isOn;
+}
+
+/** Answers ON or OFF; null: it was neither, and the error is answered. */
+function switchOf(client: Client, mode: string): boolean | null {
+  const name = mode.toLowerCase();
+  const isKnown = name === 'on' || name === 'off';
+  client.reply(isKnown ? REPLY_OK : REPLY_SYNTAX);
+  return isKnown ? name === 'on' : null;
 }
 
 function help(client: Client): void {
   const reply = written(client, (writer) => {
-    writer.array(HELP.length);
-    for (const line of HELP) writer.simple(line);
+    writer.array(CLIENT_HELP.length);
+    for (const line of CLIENT_HELP) writer.simple(line);
   });
   client.reply(reply);
 }

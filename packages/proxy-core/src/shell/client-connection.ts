@@ -1,6 +1,7 @@
 import type { Session } from '../core/session.ts';
 import { ClientReplies } from './client-replies.ts';
 import { dispatch, failProtocol } from './dispatcher.ts';
+import { inOrder } from './in-order.ts';
 import { InputCarry } from './input-carry.ts';
 import { NET_INPUT_BYTES } from './loop-counters.ts';
 import type { Blocking, Client, ProxyContext, Watching } from './proxy-context.ts';
@@ -14,6 +15,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   activeMs: number;
   blocked: Blocking | null = null;
   watching: Watching | null = null;
+  isHeld = false;
   #carry: InputCarry | null = null;
   /** Set while input waits for the replies owed. */
   #afterQuiet: (() => void) | null = null;
@@ -43,20 +45,41 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   // would be copied by the reply order.
   replyDeferred(bytes: Buffer): void {
     if (this.isClosed) return;
-    this.#afterQuiet = () => this.reply(bytes);
+    this.#afterQuiet = inOrder(() => this.reply(bytes), this.#afterQuiet ?? nothing);
     this.settle(1);
     this.context.loop.output.flush();
   }
 
+  get inputBytes(): number {
+    return this.#carry === null ? 0 : this.#carry.length;
+  }
+
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
   whenQuiet(action: () => void): void {
-    if (this.owed > 0) {
-      this.#afterQuiet = action;
+    const before = this.#afterQuiet;
+    if (this.owed > 0 || before !== null) {
+      this.#afterQuiet = before === null ? action : inOrder(before, action);
       this.updateReading();
     } else action();
   }
 
+  hold(action: () => void): void {
+    this.#afterQuiet = action;
+    this.isHeld = true;
+    this.updateReading();
+  }
+
+  release(): void {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    if (this.owed === 0) this.#unstall();
+  }
+
   endAfterReplies(): void {
-    if (this.blocked !== null) {
+    if (this.blocked !== null || this.isHeld) {
       // Nobody knows when its reply will come.
       this.destroy();
       return;
@@ -112,6 +135,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   protected onQuiet(): void {
+    if (this.isHeld) return;
     if (this.#afterQuiet !== null) this.#unstall();
     else if (this.#isEnding) this.#finish();
   }
@@ -154,7 +178,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     const { outputPauseBytes } = this.context.options;
     const isReading =
       this.#isEnding ||
-      ((this.#afterQuiet === null || this.blocked !== null) &&
+      ((this.#afterQuiet === null || this.blocked !== null || this.isHeld) &&
         !this.isBackendFull &&
         this.heldBytes <= outputPauseBytes &&
         transport.queuedBytes <= outputPauseBytes);

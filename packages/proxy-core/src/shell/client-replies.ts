@@ -1,6 +1,6 @@
 import { errorReply, unreachableReply } from '../core/replies.ts';
 import { type DueOutput, ReplyOrder } from '../core/reply-order.ts';
-import type { Session } from '../core/session.ts';
+import { DETOUR, type Session } from '../core/session.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { OutputTarget } from './client-output.ts';
@@ -10,6 +10,7 @@ import type { Slab } from './slab.ts';
 import type { Transport } from './transport.ts';
 
 const ERROR_MARKER = 0x2d;
+const MUTED = { OFF: 1, SKIP: 2 } as const;
 
 /** What one client is owed: requests go out, replies come back in request order, within bounds. */
 export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarget {
@@ -24,6 +25,8 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
   #source: BackendConnection | null = null;
   #order: ReplyOrder<BackendConnection> | null = null;
   #fullBackends = 0;
+  /** Bits of MUTED. While any is set, what would be sent is dropped. */
+  #muted = 0;
 
   constructor(context: ProxyContext, session: Session) {
     this.context = context;
@@ -55,6 +58,10 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
   /** Replies that wait for others before them. */
   protected get heldBytes(): number {
     return this.#order === null ? 0 : this.#order.heldBytes;
+  }
+
+  get outputBytes(): number {
+    return this.heldBytes + (this.transport?.queuedBytes ?? 0);
   }
 
   get isBacklogged(): boolean {
@@ -140,9 +147,29 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     if (!this.isClosed) this.updateReading();
   }
 
+  mute(isMuted: boolean): void {
+    this.context.loop.output.flush();
+    this.#muted = isMuted ? this.#muted | MUTED.OFF : 0;
+  }
+
+  skipNextReply(): void {
+    if ((this.#muted & MUTED.OFF) === 0) this.session.detours |= DETOUR.SKIP;
+  }
+
+  beginSkip(): void {
+    this.context.loop.output.flush();
+    this.session.detours &= ~DETOUR.SKIP;
+    this.#muted |= MUTED.SKIP;
+  }
+
+  endSkip(): void {
+    this.context.loop.output.flush();
+    this.#muted &= ~MUTED.SKIP;
+  }
+
   send(bytes: Uint8Array, slab: Slab | null): boolean {
     const transport = this.transport;
-    if (transport === null || this.isClosed) return true;
+    if (transport === null || this.isClosed || this.#muted !== 0) return true;
     this.context.counters[NET_OUTPUT_BYTES]! += bytes.length;
     if (transport.write(bytes, slab)) return true;
     this.#limitOutput(transport.queuedBytes);

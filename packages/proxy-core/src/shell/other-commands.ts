@@ -18,6 +18,7 @@ import {
 } from '../core/command-lookup.ts';
 import { BLOCKS } from '../core/command-condition.ts';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
+import { DETOUR } from '../core/session.ts';
 import {
   arityReply,
   errorReply,
@@ -30,6 +31,7 @@ import {
 } from '../core/replies.ts';
 import { runBlocking } from './blocking-commands.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
+import { endSkipWhenQuiet, holdIfPaused } from './paused-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
 import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
 import { slotRefusal } from './slot-refusal.ts';
@@ -37,12 +39,15 @@ import {
   abandon,
   discard,
   exec,
+  isNeverQueued,
   isRunAtOnce,
   multi,
   queueForwarded,
   queueLocal,
 } from './transaction-commands.ts';
 import { watch } from './watch-commands.ts';
+
+const NOT_IN_TRANSACTION = errorReply('ERR Command not allowed inside a transaction');
 
 /** Sends `count` commands to the local node `target`. */
 export function forwardRun(client: Client, span: Span, target: number, count: number): void {
@@ -57,17 +62,35 @@ export function forwardRun(client: Client, span: Span, target: number, count: nu
 
 /** Carries out whatever the fast path did not take, with checks in the order of Redis. */
 export function answerOther(client: Client, scanner: RequestScanner, span: Span): void {
+  if ((client.session.detours & DETOUR.SKIP) === 0) answerChecked(client, scanner, span);
+  else {
+    client.beginSkip();
+    answerChecked(client, scanner, span);
+    endSkipWhenQuiet(client);
+  }
+}
+
+function answerChecked(client: Client, scanner: RequestScanner, span: Span): void {
   const { bytes } = span;
   const container = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
   const id = resolveSubcommand(container, bytes, scanner);
   const refusal = refusalBeforeRun(client, scanner, bytes, container, id);
   if (refusal !== null) refuse(client, id, refusal);
   else if (isForwarded(id) || isDedicated(id)) carryToServer(client, scanner, span, id);
+  else if (holdIfPaused(client, id, span, rerun)) return;
   else if (client.session.transaction !== null && !isRunAtOnce(id)) {
-    queueLocal(client, argumentsOf(scanner, bytes), null);
+    if (isNeverQueued(id)) refuse(client, id, NOT_IN_TRANSACTION);
+    else queueLocal(client, argumentsOf(scanner, bytes), null);
   } else if (isControlCommand(commandName(container)))
     client.context.desk.take(client, scanner, span);
   else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
+}
+
+/** Carries out a command that waited for the end of a pause. */
+function rerun(client: Client, command: Buffer): void {
+  const { scanner } = client.context.loop;
+  const end = scanner.scan(command, 0, command.length);
+  answerChecked(client, scanner, { bytes: command, start: 0, end });
 }
 
 /** `name`: that of the container, if `id` is a subcommand. */
@@ -136,8 +159,9 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   const slot = slotOfKeys(span.bytes, scanner, keys);
   const refusal = keysRefusal(client, id, slot);
   if (refusal !== null) refuse(client, id, refusal);
+  else if (holdIfPaused(client, id, span, rerun)) return;
   else if (id === COMMAND_ID.WATCH) watch(client, span, slot);
-  else if (isQueued) queueForwarded(client, span, slot);
+  else if (isQueued) queueForwarded(client, id, span, slot);
   else if (isBlocking) runBlocking(client, span, slot);
   else forwardOne(client, span, context.table.slots[slot]!);
 }

@@ -1,6 +1,7 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { RequestScanner } from '@undermoon/resp';
 import type { Clock, Logger } from '@undermoon/runtime';
+import type { ClientFilter } from '../core/client-filter.ts';
 import type { KeyPositions } from '../core/command-keys.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { Session } from '../core/session.ts';
@@ -39,6 +40,7 @@ export interface ProxyContext {
   readonly forget: (client: Client) => void;
   readonly desk: AdminDesk;
   readonly dedicated: DedicatedPool;
+  readonly directory: ClientDirectory;
   /** Where the keys of the command in hand are; reused. */
   readonly keys: KeyPositions;
   /** Over how many connections per server clients spread now: see `lane-count.ts`. */
@@ -46,6 +48,27 @@ export interface ProxyContext {
   table: RoutingTable;
   /** Backend connections by the table's local node index. */
   groups: readonly BackendGroup[];
+}
+
+/** What CLIENT PAUSE asks for. */
+export interface ClientPause {
+  /** False: commands that write only. */
+  readonly isForAll: boolean;
+  /** Monotonic milliseconds. */
+  readonly untilMs: number;
+}
+
+/** The clients of one loop, for commands of one client about the others. */
+export interface ClientDirectory {
+  find(id: number): Client | undefined;
+  /** The lines of CLIENT LIST. */
+  list(filter: ClientFilter, asker: Client): string;
+  /** Closes clients, but not the one that asks. Returns how many there are, with that one if it is among them. */
+  kill(filter: ClientFilter, asker: Client): { count: number; isAskerIn: boolean };
+  pause(pause: ClientPause): void;
+  unpause(): void;
+  /** True: clients are paused, and `action` runs when that is over. */
+  holdIfPaused(client: Client, isWrite: boolean, action: () => void): boolean;
 }
 
 /** A command of a client that waits on its server. */
@@ -79,6 +102,13 @@ export interface Client extends ReplySink {
   /** Set while a command waits on its server. Input is read, to notice the end, but not dispatched. */
   blocked: Blocking | null;
   watching: Watching | null;
+  /** A command waits for the end of a pause. */
+  readonly isHeld: boolean;
+  /** Input that is not dispatched yet, and replies that have not left yet. */
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  /** The client gets what it is owed, then its connection ends. */
+  readonly isEnding: boolean;
   /** Whether input may be dispatched now. */
   readonly isAccepting: boolean;
   /** Replies that the client still waits for. */
@@ -108,6 +138,16 @@ export interface Client extends ReplySink {
   replyDeferred(bytes: Buffer): void;
   /** Stops dispatching until every reply owed so far has left, then runs `action` and goes on. */
   whenQuiet(action: () => void): void;
+  /** Stops dispatching until `release`, then runs `action` and goes on. Input is read, to notice the end. */
+  hold(action: () => void): void;
+  release(): void;
+  /** Turns replies off, or on again. Nothing may be owed. */
+  mute(isMuted: boolean): void;
+  /** Lets the reply to the next command be dropped, unless replies are off. Nothing may be owed. */
+  skipNextReply(): void;
+  /** Drops replies from now on until `endSkip`. */
+  beginSkip(): void;
+  endSkip(): void;
   /** Delivers what is owed, then closes. Later input is ignored. */
   endAfterReplies(): void;
   /** Closes at once. */

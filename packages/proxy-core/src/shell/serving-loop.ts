@@ -12,6 +12,7 @@ import { type BackendGroup, BackendPool } from './backend-pool.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { DataLoop } from './data-loop.ts';
 import { DedicatedPool } from './dedicated-pool.ts';
+import { LoopClients } from './client-directory.ts';
 import { CLIENTS_CLOSED, COMMANDS_PROCESSED, NET_INPUT_BYTES } from './loop-counters.ts';
 import type { AdminDesk, Client, ProxyContext } from './proxy-context.ts';
 import type { AcceptedConnection, TransportHandler } from './transport.ts';
@@ -47,7 +48,7 @@ export class ServingLoop {
   readonly #pool: BackendPool;
   readonly #dedicated: DedicatedPool;
   readonly #context: ProxyContext;
-  readonly #clients = new Map<number, Client>();
+  readonly #clients = new LoopClients();
   readonly #timer: NodeJS.Timeout;
   #seenBytes = 0;
   #seenRequests = 0;
@@ -77,6 +78,7 @@ export class ServingLoop {
       clock: options.clock,
       forget: (client) => this.#forget(client),
       dedicated: this.#dedicated,
+      directory: this.#clients,
       keys: new KeyPositions(),
       laneCount: options.backendConnNum,
       table: EMPTY_TABLE,
@@ -86,7 +88,7 @@ export class ServingLoop {
   }
 
   get clientCount(): number {
-    return this.#clients.size;
+    return this.#clients.count;
   }
 
   /** Serves a connection. `id` is the proxy's for this client. */
@@ -98,7 +100,7 @@ export class ServingLoop {
       needsPassword: this.#options.password !== null,
     });
     const client = new ClientConnection(this.#context, session);
-    this.#clients.set(session.id, client);
+    this.#clients.add(client);
     client.attach(loop.transports.accepted(connection, client));
   }
 
@@ -118,7 +120,8 @@ export class ServingLoop {
   }
 
   dedicatedStats(): DedicatedStats {
-    const { leasedCount, idleCount, blockedCount, refusedCount } = this.#dedicated;
+    const { leasedCount, idleCount, refusedCount } = this.#dedicated;
+    const blockedCount = this.#dedicated.blockedCount + this.#clients.heldCount;
     return { leasedCount, idleCount, blockedCount, refusedCount };
   }
 
@@ -128,18 +131,18 @@ export class ServingLoop {
 
   /** Lets every client go as soon as it has the replies it is owed. */
   endClients(): void {
-    for (const client of this.#clients.values()) client.endAfterReplies();
+    for (const client of this.#clients.all()) client.endAfterReplies();
   }
 
   destroy(): void {
     clearInterval(this.#timer);
-    for (const client of this.#clients.values()) client.destroy();
+    for (const client of this.#clients.all()) client.destroy();
     this.#pool.destroy();
     this.#dedicated.destroy();
   }
 
   #forget(client: Client): void {
-    this.#clients.delete(client.session.id);
+    this.#clients.delete(client);
     const { counters } = this.#context;
     counters[CLIENTS_CLOSED] = (counters[CLIENTS_CLOSED] ?? 0) + 1;
   }
@@ -161,9 +164,10 @@ export class ServingLoop {
     this.#pool.checkDeadlines();
     this.#dedicated.tick();
     this.#adaptLanes();
+    this.#clients.tick(loop.nowMs);
     const { sessionTimeoutMs } = this.#options;
     if (sessionTimeoutMs === 0) return;
-    for (const client of this.#clients.values()) {
+    for (const client of this.#clients.all()) {
       const isIdle = client.owed === 0 && loop.nowMs - client.activeMs > sessionTimeoutMs;
       if (isIdle) client.destroy();
     }

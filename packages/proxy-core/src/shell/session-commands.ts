@@ -95,6 +95,7 @@ function reset(client: Client): void {
   client.whenQuiet(() => {
     endWatch(client, false);
     client.session.reset();
+    client.mute(false);
     client.reply(REPLY_RESET);
   });
 }

@@ -14,7 +14,8 @@ import { Transaction } from '../core/transaction.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import { composeReply, ExecCall } from './exec-call.ts';
-import type { Client, Watching } from './proxy-context.ts';
+import { mayWrite } from './paused-commands.ts';
+import type { Client, Span, Watching } from './proxy-context.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { endWatch } from './watch-commands.ts';
 import { written } from './written.ts';
@@ -66,19 +67,17 @@ export function abandon(client: Client): void {
   if (client.watching !== null) client.whenQuiet(() => endWatch(client, false));
 }
 
-/** Queues a command for the server of `slot`. */
-export function queueForwarded(
-  client: Client,
-  span: { readonly bytes: Buffer; readonly start: number; readonly end: number },
-  slot: number,
-): void {
-  const isQueued = client.session.transaction?.queueForwarded(
-    span.bytes,
-    span.start,
-    span.end,
-    slot,
-  );
-  answerQueued(client, isQueued === true);
+/** Queues command `id` for the server of `slot`. */
+export function queueForwarded(client: Client, id: number, span: Span, slot: number): void {
+  const { transaction } = client.session;
+  const isQueued = transaction?.queueForwarded(span.bytes, span.start, span.end, slot) === true;
+  if (transaction !== null && isQueued && mayWrite(id)) transaction.isWriting = true;
+  answerQueued(client, isQueued);
+}
+
+/** Whether a command changes what becomes of replies, which cannot be done inside EXEC's. */
+export function isNeverQueued(id: number): boolean {
+  return id === COMMAND_ID.CLIENT_REPLY || id === COMMAND_ID.CLIENT_UNBLOCK;
 }
 
 /** Queues a command for the proxy itself; `refusal` is what it will answer if it cannot be carried. */

@@ -4,7 +4,7 @@ import { errorReply, REPLY_CROSSSLOT, REPLY_OK, REPLY_SLOT_DOWN } from '../core/
 import { DETOUR } from '../core/session.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
-import type { Client, Watching } from './proxy-context.ts';
+import type { Client, Span, Watching } from './proxy-context.ts';
 import { ReplyText } from './reply-text.ts';
 import { slotRefusal } from './slot-refusal.ts';
 
@@ -12,11 +12,7 @@ const UNWATCH = encodeCommand(['UNWATCH']);
 const WATCH_IN_MULTI = errorReply('ERR WATCH inside MULTI is not allowed');
 
 /** WATCH: takes place on a connection that the session keeps until EXEC, DISCARD, UNWATCH or RESET. */
-export function watch(
-  client: Client,
-  span: { readonly bytes: Buffer; readonly start: number; readonly end: number },
-  slot: number,
-): void {
+export function watch(client: Client, span: Span, slot: number): void {
   if (client.session.transaction !== null) {
     client.reply(WATCH_IN_MULTI);
     return;

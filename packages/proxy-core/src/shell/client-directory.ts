@@ -1,0 +1,131 @@
+import { ALL_CLIENTS, type ClientFilter, isWanted } from '../core/client-filter.ts';
+import { type ClientFacts, renderClient } from '../core/client-line.ts';
+import { DETOUR } from '../core/session.ts';
+import type { Client, ClientDirectory, ClientPause } from './proxy-context.ts';
+
+/** The clients of one loop, for commands of one client about the others. */
+export class LoopClients implements ClientDirectory {
+  readonly #clients = new Map<number, Client>();
+  /** Clients whose command waits for the end of the pause. */
+  readonly #held = new Set<Client>();
+  #pause: ClientPause | null = null;
+
+  get count(): number {
+    return this.#clients.size;
+  }
+
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
+  add(client: Client): void {
+    this.#clients.set(client.session.id, client);
+    if (this.#pause !== null) client.session.detours |= DETOUR.PAUSE;
+  }
+
+  delete(client: Client): void {
+    this.#clients.delete(client.session.id);
+    this.#held.delete(client);
+  }
+
+  all(): Iterable<Client> {
+    return this.#clients.values();
+  }
+
+  find(id: number): Client | undefined {
+    return this.#clients.get(id);
+  }
+
+  list(filter: ClientFilter, asker: Client): string {
+    const ids = filter.ids ?? this.#clients.keys();
+    let text = '';
+    for (const id of ids) {
+      const client = this.#clients.get(id);
+      if (client === undefined) continue;
+      const facts = factsOf(client, client === asker ? 'client|list' : null);
+      if (isWanted({ ...filter, ids: null }, facts)) text += `${renderClient(facts)}\n`;
+    }
+    return text;
+  }
+
+  kill(filter: ClientFilter, asker: Client): { count: number; isAskerIn: boolean } {
+    let count = 0;
+    let isAskerIn = false;
+    for (const client of this.#clients.values()) {
+      if (!isWanted(filter, factsOf(client, null))) continue;
+      if (client.session.id === asker.session.id) {
+        if (filter.skipsAsker) continue;
+        isAskerIn = true;
+      } else client.destroy();
+      count++;
+    }
+    return { count, isAskerIn };
+  }
+
+  pause(pause: ClientPause): void {
+    const before = this.#pause;
+    // As in Redis, a pause is neither shortened nor weakened by another one.
+    this.#pause = {
+      isForAll: pause.isForAll || before?.isForAll === true,
+      untilMs: Math.max(pause.untilMs, before?.untilMs ?? 0),
+    };
+    for (const { session } of this.#clients.values()) session.detours |= DETOUR.PAUSE;
+  }
+
+  unpause(): void {
+    this.#pause = null;
+    for (const { session } of this.#clients.values()) session.detours &= ~DETOUR.PAUSE;
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const client of held) {
+      client.release();
+      client.context.loop.output.flush();
+    }
+  }
+
+  holdIfPaused(client: Client, isWrite: boolean, action: () => void): boolean {
+    if (this.#pause === null || (!isWrite && !this.#pause.isForAll)) return false;
+    this.#held.add(client);
+    client.hold(action);
+    return true;
+  }
+
+  /** Called by the coarse timer. */
+  tick(nowMs: number): void {
+    if (this.#pause !== null && nowMs >= this.#pause.untilMs) this.unpause();
+  }
+}
+
+/** What CLIENT LIST and CLIENT INFO tell of a client. */
+export function factsOf(client: Client, command: string | null): ClientFacts {
+  const { session, context } = client;
+  const { transaction } = session;
+  const nowMs = context.clock.monotonicMs();
+  return {
+    id: session.id,
+    address: client.peer,
+    localAddress: context.address,
+    name: session.name,
+    ageSeconds: Math.floor((nowMs - session.createdMs) / 1000),
+    idleSeconds: Math.max(0, Math.floor((nowMs - client.activeMs) / 1000)),
+    isInTransaction: transaction !== null,
+    queuedCommands: transaction?.count ?? 0,
+    queuedBytes: transaction?.byteLength ?? 0,
+    isBlocked: client.blocked !== null || client.isHeld,
+    isWatchBroken: client.watching?.isBroken === true,
+    isReadonly: session.isReadonly,
+    isNoEvict: session.isNoEvict,
+    isNoTouch: session.isNoTouch,
+    inputBytes: client.inputBytes,
+    outputBytes: client.outputBytes,
+    command,
+    protocol: session.protocol,
+    libraryName: session.libraryName,
+    libraryVersion: session.libraryVersion,
+  };
+}
+
+/** CLIENT KILL in its old form: the client with this address. */
+export function clientAt(address: string): ClientFilter {
+  return { ...ALL_CLIENTS, address };
+}
