@@ -70,8 +70,12 @@ function installWithApt({ root, env, note }) {
   );
 }
 
-/** @param {string} name @param {NodeJS.ProcessEnv} env */
-function isInPath(name, env) {
+/**
+ * Whether a program of this name can be started.
+ *
+ * @param {string} name @param {NodeJS.ProcessEnv} env
+ */
+export function isInPath(name, env) {
   return (env.PATH ?? '')
     .split(path.delimiter)
     .some((directory) => directory !== '' && isExecutable(path.join(directory, name)));

@@ -8,6 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fetchEtcd } from './etcd.mjs';
 import { ensureRedisServer } from './redis-server.mjs';
 import { runInPlace } from './run-child.mjs';
 import { fetchTool } from './tools.mjs';
@@ -132,6 +133,9 @@ function prepare() {
 }
 
 const [what, ...rest] = process.argv.slice(2);
-if (what === 'test') test(prepare());
-else if (what === 'start') start(prepare(), rest);
+if (what === 'test') {
+  const env = prepare();
+  fetchEtcd({ root, env, note, isRoot: process.getuid?.() === 0 });
+  test(env);
+} else if (what === 'start') start(prepare(), rest);
 else giveUp('usage: node tools/bootstrap/run.mjs start|test');

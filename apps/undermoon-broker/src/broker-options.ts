@@ -2,6 +2,7 @@ import type { BrokerOptions } from '@undermoon/broker-core';
 import type { SettingValues } from '@undermoon/settings';
 
 import type { BROKER_SETTINGS } from './settings.ts';
+import { storageOptionsOf } from './storage-choice.ts';
 
 type BrokerSettings = SettingValues<typeof BROKER_SETTINGS>;
 
@@ -11,7 +12,7 @@ export function brokerOptionsOf(values: BrokerSettings): BrokerOptions {
     address: values.address,
     replicaAddresses: values.replica_addresses,
     syncMetaInterval: values.sync_meta_interval,
-    storage: keepsFile(values) ? { kind: 'file', path: values.meta_filename } : 'memory',
+    ...storageOptionsOf(values),
     failureTtl: values.failure_ttl,
     failureQuorum: values.failure_quorum,
     enableOrderedProxy: values.enable_ordered_proxy,
@@ -28,15 +29,4 @@ export function brokerOptionsOf(values: BrokerSettings): BrokerOptions {
     connectionsMax: values.connections_max,
     watchersMax: values.watchers_max,
   };
-}
-
-// Loading without writing, and writing without loading, lost metadata at the next start; whoever asked
-// for one of them wants a file.
-function keepsFile(values: BrokerSettings): boolean {
-  return (
-    values.storage_type === 'file' ||
-    values.recover_from_meta_file ||
-    values.auto_update_meta_file ||
-    values.update_meta_file_interval > 0
-  );
 }

@@ -80,6 +80,38 @@ describe('undermoon-broker', { timeout: 60_000 }, () => {
     });
   });
 
+  it.each([
+    ['storage_type is "etcd", but etcd_endpoints is empty', ['--storage-type=etcd']],
+    ['etcd_endpoints is set, but storage_type is "memory"', ['--etcd-endpoints=a:1']],
+    [
+      'replica_addresses is set',
+      ['--storage-type=etcd', '--etcd-endpoints=a:1', '--replica-addresses=b:1'],
+    ],
+    [
+      'advertise_address is needed',
+      ['--storage-type=etcd', '--etcd-endpoints=a:1', '--address=0.0.0.0:0'],
+    ],
+    [
+      'recover_from_meta_file, auto_update_meta_file',
+      ['--storage-type=etcd', '--etcd-endpoints=a:1', '--auto-update-meta-file'],
+    ],
+  ])('refuses settings that contradict each other: %s', async (text, argv) => {
+    const { code, stderr } = await start(argv).ended;
+    expect(code).toBe(2);
+    expect(stderr).toContain(`undermoon-broker: ${text}`);
+  });
+
+  it('names an etcd that does not answer and exits with 1', async () => {
+    const { code, stderr } = await start([
+      '--address=127.0.0.1:0',
+      '--storage-type=etcd',
+      '--etcd-endpoints=127.0.0.1:1',
+      '--storage-start-timeout=1',
+    ]).ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('no etcd endpoint of http://127.0.0.1:1 answered');
+  });
+
   it('names a damaged file, leaves it alone and exits with 1', async () => {
     const meta = path.join(directory, 'metadata');
     await writeFile(meta, '{"version": "mem-broker-0.2", "glob');
@@ -111,11 +143,11 @@ describe('undermoon-broker', { timeout: 60_000 }, () => {
   });
 
   it('refuses a storage that it does not have instead of losing data', async () => {
-    const { code, stderr } = await start([], { UNDERMOON_STORAGE_TYPE: 'http' }).ended;
+    const { code, stderr } = await start([], { UNDERMOON_STORAGE_TYPE: 'tape' }).ended;
     expect(code).toBe(2);
     expect(stderr).toBe(
       'undermoon-broker: invalid field storage_type (UNDERMOON_STORAGE_TYPE): ' +
-        'expected one of memory, file, got "http"\n',
+        'expected one of memory, file, http, etcd, got "tape"\n',
     );
   });
 

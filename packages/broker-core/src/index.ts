@@ -25,7 +25,19 @@ export { parseDump } from './core/restore.ts';
 export type { LoadedDump } from './core/restore.ts';
 export { BrokerError } from './errors.ts';
 export type { BrokerFailureCode } from './errors.ts';
-export type { BrokerOptions, FetchEpoch, FileStorageChoice } from './options.ts';
+export type { BrokerOptions, FetchEpoch } from './options.ts';
 export { createBroker } from './shell/broker.ts';
 export type { Broker } from './shell/broker.ts';
-export type { KeptStep, MetaStorage, StoreChange } from './shell/persistence/meta-storage.ts';
+export type {
+  KeptStep,
+  MetaStorage,
+  SharedStorage,
+  StoreChange,
+  Writer,
+} from './shell/persistence/meta-storage.ts';
+export type {
+  EtcdStorageChoice,
+  FileStorageChoice,
+  HttpStorageChoice,
+  StorageChoice,
+} from './storage-options.ts';

@@ -11,20 +11,11 @@ import { systemClock } from '@undermoon/runtime/node';
 import { BrokerError } from './errors.ts';
 import { AuditFile } from './shell/audit-file.ts';
 import { fetchProxyEpoch } from './shell/fetch-epoch.ts';
-import { fileStorage } from './shell/persistence/file-storage.ts';
-import { memoryStorage, type MetaStorage } from './shell/persistence/meta-storage.ts';
+import { isShared, type MetaStorage } from './shell/persistence/meta-storage.ts';
+import { createStorage, whole, type StorageChoice } from './storage-options.ts';
 
 /** Asks a proxy for the epoch of its metadata. Null: it cannot be asked. */
 export type FetchEpoch = (address: NodeAddress) => Promise<Epoch | null>;
-
-/** State in a file and a log beside it; a change is synced before it is answered. */
-export interface FileStorageChoice {
-  readonly kind: 'file';
-  /** The snapshot; the other files begin with this path. */
-  readonly path: string;
-  /** Bytes of log after which a snapshot is written. Default 4 MiB. */
-  readonly logBytesMax?: number;
-}
 
 /** Settings of a broker. Names and defaults are those of the original's configuration where it has them. */
 export interface BrokerOptions {
@@ -42,7 +33,23 @@ export interface BrokerOptions {
    */
   readonly hostMigrationLimit?: number;
   /** `memory` loses everything with the process. Default `memory`. */
-  readonly storage?: 'memory' | FileStorageChoice | MetaStorage;
+  readonly storage?: StorageChoice;
+  /** For how long a shared storage is tried at start. Default 30,000. */
+  readonly storageStartTimeoutMs?: number;
+  /**
+   * Where the other brokers of a shared storage reach this one, `host:port`. Default: `address`, which has to be
+   * given where that is an address of all interfaces.
+   */
+  readonly advertiseAddress?: string;
+  /**
+   * Age in milliseconds up to which a shared state is answered from memory. Default 0: the storage is asked
+   * before every answer, so that nothing old is ever answered.
+   */
+  readonly readAgeMsMax?: number;
+  /** Time for which a mutation waits for a leader that takes it, with storage etcd. Default 5000. */
+  readonly forwardTimeoutMs?: number;
+  /** Time for which it then waits for the leader's answer. Default 60,000. */
+  readonly forwardAnswerTimeoutMs?: number;
   /** Standby brokers that the state is pushed to. Default none. */
   readonly replicaAddresses?: readonly string[];
   /** Seconds between two pushes; 0: never. Default 0. */
@@ -117,6 +124,11 @@ export interface ResolvedBrokerOptions {
   readonly migrationLimit: number;
   readonly hostMigrationLimit: number;
   readonly storage: MetaStorage;
+  /** Null: the address that is listened on. */
+  readonly advertiseAddress: NodeAddress | null;
+  readonly readAgeMsMax: number;
+  readonly forwardTimeoutMs: number;
+  readonly forwardAnswerTimeoutMs: number;
   readonly replicaAddresses: readonly NodeAddress[];
   readonly syncMetaInterval: number;
   readonly enableOrderedProxy: boolean;
@@ -157,7 +169,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
     failureQuorum: whole('failureQuorum', options.failureQuorum ?? 1, 0),
     migrationLimit: whole('migrationLimit', options.migrationLimit ?? 1, 0),
     hostMigrationLimit: whole('hostMigrationLimit', options.hostMigrationLimit ?? 0, 0),
-    storage: toStorage(options.storage ?? 'memory', options.logger ?? silentLogger),
+    ...toStorage(options, address),
     replicaAddresses: (options.replicaAddresses ?? []).map((replica, index) =>
       toAddress(`replicaAddresses[${index}]`, replica),
     ),
@@ -201,11 +213,44 @@ function toClusterConfig(options: BrokerOptions): ClusterConfig {
   };
 }
 
-function toStorage(storage: NonNullable<BrokerOptions['storage']>, logger: Logger): MetaStorage {
-  if (storage === 'memory') return memoryStorage();
-  if (!('kind' in storage)) return storage;
-  const logBytesMax = whole('storage.logBytesMax', storage.logBytesMax ?? 4 * MIB, 1);
-  return fileStorage({ path: storage.path, logBytesMax, logger });
+type ResolvedStorage = Pick<
+  ResolvedBrokerOptions,
+  'storage' | 'advertiseAddress' | 'readAgeMsMax' | 'forwardTimeoutMs' | 'forwardAnswerTimeoutMs'
+>;
+
+const ALL_INTERFACES = /^(0\.0\.0\.0|\[::\]):/;
+
+function toStorage(options: BrokerOptions, address: NodeAddress): ResolvedStorage {
+  const choice = options.storage ?? 'memory';
+  const storage = createStorage(choice, {
+    enableOrderedProxy: options.enableOrderedProxy ?? false,
+    stateBytesMax: whole('dumpBytesMax', options.dumpBytesMax ?? 256 * MIB, 1),
+    startTimeoutMs: whole('storageStartTimeoutMs', options.storageStartTimeoutMs ?? 30_000, 1),
+    clock: options.clock ?? systemClock,
+    logger: options.logger ?? silentLogger,
+  });
+  const advertised = options.advertiseAddress;
+  if (isShared(storage) && !storage.ignoresPushes) {
+    if (advertised === undefined && ALL_INTERFACES.test(address)) {
+      const message = `advertiseAddress: needed, because other brokers cannot connect to ${address}`;
+      throw new BrokerError('INVALID_OPTION', message);
+    }
+    if ((options.replicaAddresses ?? []).length > 0) {
+      const message = 'replicaAddresses: brokers that share their storage have no standby brokers';
+      throw new BrokerError('INVALID_OPTION', message);
+    }
+  }
+  return {
+    storage,
+    advertiseAddress: advertised === undefined ? null : toAddress('advertiseAddress', advertised),
+    readAgeMsMax: whole('readAgeMsMax', options.readAgeMsMax ?? 0, 0),
+    forwardTimeoutMs: whole('forwardTimeoutMs', options.forwardTimeoutMs ?? 5000, 1),
+    forwardAnswerTimeoutMs: whole(
+      'forwardAnswerTimeoutMs',
+      options.forwardAnswerTimeoutMs ?? 60_000,
+      1,
+    ),
+  };
 }
 
 function toAuditFile(options: BrokerOptions): AuditFile | null {
@@ -220,10 +265,4 @@ function toAddress(name: string, value: string): NodeAddress {
   const address = parseNodeAddress(value);
   if (address !== null) return address;
   throw new BrokerError('INVALID_OPTION', `${name}: ${JSON.stringify(value)} is not "host:port"`);
-}
-
-function whole(name: string, value: number, min: number): number {
-  if (Number.isSafeInteger(value) && value >= min) return value;
-  const message = `${name}: expected a whole number of at least ${min}, got ${value}`;
-  throw new BrokerError('INVALID_OPTION', message);
 }

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fetchEtcd } from '../etcd.mjs';
 import { ensureRedisServer } from '../redis-server.mjs';
 import { fetchTool } from '../tools.mjs';
 
@@ -74,6 +75,40 @@ describe('fetchTool', () => {
     addCommand('npm', 'echo no network >&2; exit 1');
     expect(() => fetch(environment())).toThrow(/no network[^]*npm could not fetch pnpm@12\.21\.0/);
     expect(readdirSync(path.join(root, '.tools'))).toEqual([]);
+  });
+});
+
+describe('fetchEtcd', () => {
+  const fetch = (env: NodeJS.ProcessEnv, isRoot = true): void =>
+    fetchEtcd({ root, env, note, isRoot });
+  const tool = (): string => path.join(root, '.tools/etcd/usr/bin/etcd');
+
+  it('unpacks the package of Debian once, and installs nothing', () => {
+    addCommand('apt-get', '/bin/echo "$*" >> "$LOG"; /bin/echo deb > etcd-server.deb');
+    addCommand('dpkg-deb', '/bin/mkdir -p "$3/usr/bin"; /bin/echo etcd > "$3/usr/bin/etcd"');
+    const log = path.join(root, 'apt.log');
+    for (let run = 0; run < 2; run += 1) fetch(environment({ LOG: log }));
+    expect(existsSync(tool())).toBe(true);
+    expect(readFileSync(log, 'utf8')).toBe('-o Acquire::Retries=3 download etcd-server\n');
+    expect(notes).toEqual(['fetching etcd (apt-get download etcd-server)']);
+    expect(readdirSync(path.join(root, '.tools'))).toEqual(['etcd']);
+  });
+
+  it('says that tests are skipped where it cannot be had, and leaves nothing', () => {
+    fetch(environment(), false);
+    fetch(environment());
+    addCommand('apt-get', 'exit 1');
+    addCommand('dpkg-deb', 'exit 1');
+    fetch(environment());
+    expect(notes.filter((text) => text.includes('are skipped'))).toHaveLength(3);
+    expect(readdirSync(path.join(root, '.tools'))).toEqual([]);
+  });
+
+  it('takes the one that is there', () => {
+    fetch(environment({ UNDERMOON_ETCD: '/opt/etcd' }));
+    addCommand('etcd', '');
+    fetch(environment());
+    expect(notes).toEqual([]);
   });
 });
 

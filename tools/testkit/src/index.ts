@@ -1,5 +1,7 @@
 export { findEngine } from './engine.ts';
 export type { Engine } from './engine.ts';
+export { findEtcd, startEtcd } from './etcd-server.ts';
+export type { EtcdCluster, EtcdMember } from './etcd-server.ts';
 export { onProcessExit } from './exit-cleanup.ts';
 export { FaultRelay, startFaultRelay } from './fault-relay.ts';
 export type { Direction, FaultRelayOptions } from './fault-relay.ts';

@@ -191,3 +191,18 @@ describe('options', () => {
     expect(() => createBrokerClient({ brokers: [], ...options })).toThrow(new RangeError(message));
   });
 });
+
+test('a broker that is cut off from the shared storage is left for the next one', async () => {
+  const lost = http(504, JSON.stringify({ error: 'EXTERNAL_TIMEOUT' }));
+  const cutOff = await brokerThatSays(lost);
+  const sound = await brokerThatSays(http(200, '7'));
+  const client = clientOf([cutOff.at, sound.at]);
+  expect(await client.epoch()).toBe(7);
+  expect(await client.epoch()).toBe(7);
+  expect(cutOff.requests).toHaveLength(1);
+  // What may have been made is not sent again, but the next request goes to the other broker.
+  const writing = clientOf([cutOff.at, sound.at]);
+  await expect(writing.removeProxy(ADDRESS)).rejects.toMatchObject({ code: 'EXTERNAL_TIMEOUT' });
+  expect(await writing.epoch()).toBe(7);
+  expect(sound.requests.filter((line) => line.startsWith('DELETE'))).toEqual([]);
+});

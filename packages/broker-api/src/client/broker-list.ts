@@ -3,8 +3,9 @@ import type { BrokerExchange, ExchangeAnswer, ExchangeRequest } from './exchange
 import { checkBrokers } from './options.ts';
 
 /**
- * The brokers of a client. Requests go to one of them, the current one, until it cannot be reached: then
- * the next one of the list becomes the current one and stays it. Brokers are not spread over, because an
+ * The brokers of a client. Requests go to one of them, the current one, until it cannot be reached, or says
+ * that it cannot reach the storage that it shares with others: then the next one of the list becomes the
+ * current one and stays it. Brokers are not spread over, because an
  * ordinary second broker is a copy that must not be written to while the first one lives.
  */
 export class BrokerList {
@@ -42,7 +43,7 @@ export class BrokerList {
       try {
         return await this.#exchange.send(broker, request);
       } catch (error) {
-        if (!(error instanceof BrokerClientError) || !isConnectionFailure(error)) throw error;
+        if (!(error instanceof BrokerClientError) || !isOfThisBroker(error)) throw error;
         // Given up by the caller, which says nothing about the broker.
         if (request.signal?.aborted === true) throw error;
         failure = error;
@@ -60,8 +61,14 @@ export class BrokerList {
   }
 }
 
-function isConnectionFailure(error: BrokerClientError): boolean {
-  return error.code === 'BROKER_UNREACHABLE' || error.code === 'BROKER_TIMEOUT';
+// EXTERNAL and EXTERNAL_TIMEOUT: this broker is cut off from the shared storage; another one may not be.
+function isOfThisBroker({ code }: BrokerClientError): boolean {
+  return (
+    code === 'BROKER_UNREACHABLE' ||
+    code === 'BROKER_TIMEOUT' ||
+    code === 'EXTERNAL' ||
+    code === 'EXTERNAL_TIMEOUT'
+  );
 }
 
 const NEVER_CONNECTED: ReadonlySet<string> = new Set([

@@ -9,8 +9,9 @@ import { AuditLog } from './audit-log.ts';
 import { DocumentCache } from './document-cache.ts';
 import { JsonDocument } from './document.ts';
 import { createHttpServer } from './http-server.ts';
+import { Forwarding } from './forwarding.ts';
 import { BrokerMetrics } from './metrics.ts';
-import type { MetaStorage } from './persistence/meta-storage.ts';
+import { isShared, type MetaStorage } from './persistence/meta-storage.ts';
 import { Replicator } from './replicator.ts';
 import { ScaleJobs } from './scale-jobs.ts';
 import { StoreRunner } from './store-runner.ts';
@@ -47,6 +48,7 @@ interface Running {
   readonly replicator: Replicator;
   readonly metrics: BrokerMetrics;
   readonly audit: AuditLog;
+  readonly forwarding: Forwarding | null;
 }
 
 const DRAIN_TIMEOUT_MS = 10_000;
@@ -94,6 +96,8 @@ class HttpBroker implements Broker {
     this.#running = running;
     running.replicator.start();
     running.metrics.start();
+    const advertised = this.#options.advertiseAddress ?? this.address;
+    if (isShared(storage)) storage.announce(`http://${advertised}`);
     logger.info({ address: this.address, epoch: running.runner.state.globalEpoch }, 'broker ready');
   }
 
@@ -112,7 +116,11 @@ class HttpBroker implements Broker {
   async #close(drainTimeoutMs: number): Promise<void> {
     const running = this.#running;
     this.#isStarted = true;
-    if (running === null) return;
+    if (running === null) {
+      // Gives up a start that waits for the storage.
+      if (isShared(this.#options.storage)) await this.#options.storage.close();
+      return;
+    }
     const { app } = running;
     const cancelCut = this.#options.clock.after(drainTimeoutMs, () => {
       app.server.closeAllConnections();
@@ -176,18 +184,20 @@ class HttpBroker implements Broker {
     });
     const runner: StoreRunner = new StoreRunner({
       initial,
-      storage: metrics.timed(storage),
+      storage,
       logger,
       queueLengthMax,
       context: applyContext,
       onKept: (before, after) => hub.publish(before, after),
+      aroundSave: (save) => metrics.timeSave(save),
       onMutation: (mutation) => {
         metrics.observeMutation(mutation);
         audit.add(mutation);
       },
     });
     const replicator = new Replicator(options.replicaAddresses, {
-      intervalSeconds: options.syncMetaInterval,
+      // Brokers that share their storage have nothing to push to each other.
+      intervalSeconds: isShared(storage) ? 0 : options.syncMetaInterval,
       clock,
       logger,
       state: () => runner.state,
@@ -215,7 +225,15 @@ class HttpBroker implements Broker {
     const app: FastifyInstance = createHttpServer({ ...context, origin: null }, { hub, api });
     app.addHook('preClose', async () => scaleJobs.stop());
     this.#closeConnectionsWhenClosing(app);
-    return { app, runner, replicator, metrics, audit };
+    return { app, runner, replicator, metrics, audit, forwarding: this.#forward(app) };
+  }
+
+  #forward(app: FastifyInstance): Forwarding | null {
+    const { storage, dumpBytesMax, ...options } = this.#options;
+    if (!isShared(storage)) return null;
+    const forwarding = new Forwarding({ ...options, storage, responseBytesMax: dumpBytesMax });
+    forwarding.install(app);
+    return forwarding;
   }
 
   // A client that reuses its connection would otherwise keep it, and the broker, open.
@@ -227,11 +245,12 @@ class HttpBroker implements Broker {
 }
 
 async function stop(running: Running, storage: MetaStorage): Promise<void> {
-  const { app, runner, replicator, metrics, audit } = running;
+  const { app, runner, replicator, metrics, audit, forwarding } = running;
   replicator.stop();
   await app.close();
   await runner.drain();
   metrics.stop();
+  await forwarding?.close();
   await audit.close();
   await storage.close();
 }

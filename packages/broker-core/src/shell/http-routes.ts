@@ -204,7 +204,7 @@ async function failover(context: RouteContext, call: RouteCall): Promise<RouteRe
 async function failures(context: RouteContext): Promise<RouteReply> {
   const { runner } = context;
   // Reports run out without any call; forgetting them may make a proxy available for a replacement.
-  if (hasExpiredReports(runner.state, context.applyContext())) {
+  if (runner.isWriter && hasExpiredReports(runner.state, context.applyContext())) {
     await runner.run({ kind: 'purge-failures' }, context.origin);
   }
   return json({ addresses: reportedProxies(runner.state, context.applyContext()) });

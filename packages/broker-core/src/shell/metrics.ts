@@ -3,7 +3,6 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { countMigrations, countProxies } from '../core/counts.ts';
 import type { StoreState } from '../core/model.ts';
 import type { Mutation } from './mutation.ts';
-import type { MetaStorage } from './persistence/meta-storage.ts';
 
 /** Where the numbers come from that are looked up when they are asked for. */
 export interface MetricSources {
@@ -79,23 +78,16 @@ export class BrokerMetrics {
     this.#mutations.inc({ command: command.kind, outcome });
   }
 
-  /** The storage, with its saves timed. */
-  timed(storage: MetaStorage): MetaStorage {
-    const saves = this.#saves;
-    return {
-      load: () => storage.load(),
-      close: () => storage.close(),
-      async save(...change: Parameters<MetaStorage['save']>): Promise<void> {
-        const end = saves.startTimer();
-        let outcome = 'failed';
-        try {
-          await storage.save(...change);
-          outcome = 'ok';
-        } finally {
-          end({ outcome });
-        }
-      },
-    };
+  /** Carries out a save and times it. */
+  async timeSave(save: () => Promise<void>): Promise<void> {
+    const end = this.#saves.startTimer();
+    let outcome = 'failed';
+    try {
+      await save();
+      outcome = 'ok';
+    } finally {
+      end({ outcome });
+    }
   }
 
   #addStoreGauges(sources: MetricSources): void {

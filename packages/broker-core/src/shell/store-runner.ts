@@ -1,10 +1,23 @@
+import { isBrokerErrorCode } from '@undermoon/broker-api';
 import type { Logger } from '@undermoon/runtime';
 import { apply } from '../core/apply.ts';
-import type { ApplyContext, StoreCommand, StoreEvent, StoreStep } from '../core/command.ts';
+import {
+  done,
+  type ApplyContext,
+  type StoreCommand,
+  type StoreEvent,
+  type StoreStep,
+} from '../core/command.ts';
 import type { StoreState } from '../core/model.ts';
 import { BrokerError } from '../errors.ts';
 import type { Mutation, Origin } from './mutation.ts';
-import type { KeptStep, MetaStorage, StoreChange } from './persistence/meta-storage.ts';
+import {
+  isShared,
+  type KeptStep,
+  type MetaStorage,
+  type SharedStorage,
+  type StoreChange,
+} from './persistence/meta-storage.ts';
 
 /** What a runner works with. */
 export interface StoreRunnerOptions {
@@ -16,6 +29,8 @@ export interface StoreRunnerOptions {
   context(): ApplyContext;
   /** Told of every step of the state, once it is kept and visible. Must not throw. */
   onKept?(before: StoreState, after: StoreState): void;
+  /** Carries out each save, such as to time it. */
+  aroundSave?(save: () => Promise<void>): Promise<void>;
   /** Told of every mutation before it is answered. Must not throw. */
   onMutation?(mutation: Mutation): void;
 }
@@ -35,6 +50,9 @@ interface Applied {
 // Mutations that are kept with one save. Under load a save covers all that arrived during the one before.
 const BATCH_MAX = 256;
 
+// How often mutations are carried out again because another broker changed the shared state meanwhile.
+const ATTEMPTS_MAX = 5;
+
 /**
  * The only writer of the state: applies mutations in order, has the result kept, and only then makes it
  * the current state and answers. Whoever was answered reads a state that includes the answer.
@@ -46,15 +64,25 @@ export class StoreRunner {
   #running: Promise<void> | null = null;
   #stopped: BrokerError | null = null;
   #saveFailure: BrokerError | null = null;
+  readonly #shared: SharedStorage | null;
 
   constructor(options: StoreRunnerOptions) {
     this.#options = options;
     this.#state = options.initial;
+    this.#shared = isShared(options.storage) ? options.storage : null;
+    this.#shared?.onChange((before, after) => {
+      options.onKept?.(before ?? options.initial, after);
+    });
   }
 
-  /** The state as last kept. */
+  /** The state as last kept; of a shared storage, as last read or written. */
   get state(): StoreState {
-    return this.#state;
+    return this.#shared?.state ?? this.#state;
+  }
+
+  /** Whether mutations can be carried out here: no other broker leads. */
+  get isWriter(): boolean {
+    return this.#shared === null || this.#shared.writer.kind === 'self';
   }
 
   /** Mutations that wait. */
@@ -104,11 +132,27 @@ export class StoreRunner {
   }
 
   async #runBatch(batch: readonly Pending[]): Promise<void> {
-    const before = this.#state;
-    const { applied, change } = this.#applyAll(before, batch);
-    const failure = change === null ? null : await this.#save(change);
-    if (failure === null && change !== null) this.#state = change.state;
-    if (this.#state !== before) this.#options.onKept?.(before, this.#state);
+    for (let attempt = 1; ; attempt++) {
+      const refusal = await this.#catchUp();
+      if (refusal !== null) {
+        for (const pending of batch) this.#refuse(pending, refusal);
+        return;
+      }
+      const before = this.state;
+      const { applied, change } = this.#applyAll(before, batch);
+      const failure = change === null ? null : await this.#save(change);
+      // Nothing was kept: the same mutations, on what the other broker made of the state.
+      if (failure?.code === 'RETRY' && attempt < ATTEMPTS_MAX) continue;
+      if (failure === null && change !== null) {
+        this.#state = change.state;
+        this.#options.onKept?.(before, change.state);
+      }
+      this.#answer(applied, before, failure);
+      return;
+    }
+  }
+
+  #answer(applied: readonly Applied[], before: StoreState, failure: BrokerError | null): void {
     let epochBefore = before.globalEpoch;
     for (const { pending, step } of applied) {
       // What changed nothing has nothing to be lost.
@@ -123,6 +167,25 @@ export class StoreRunner {
       this.#log(step.events);
       pending.resolve(step);
     }
+  }
+
+  #refuse(pending: Pending, refusal: BrokerError): void {
+    const epoch = this.state.globalEpoch;
+    this.#tell(pending, { epochBefore: epoch, epochAfter: epoch, outcome: refusal.code });
+    pending.reject(refusal);
+  }
+
+  // What is refused, and what is answered without a save, is true of the latest state as well.
+  async #catchUp(): Promise<BrokerError | null> {
+    if (this.#shared === null) return null;
+    try {
+      await this.#shared.refresh(0);
+    } catch (error) {
+      if (error instanceof BrokerError) return error;
+      throw error;
+    }
+    if (this.#shared.writer.kind === 'self') return null;
+    return new BrokerError('RETRY', 'this broker does not lead any more; try again');
   }
 
   // The change is null when the state stays as it is.
@@ -145,27 +208,36 @@ export class StoreRunner {
     return { applied, change: state === before ? null : { state, steps, context } };
   }
 
-  #apply(state: StoreState, pending: Pending, context: ApplyContext): StoreStep | null {
+  #apply(state: StoreState, { command, reject }: Pending, context: ApplyContext): StoreStep | null {
+    if (this.#isOldPush(state, command)) return done(state, []);
     try {
-      return apply(state, pending.command, context);
+      return apply(state, command, context);
     } catch (cause) {
-      const { kind } = pending.command;
+      const { kind } = command;
       this.#options.logger.error({ command: kind, error: cause }, 'mutation failed');
-      pending.reject(new BrokerError('INTERNAL', `the mutation ${kind} failed`, { cause }));
+      reject(new BrokerError('INTERNAL', `the mutation ${kind} failed`, { cause }));
       return null;
     }
   }
 
+  #isOldPush(state: StoreState, command: StoreCommand): boolean {
+    if (command.kind !== 'restore' || this.#shared === null) return false;
+    return this.#shared.ignoresPushes && command.store.globalEpoch <= state.globalEpoch;
+  }
+
   async #save(change: StoreChange): Promise<BrokerError | null> {
     try {
-      await this.#options.storage.save(change);
+      const save = (): Promise<void> => this.#options.storage.save(change);
+      await (this.#options.aroundSave?.(save) ?? save());
       this.#saveFailure = null;
+      return null;
     } catch (cause) {
+      const failure = failureOf(cause);
+      if (failure.code === 'RETRY') return failure;
       this.#options.logger.error({ error: cause }, 'state could not be saved');
-      const message = 'the change could not be saved and was not made';
-      this.#saveFailure = new BrokerError('PERSISTENCE_IO_ERROR', message, { cause });
+      this.#saveFailure = failure;
+      return failure;
     }
-    return this.#saveFailure;
   }
 
   #tell(
@@ -188,4 +260,10 @@ export class StoreRunner {
 
 function outcomeOf({ outcome }: StoreStep): Mutation['outcome'] {
   return outcome.ok ? 'ok' : outcome.code;
+}
+
+function failureOf(cause: unknown): BrokerError {
+  if (cause instanceof BrokerError && isBrokerErrorCode(cause.code)) return cause;
+  const message = 'the change could not be saved and was not made';
+  return new BrokerError('PERSISTENCE_IO_ERROR', message, { cause });
 }
