@@ -35,6 +35,7 @@ export type { ErrorBody } from './payloads/error-body.ts';
 export { addressesSchema, clusterNamesSchema, pageSchema } from './payloads/listing.ts';
 export type { AddressesPayload, ClusterNamesPayload, Page } from './payloads/listing.ts';
 export {
+  DEFAULT_WEIGHT,
   META_STORE_VERSION,
   metaStoreSchema,
   metaStoreToJson,
@@ -84,6 +85,8 @@ export {
   countSchema,
   epochSchema,
   nodeAddressSchema,
+  weightSchema,
+  zoneSchema,
 } from './payloads/primitives.ts';
 export { resourceCheckSchema, resourceCheckToJson } from './payloads/resource-check.ts';
 export type { HostRisk, ResourceCheck } from './payloads/resource-check.ts';

@@ -48,6 +48,7 @@ export function addProxyCommand(
   n: number,
   host = `host-${n}`,
   index: number | null = null,
+  labels: { readonly zone?: string; readonly weight?: number } = {},
 ): StoreCommand {
   return {
     kind: 'add-proxy',
@@ -55,6 +56,8 @@ export function addProxyCommand(
     nodeAddresses: [address(`10.0.0.${n}:7001`), address(`10.0.0.${n}:7002`)],
     host,
     index,
+    zone: labels.zone ?? null,
+    weight: labels.weight ?? null,
   };
 }
 

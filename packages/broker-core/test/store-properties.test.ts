@@ -207,6 +207,8 @@ test('and in the middle of an expansion', () => {
           nodeAddresses: start.proxies.get(address)!.nodeAddresses,
           host: 'ignored',
           index: null,
+          zone: null,
+          weight: null,
         }) as const,
     ),
     fc.constant({ kind: 'balance', name: clusterName('demo') } as const),

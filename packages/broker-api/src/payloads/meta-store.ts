@@ -11,7 +11,14 @@ import {
 import { normalizeRanges, SLOT_COUNT, type SlotRange, type SlotRanges } from '@undermoon/slots';
 import { z } from 'zod';
 import { documentBy, mapOf } from './parse-payload.ts';
-import { clusterNameSchema, countSchema, epochSchema, nodeAddressSchema } from './primitives.ts';
+import {
+  clusterNameSchema,
+  countSchema,
+  epochSchema,
+  nodeAddressSchema,
+  weightSchema,
+  zoneSchema,
+} from './primitives.ts';
 import { clusterConfigShape } from './wire-shapes.ts';
 
 /** The only format of the dump that is read and written. */
@@ -69,7 +76,14 @@ export interface StoredProxy {
   readonly host: string;
   readonly index: number;
   readonly cluster: ClusterName | null;
+  /** Halves of a chunk are in different zones. An addition to the original's dump, written where there is one. */
+  readonly zone: string | null;
+  /** Share of slots, against other proxies. An addition, written where it is not DEFAULT_WEIGHT. */
+  readonly weight: number;
 }
+
+/** The weight of a proxy that was registered without one. */
+export const DEFAULT_WEIGHT = 100;
 
 /** The whole state of a broker. Immutable: a change makes a new one. */
 export interface MetaStore {
@@ -169,6 +183,8 @@ const storedProxySchema: z.ZodType<StoredProxy> = z
     host: z.string(),
     index: countSchema,
     cluster: z.nullable(clusterNameSchema).optional(),
+    zone: zoneSchema.nullish(),
+    weight: weightSchema.nullish(),
   })
   .transform((proxy) => ({
     proxyAddress: proxy.proxy_address,
@@ -176,6 +192,8 @@ const storedProxySchema: z.ZodType<StoredProxy> = z
     host: proxy.host,
     index: proxy.index,
     cluster: proxy.cluster ?? null,
+    zone: proxy.zone ?? null,
+    weight: proxy.weight ?? DEFAULT_WEIGHT,
   }));
 
 /** The dump without its `version`, which is looked at first: another version has other members. */
@@ -227,6 +245,8 @@ function storedProxyToJson(proxy: StoredProxy): unknown {
     host: proxy.host,
     index: proxy.index,
     cluster: proxy.cluster,
+    ...(proxy.zone === null ? {} : { zone: proxy.zone }),
+    ...(proxy.weight === DEFAULT_WEIGHT ? {} : { weight: proxy.weight }),
   };
 }
 

@@ -32,3 +32,9 @@ export const epochSchema: z.ZodType<Epoch> = parsedBy(
 
 /** A whole number at least 0. */
 export const countSchema: z.ZodType<number> = z.int().min(0);
+
+/** The label of a zone: 1 to 255 characters. */
+export const zoneSchema: z.ZodType<string> = z.string().min(1).max(255);
+
+/** The weight of a proxy: a whole number from 1 to 1,000. */
+export const weightSchema: z.ZodType<number> = z.int().min(1).max(1000);

@@ -6,7 +6,7 @@ import {
 } from '@undermoon/cluster-meta';
 import { z } from 'zod';
 import { documentBy } from './parse-payload.ts';
-import { countSchema, nodeAddressSchema } from './primitives.ts';
+import { countSchema, nodeAddressSchema, weightSchema, zoneSchema } from './primitives.ts';
 import { proxyShape } from './wire-shapes.ts';
 
 /** `{"proxy": …}`; null when there is no such proxy, or a failover found nothing to replace. */
@@ -23,6 +23,16 @@ export interface AddProxyRequest {
   readonly host?: string | undefined;
   /** Ordinal of the proxy; only used (and then required) in ordered mode. */
   readonly index?: number | undefined;
+  /**
+   * Zone, rack or the like: halves of a chunk are put into different ones. All proxies of a host have the same.
+   * Registering again changes it. Older brokers ignore it.
+   */
+  readonly zone?: string | undefined;
+  /**
+   * Share of the slots against other proxies, from 1 to 1,000; 100 when left out. A chunk has the smaller weight
+   * of its two proxies. Registering again changes it. Older brokers ignore it.
+   */
+  readonly weight?: number | undefined;
 }
 
 /** Reads `{"proxy": …}`. A body without the member is no proxy: check the status first. */
@@ -40,6 +50,8 @@ export const addProxySchema: z.ZodType<AddProxyRequest> = z
     nodes: z.tuple([nodeAddressSchema, nodeAddressSchema]),
     host: z.string().min(1).max(255).nullish(),
     index: countSchema.nullish(),
+    zone: zoneSchema.nullish(),
+    weight: weightSchema.nullish(),
   })
   .refine((request) => request.nodes[0] !== request.nodes[1], {
     path: ['nodes', 1],
@@ -50,6 +62,8 @@ export const addProxySchema: z.ZodType<AddProxyRequest> = z
     nodes: request.nodes,
     host: request.host ?? undefined,
     index: request.index ?? undefined,
+    zone: request.zone ?? undefined,
+    weight: request.weight ?? undefined,
   }));
 
 /** The wire form of `ProxyPayload`. */
@@ -64,5 +78,7 @@ export function addProxyToJson(request: AddProxyRequest): unknown {
     nodes: request.nodes,
     host: request.host ?? null,
     index: request.index ?? null,
+    ...(request.zone === undefined ? {} : { zone: request.zone }),
+    ...(request.weight === undefined ? {} : { weight: request.weight }),
   };
 }

@@ -8,7 +8,9 @@ import {
   DEMO,
   proxyAt,
 } from '../../test/store-fixture.ts';
-import { allocateChunks, chooseReplacement, LinkTable } from './allocate.ts';
+import { countSlots } from '@undermoon/slots';
+import { allocateChunks, type ProxyPair } from './allocate.ts';
+import { LinkTable } from './link-table.ts';
 import { placementViolations } from './invariants.ts';
 import { emptyStore } from './model.ts';
 
@@ -123,6 +125,125 @@ describe('allocateChunks', () => {
   });
 });
 
+describe('uneven pools', () => {
+  const shape = fc.record({
+    counts: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 2, maxLength: 10 }),
+    zones: fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 10, maxLength: 10 }),
+    present: fc.integer({ min: 0, max: 3 }),
+    share: fc.double({ min: 0, max: 1, noNaN: true }),
+  });
+
+  /** `counts[i]` proxies on host i; `zones[i]` is its zone, 0 for none. */
+  function zonedStore(counts: readonly number[], zones: readonly number[]): CheckedStore {
+    const store = new CheckedStore();
+    let n = 0;
+    for (const [host, count] of counts.entries()) {
+      const zone = zones[host] ?? 0;
+      for (let i = 0; i < count; i++) {
+        const labels = zone === 0 ? {} : { zone: `z${zone}` };
+        store.must(addProxyCommand(++n, `h${host}`, null, labels));
+      }
+    }
+    return store;
+  }
+
+  function zoneAt(store: CheckedStore, half: ProxyPair[number]): string {
+    return store.state.proxies.get(half.proxyAddress)?.zone ?? `host ${half.host}`;
+  }
+
+  /** Chunks that proxies in groups of these sizes give, when no chunk may be within a group. */
+  function possibleChunks(groups: readonly number[]): number {
+    const total = groups.reduce((sum, count) => sum + count, 0);
+    return Math.min(Math.floor(total / 2), total - Math.max(0, ...groups));
+  }
+
+  function possibleAt(counts: readonly number[], zones: readonly number[]): number {
+    const groups = new Map<string, number>();
+    for (const [host, count] of counts.entries()) {
+      const zone = zones[host] ?? 0;
+      const key = zone === 0 ? `h${host}` : `z${zone}`;
+      groups.set(key, (groups.get(key) ?? 0) + count);
+    }
+    return possibleChunks([...groups.values()]);
+  }
+
+  test('give all chunks they can, with halves in different zones and the fewest masters per host', () => {
+    fc.assert(
+      fc.property(shape, ({ counts, zones, share }) => {
+        const store = zonedStore(counts, zones);
+        const possible = possibleAt(counts, zones);
+        assert(!allocateChunks(store.state, possible + 1).ok);
+        const wanted = Math.round(possible * share);
+        if (wanted === 0) return;
+        const allocation = allocateChunks(store.state, wanted);
+        assert(allocation.ok, `${wanted} of ${possible} chunks`);
+        const used = new Map<string, number>();
+        for (const [first, second] of allocation.pairs) {
+          assert(first.host !== second.host);
+          assert(zoneAt(store, first) !== zoneAt(store, second));
+          for (const { host } of [first, second]) used.set(host, (used.get(host) ?? 0) + 1);
+        }
+        const most = Math.max(...used.values());
+        const fewer = counts.map((count) => Math.min(count, most - 1));
+        assert(possibleAt(fewer, zones) < wanted, `${most} masters on one host are too many`);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('count the masters that a growing cluster has already', () => {
+    const store = zonedStore([6, 6, 2, 2, 2, 2], [0, 0, 0, 0, 0, 0]);
+    store.must({ kind: 'create-cluster', name: DEMO, nodeNumber: 12 });
+    store.must({ kind: 'add-nodes', name: DEMO, nodeNumber: 12 });
+    const masters = new Map<string, number>();
+    for (const chunk of store.state.clusters.get(DEMO)?.chunks ?? []) {
+      for (const host of chunk.hosts) masters.set(host, (masters.get(host) ?? 0) + 1);
+    }
+    expect([...masters.values()]).toEqual([2, 2, 2, 2, 2, 2]);
+  });
+
+  test('spread the masters of a failed host: no two hosts share chunks more often than need be', () => {
+    // Equal hosts, all proxies used: each host has k chunks, shared with the H - 1 others.
+    for (let hosts = 3; hosts <= 12; hosts++) {
+      for (let perHost = 1; perHost <= 8; perHost++) {
+        const store = zonedStore(
+          Array.from({ length: hosts }, () => perHost),
+          [],
+        );
+        const chunks = Math.floor((hosts * perHost) / 2);
+        store.must({ kind: 'create-cluster', name: DEMO, nodeNumber: chunks * 4 });
+        const links = LinkTable.of(store.state);
+        const worst = Math.max(
+          ...Array.from({ length: hosts * hosts }, (_, i) =>
+            links.get(`h${i % hosts}`, `h${Math.floor(i / hosts)}`),
+          ),
+        );
+        const least = Math.ceil(perHost / (hosts - 1));
+        assert(worst <= least + 1, `${hosts} hosts of ${perHost}: ${worst} links, not ${least}`);
+      }
+    }
+  });
+
+  test('pair proxies of like weights, and deal slots by them', () => {
+    const store = new CheckedStore();
+    for (const [index, weight] of [300, 100, 300, 100].entries()) {
+      store.must(addProxyCommand(index + 1, `h${index}`, null, { weight }));
+    }
+    store.must({ kind: 'create-cluster', name: DEMO, nodeNumber: 8 });
+    expect(store.chunk(0).hosts).toEqual(['h0', 'h2']);
+    expect(store.chunk(1).hosts).toEqual(['h1', 'h3']);
+    const slots = [0, 1].flatMap((chunk) =>
+      store.chunk(chunk).stableSlots.map((ranges) => countSlots(ranges ?? [])),
+    );
+    expect(slots).toEqual([6144, 6144, 2048, 2048]);
+    // Another weight, and the cluster can be brought into line.
+    store.run(addProxyCommand(2, 'h1', null, { weight: 300 }));
+    expect(store.code({ kind: 'rebalance', name: DEMO })).toBe('SLOTS_ALREADY_EVEN');
+    store.run(addProxyCommand(4, 'h3', null, { weight: 300 }));
+    store.must({ kind: 'rebalance', name: DEMO });
+  });
+});
+
 describe('allocateOrdered', () => {
   function orderedStore(indexes: readonly number[]): CheckedStore {
     const store = new CheckedStore(emptyStore(true));
@@ -162,39 +283,4 @@ describe('allocateOrdered', () => {
   test('wants an index', () => {
     expect(orderedStore([]).code(addProxyCommand(1))).toBe('MISSING_SERVER_PROXY_INDEX');
   });
-});
-
-describe('chooseReplacement', () => {
-  test.each([
-    { hosts: [1, 1, 1], expected: 'c' },
-    { hosts: [1, 3, 1], expected: 'c' },
-    { hosts: [1, 3], expected: undefined },
-    { hosts: [2, 1], expected: 'a' },
-    { hosts: [2, 1, 1], expected: 'c' },
-    { hosts: [2, 2, 1, 2], expected: 'd' },
-    { hosts: [1, 1], expected: undefined },
-  ])('$hosts: a fails, b survives: $expected', ({ hosts, expected }) => {
-    const store = storeOf(hosts);
-    store.must({ kind: 'create-cluster', name: DEMO, nodeNumber: 4 });
-    const chunk = store.chunk();
-    // Which of the two hosts is half 0 does not matter here: a is the one that fails.
-    expect(chunk.hosts.toSorted()).toEqual(['a', 'b']);
-    expect(chooseReplacement(store.state, 'a', 'b')?.host).toBe(expected);
-  });
-
-  test('ranks by links with the survivor, not with the failed host', () => {
-    const store = storeOf([1, 2, 2, 2]);
-    // b shares a chunk with c, and another one with a.
-    store.must({ kind: 'create-cluster', name: clusterName('x'), nodeNumber: 4 });
-    expect(LinkTable.of(store.state).get('b', 'c')).toBe(1);
-    expect(chooseReplacement(store.state, 'a', 'b')?.host).toBe('d');
-    expect(chooseReplacement(store.state, 'd', 'b')?.host).toBe('a');
-  });
-});
-
-test('links of different pairs of labels are kept apart', () => {
-  const table = new LinkTable();
-  table.add('a', 'bc');
-  expect(table.get('ab', 'c')).toBe(0);
-  expect(table.get('bc', 'a')).toBe(1);
 });

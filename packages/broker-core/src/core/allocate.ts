@@ -1,6 +1,21 @@
-import type { Chunk, StoredProxy } from '@undermoon/broker-api';
+// How chunks are made of free proxies.
+//
+// A chunk's halves are never in one zone; a proxy without a zone is in a zone of its host alone. So a pool of T proxies of
+// which the largest zone has m gives min(T / 2, T - m) chunks, and exactly that many are found:
+//
+// - With n chunks to go, a zone with T - n proxies is critical: were the next chunk made without it, too few others would
+//   be left for it. Each step takes one half from every critical zone (there are at most two, since T >= 2n).
+// - A step that does so leaves T - 2 proxies, and in no zone more than (T - 2) - (n - 1).
+//
+// Masters are even over hosts: of each host only so many proxies are used that the cluster has at most L masters on
+// any of them, with the smallest L for which the pool still gives all chunks. Within this, the first half comes from the host
+// with the most proxies left. The second half comes from the host that shares the fewest chunks with it, so that the
+// masters of a host that fails are spread over many others.
+
+import type { Chunk, StoredCluster, StoredProxy } from '@undermoon/broker-api';
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { StoreRefusal } from './command.ts';
+import { LinkTable } from './link-table.ts';
 import { compareText, PROXIES_PER_CHUNK, type StoreState } from './model.ts';
 
 /** Two proxies that become a chunk; the first is half 0. */
@@ -9,40 +24,26 @@ export type ProxyPair = readonly [StoredProxy, StoredProxy];
 /** The pairs for new chunks, or why they cannot be had. */
 export type Allocation = { readonly ok: true; readonly pairs: readonly ProxyPair[] } | StoreRefusal;
 
-/** How often two hosts share a chunk: the failover load they would put on each other. */
-export class LinkTable {
-  readonly #counts = new Map<string, number>();
-
-  static of(state: StoreState): LinkTable {
-    const table = new LinkTable();
-    for (const cluster of state.clusters.values()) {
-      for (const { hosts } of cluster.chunks) table.add(hosts[0], hosts[1]);
-    }
-    return table;
+/** Chooses proxies for `chunkCount` more chunks of a cluster (null: of a new one). */
+export function allocateChunks(
+  state: StoreState,
+  chunkCount: number,
+  cluster: StoredCluster | null = null,
+): Allocation {
+  const hosts = freeHosts(state, cluster);
+  const level = lowestLevel(hosts, chunkCount);
+  if (level === null) {
+    const total = hosts.reduce((sum, host) => sum + host.proxies.length, 0);
+    const needed = chunkCount * PROXIES_PER_CHUNK;
+    return noResource(
+      `${needed} proxies on at least two hosts (and in two zones, where there are zones) needed, ${total} are free`,
+    );
   }
-
-  get(left: string, right: string): number {
-    return this.#counts.get(pairKey(left, right)) ?? 0;
-  }
-
-  add(left: string, right: string): void {
-    this.#counts.set(pairKey(left, right), this.get(left, right) + 1);
-  }
-}
-
-/** Chooses proxies for `chunkCount` chunks: halves on different hosts, load spread over hosts. */
-export function allocateChunks(state: StoreState, chunkCount: number): Allocation {
-  const proxyCount = chunkCount * PROXIES_PER_CHUNK;
-  const hosts = allocatableByHost(state);
-  trimLargestHost(hosts);
-  const total = hosts.reduce((sum, host) => sum + host.proxies.length, 0);
-  if (total < proxyCount) {
-    return noResource(`${proxyCount} proxies on at least two hosts needed, ${total} can be used`);
-  }
+  for (const host of hosts) host.unused = host.proxies.splice(usableAt(host, level)).length;
   const links = LinkTable.of(state);
   const pairs: ProxyPair[] = [];
   while (pairs.length < chunkCount) {
-    const pair = takePair(hosts, links);
+    const pair = takePair(hosts, links, chunkCount - pairs.length);
     if (pair === null) return noResource('the free proxies cannot be paired over two hosts');
     pairs.push(pair);
   }
@@ -61,7 +62,10 @@ export function allocateOrdered(
   const proxyCount = chunkCount * PROXIES_PER_CHUNK;
   const free = [...state.proxies.values()]
     .filter((proxy) => isAllocatable(state, proxy))
-    .toSorted((left, right) => left.index - right.index || byAddress(left, right))
+    .toSorted(
+      (left, right) =>
+        left.index - right.index || compareText(left.proxyAddress, right.proxyAddress),
+    )
     .slice(0, proxyCount);
   if (free.length < proxyCount) {
     return noResource(`${proxyCount} proxies needed, ${free.length} can be used`);
@@ -77,28 +81,6 @@ export function allocateOrdered(
     if (first !== undefined && second !== undefined) pairs.push([first, second]);
   }
   return { ok: true, pairs };
-}
-
-/**
- * Chooses the proxy that takes the place of a failed one, or null. Never on the survivor's host, where one
- * host's failure would take both copies; on the failed one's own host only if no other host has a proxy.
- */
-export function chooseReplacement(
-  state: StoreState,
-  failedHost: string,
-  survivorHost: string,
-): StoredProxy | null {
-  const links = LinkTable.of(state);
-  const [best] = allocatableByHost(state)
-    .filter((host) => host.name !== survivorHost)
-    .toSorted(
-      (left, right) =>
-        Number(left.name === failedHost) - Number(right.name === failedHost) ||
-        links.get(left.name, survivorHost) - links.get(right.name, survivorHost) ||
-        right.proxies.length - left.proxies.length ||
-        compareText(left.name, right.name),
-    );
-  return best?.proxies[0] ?? null;
 }
 
 /** A new chunk without slots. */
@@ -118,12 +100,6 @@ export function proxiesOf(chunks: readonly Chunk[]): NodeAddress[] {
   return chunks.flatMap((chunk) => chunk.proxyAddresses);
 }
 
-interface FreeHost {
-  readonly name: string;
-  /** By address; taken from the front. */
-  readonly proxies: StoredProxy[];
-}
-
 /** Whether a proxy may be taken for a chunk: free, not failed, and nobody reports it. */
 export function isAllocatable(state: StoreState, proxy: StoredProxy): boolean {
   return (
@@ -133,61 +109,162 @@ export function isAllocatable(state: StoreState, proxy: StoredProxy): boolean {
   );
 }
 
-function allocatableByHost(state: StoreState): FreeHost[] {
-  const byHost = new Map<string, StoredProxy[]>();
+interface FreeHost {
+  readonly name: string;
+  /** What must not hold both halves of a chunk: the zone, or the host itself. */
+  readonly zone: string;
+  /** Masters that the cluster has on this host already. */
+  readonly masterCount: number;
+  /** Heaviest first, then by address; taken from the front. */
+  readonly proxies: StoredProxy[];
+  /** Free proxies past the level. */
+  unused: number;
+}
+
+function freeHosts(state: StoreState, cluster: StoredCluster | null): FreeHost[] {
+  const masters = new Map<string, number>();
+  for (const host of cluster?.chunks.flatMap((chunk) => chunk.hosts) ?? []) {
+    masters.set(host, (masters.get(host) ?? 0) + 1);
+  }
+  const hosts = new Map<string, FreeHost>();
   for (const proxy of state.proxies.values()) {
     if (!isAllocatable(state, proxy)) continue;
-    const proxies = byHost.get(proxy.host);
-    if (proxies === undefined) byHost.set(proxy.host, [proxy]);
-    else proxies.push(proxy);
+    const { host: name } = proxy;
+    const known = hosts.get(name);
+    if (known === undefined) {
+      const masterCount = masters.get(name) ?? 0;
+      hosts.set(name, { name, zone: zoneOf(proxy), masterCount, proxies: [proxy], unused: 0 });
+    } else known.proxies.push(proxy);
   }
-  return [...byHost]
-    .map(([name, proxies]) => ({ name, proxies: proxies.toSorted(byAddress) }))
-    .toSorted((left, right) => compareText(left.name, right.name));
-}
-
-// A host with more than half of all proxies cannot pair them all; the rest of them is not used.
-function trimLargestHost(hosts: readonly FreeHost[]): void {
-  const largest = mostRemaining(hosts);
-  if (largest === undefined) return;
-  const others = hosts.reduce((sum, host) => sum + host.proxies.length, 0) - largest.proxies.length;
-  if (largest.proxies.length > others) largest.proxies.length = others;
-}
-
-function takePair(hosts: readonly FreeHost[], links: LinkTable): ProxyPair | null {
-  const first = mostRemaining(hosts);
-  if (first === undefined) return null;
-  const [second] = hosts
-    .filter((host) => host !== first && host.proxies.length > 0)
-    .toSorted(
+  for (const { proxies } of hosts.values()) {
+    proxies.sort(
       (left, right) =>
-        links.get(first.name, left.name) - links.get(first.name, right.name) ||
-        right.proxies.length - left.proxies.length ||
-        compareText(left.name, right.name),
+        right.weight - left.weight || compareText(left.proxyAddress, right.proxyAddress),
     );
-  const firstProxy = first.proxies.shift();
-  const secondProxy = second?.proxies.shift();
-  if (second === undefined || firstProxy === undefined || secondProxy === undefined) return null;
-  links.add(first.name, second.name);
-  return [firstProxy, secondProxy];
+  }
+  return [...hosts.values()].toSorted((left, right) => compareText(left.name, right.name));
 }
 
-function mostRemaining(hosts: readonly FreeHost[]): FreeHost | undefined {
-  let most: FreeHost | undefined;
+// Labels of zones and of hosts are kept apart.
+function zoneOf(proxy: StoredProxy): string {
+  return proxy.zone === null ? `host ${proxy.host}` : `zone ${proxy.zone}`;
+}
+
+function usableAt(host: FreeHost, level: number): number {
+  return Math.max(0, Math.min(host.proxies.length, level - host.masterCount));
+}
+
+/** The fewest masters per host with which the pool gives the chunks, or null if it does not at all. */
+function lowestLevel(hosts: readonly FreeHost[], chunkCount: number): number | null {
+  let high = Math.max(0, ...hosts.map((host) => host.masterCount + host.proxies.length));
+  if (chunksAt(hosts, high) < chunkCount) return null;
+  let low = 0;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (chunksAt(hosts, middle) >= chunkCount) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function chunksAt(hosts: readonly FreeHost[], level: number): number {
+  let total = 0;
+  const zones = new Map<string, number>();
   for (const host of hosts) {
-    if (host.proxies.length > (most?.proxies.length ?? 0)) most = host;
+    const usable = usableAt(host, level);
+    total += usable;
+    zones.set(host.zone, (zones.get(host.zone) ?? 0) + usable);
+  }
+  return Math.min(Math.floor(total / 2), total - Math.max(0, ...zones.values()));
+}
+
+function takePair(
+  hosts: readonly FreeHost[],
+  links: LinkTable,
+  chunksLeft: number,
+): ProxyPair | null {
+  const critical = criticalZones(hosts, chunksLeft);
+  const first = mostRemaining(hosts.filter((host) => isIn(host, critical)));
+  if (first === null) return null;
+  const others = critical.filter((zone) => zone !== first.zone);
+  const firstProxy = first.proxies.shift();
+  if (firstProxy === undefined) return null;
+  const second = bestPartner(hosts, { host: first, proxy: firstProxy, zones: others }, links);
+  if (second === null) return null;
+  second.host.proxies.splice(second.host.proxies.indexOf(second.proxy), 1);
+  links.add(first.name, second.host.name);
+  return [firstProxy, second.proxy];
+}
+
+function criticalZones(hosts: readonly FreeHost[], chunksLeft: number): string[] {
+  let total = 0;
+  const zones = new Map<string, number>();
+  for (const { zone, proxies } of hosts) {
+    total += proxies.length;
+    zones.set(zone, (zones.get(zone) ?? 0) + proxies.length);
+  }
+  return [...zones].filter(([, count]) => count >= total - chunksLeft).map(([zone]) => zone);
+}
+
+// No zone in particular means any.
+function isIn(host: FreeHost, zones: readonly string[]): boolean {
+  return zones.length === 0 || zones.includes(host.zone);
+}
+
+function mostRemaining(hosts: readonly FreeHost[]): FreeHost | null {
+  let most: FreeHost | null = null;
+  for (const host of hosts) {
+    if (host.proxies.length === 0) continue;
+    const more = most === null ? 1 : host.proxies.length - most.proxies.length;
+    if (more > 0 || (more === 0 && host.unused > (most?.unused ?? 0))) most = host;
   }
   return most;
 }
 
-function byAddress(left: StoredProxy, right: StoredProxy): number {
-  return compareText(left.proxyAddress, right.proxyAddress);
+interface Candidate {
+  readonly host: FreeHost;
+  readonly proxy: StoredProxy;
 }
 
-// The length prefix keeps keys apart whatever the labels contain.
-function pairKey(left: string, right: string): string {
-  const [low, high] = left < right ? [left, right] : [right, left];
-  return `${low.length}:${low}${high}`;
+/** The other half: of a like weight, on the host with the fewest links, then with the most proxies left. */
+function bestPartner(
+  hosts: readonly FreeHost[],
+  first: Candidate & { readonly zones: readonly string[] },
+  links: LinkTable,
+): Candidate | null {
+  let best: Candidate | null = null;
+  let bestRank: readonly number[] = [];
+  for (const host of hosts) {
+    if (host.zone === first.host.zone || host === first.host || !isIn(host, first.zones)) continue;
+    const proxy = closestInWeight(host.proxies, first.proxy.weight);
+    if (proxy === null) continue;
+    const difference = Math.abs(proxy.weight - first.proxy.weight);
+    const linkCount = links.get(first.host.name, host.name);
+    const rank = [difference, linkCount, -host.proxies.length, -host.unused];
+    if (best !== null && !isLower(rank, bestRank)) continue;
+    best = { host, proxy };
+    bestRank = rank;
+  }
+  return best;
+}
+
+function closestInWeight(proxies: readonly StoredProxy[], weight: number): StoredProxy | null {
+  let closest: StoredProxy | null = null;
+  for (const proxy of proxies) {
+    const isCloser =
+      closest === null || Math.abs(proxy.weight - weight) < Math.abs(closest.weight - weight);
+    if (isCloser) closest = proxy;
+    if (proxy.weight <= weight) break;
+  }
+  return closest;
+}
+
+function isLower(left: readonly number[], right: readonly number[]): boolean {
+  for (const [index, value] of left.entries()) {
+    const other = right[index] ?? 0;
+    if (value !== other) return value < other;
+  }
+  return false;
 }
 
 function noResource(message: string): StoreRefusal {

@@ -12,6 +12,7 @@ import {
   withMembership,
   type StoreState,
 } from './model.ts';
+import { slotQuotas } from './plan-slots.ts';
 
 /** Every master of a new cluster gets at least one slot. */
 export const NODE_NUMBER_MAX: number = (SLOT_COUNT / MASTERS_PER_CHUNK) * NODES_PER_CHUNK;
@@ -39,7 +40,11 @@ export function createCluster(
     ? allocateOrdered(state, chunkCount, 0)
     : allocateChunks(state, chunkCount);
   if (!allocation.ok) return { state, events: [], outcome: allocation };
-  const chunks = dealSlots(allocation.pairs.map(chunkOf));
+  const weights = allocation.pairs.flatMap(([first, second]) => {
+    const weight = Math.min(first.weight, second.weight);
+    return [weight, weight];
+  });
+  const chunks = dealSlots(allocation.pairs.map(chunkOf), weights);
   const config = context.defaultClusterConfig;
   const cluster = { name, epoch: state.globalEpoch, chunks, config, isPaused: false };
   const next = bumpCluster(withMembership(state, proxiesOf(chunks), name), cluster);
@@ -84,19 +89,16 @@ export function clusterNotFound(state: StoreState, name: ClusterName): StoreStep
   return refused(state, 'CLUSTER_NOT_FOUND', `there is no cluster ${name}`);
 }
 
-// Master `2c + p` is part p of chunk c. Each gets the same number of slots, the first ones one more.
-function dealSlots(chunks: readonly Chunk[]): Chunk[] {
-  const masterCount = chunks.length * MASTERS_PER_CHUNK;
-  const average = Math.floor(SLOT_COUNT / masterCount);
-  const remainder = SLOT_COUNT % masterCount;
-  const rangesOf = (master: number): SlotRanges => {
-    const start = master * average + Math.min(master, remainder);
-    const count = average + (master < remainder ? 1 : 0);
-    return [[start, start + count - 1]];
-  };
+// Master `2c + p` is part p of chunk c. Each gets its share, in order.
+function dealSlots(chunks: readonly Chunk[], weights: readonly number[]): Chunk[] {
+  let start = 0;
+  const ranges = slotQuotas([], weights).map((quota): SlotRanges => {
+    start += quota;
+    return [[start - quota, start - 1]];
+  });
   return chunks.map((chunk, index) => ({
     ...chunk,
-    stableSlots: [rangesOf(2 * index), rangesOf(2 * index + 1)],
+    stableSlots: [ranges[2 * index] ?? null, ranges[2 * index + 1] ?? null],
   }));
 }
 

@@ -7,6 +7,8 @@ import {
   migrationTaskSchema,
   nodeAddressSchema,
   parsePayload,
+  weightSchema,
+  zoneSchema,
   type PayloadOutcome,
 } from '@undermoon/broker-api';
 import {
@@ -28,6 +30,8 @@ const SCHEMAS: { readonly [K in StoreCommand['kind']]: z.ZodType<CommandOf<K>> }
     nodeAddresses: z.tuple([nodeAddressSchema, nodeAddressSchema]),
     host: z.string(),
     index: z.nullable(countSchema),
+    zone: z.nullable(zoneSchema),
+    weight: z.nullable(weightSchema),
   }),
   'remove-proxy': z.object({ kind: z.literal('remove-proxy'), address: nodeAddressSchema }),
   'create-cluster': z.object({

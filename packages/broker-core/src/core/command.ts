@@ -16,6 +16,9 @@ export type StoreCommand =
       readonly nodeAddresses: readonly [NodeAddress, NodeAddress];
       readonly host: string;
       readonly index: number | null;
+      /** Null leaves that of a known proxy as it is; so for `weight`. */
+      readonly zone: string | null;
+      readonly weight: number | null;
     }
   | { readonly kind: 'remove-proxy'; readonly address: NodeAddress }
   | { readonly kind: 'create-cluster'; readonly name: ClusterName; readonly nodeNumber: number }
@@ -64,6 +67,7 @@ export interface ApplyContext {
 /** What happened, for logs. */
 export type StoreEvent =
   | { readonly kind: 'proxy-added'; readonly address: NodeAddress }
+  | { readonly kind: 'proxy-labelled'; readonly address: NodeAddress }
   | { readonly kind: 'proxy-recovered'; readonly address: NodeAddress }
   | { readonly kind: 'proxy-removed'; readonly address: NodeAddress }
   | { readonly kind: 'proxy-failed'; readonly address: NodeAddress }

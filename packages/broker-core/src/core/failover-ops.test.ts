@@ -84,11 +84,11 @@ describe('failover of a member', () => {
     for (const [i, host] of ['a', 'b', 'b', 'b'].entries())
       store.must(addProxyCommand(i + 1, host));
     store.must({ kind: 'create-cluster', name: DEMO, nodeNumber: 4 });
-    expect(store.chunk().hosts).toEqual(['a', 'b']);
+    expect(store.chunk().hosts).toEqual(['b', 'a']);
     // All that is free is on b, where the survivor is.
     expect(store.code(failoverOf(1))).toBe('NO_AVAILABLE_RESOURCE');
     store.must(addProxyCommand(5, 'a'));
-    expect(store.chunk().proxyAddresses).toEqual([proxyAt(5), proxyAt(2)]);
+    expect(store.chunk().proxyAddresses).toEqual([proxyAt(2), proxyAt(5)]);
   });
 
   test('takes the own host of the failed proxy only if there is no third one', () => {

@@ -9,9 +9,8 @@
 // proxies is waiting, and is tried again after every mutation. In ordered mode nothing is marked or
 // replaced, and a failover that cannot flip answers without a refusal.
 
-import type { Chunk, StoredCluster } from '@undermoon/broker-api';
+import { DEFAULT_WEIGHT, type Chunk, type StoredCluster } from '@undermoon/broker-api';
 import type { ClusterName, NodeAddress } from '@undermoon/cluster-meta';
-import { chooseReplacement } from './allocate.ts';
 import { clusterNotFound } from './cluster-ops.ts';
 import { done, refused, type ApplyContext, type StoreEvent, type StoreStep } from './command.ts';
 import { bumpCluster } from './epoch.ts';
@@ -30,6 +29,7 @@ import {
   type MemberPlace,
   type StoreState,
 } from './model.ts';
+import { chooseReplacement } from './replacement.ts';
 
 /** Takes a proxy out of service: its chunk's roles move to the other half, and another proxy replaces it. */
 export function failover(
@@ -130,9 +130,15 @@ function replace(
   const place = findMember(state, address);
   if (place === null) throw new Error(`member ${address} vanished during its failover`);
   const { cluster, chunk, chunkIndex, half } = place;
-  const replacement = chooseReplacement(state, chunk.hosts[half], chunk.hosts[otherHalf(half)]);
+  const survivorHost = chunk.hosts[otherHalf(half)];
+  const replacement = chooseReplacement(state, {
+    failedHost: chunk.hosts[half],
+    survivorHost,
+    survivorZone: state.proxies.get(survivorOf(place))?.zone ?? null,
+    weight: state.proxies.get(address)?.weight ?? DEFAULT_WEIGHT,
+  });
   if (replacement === null) {
-    const message = `no free proxy on another host than that of ${survivorOf(place)}`;
+    const message = `no free proxy on another host than ${survivorHost}, that of ${survivorOf(place)}`;
     return refused(state, 'NO_AVAILABLE_RESOURCE', message, events);
   }
   const nodes = chunk.nodeAddresses;

@@ -1,3 +1,4 @@
+import { DEFAULT_WEIGHT } from '@undermoon/broker-api';
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import { done, refused, type StoreCommand, type StoreEvent, type StoreStep } from './command.ts';
 import { bumpGlobal } from './epoch.ts';
@@ -5,8 +6,8 @@ import { dropReports, markFailed } from './failure-log.ts';
 import { withKey, type StoreState } from './model.ts';
 
 /**
- * Registers a proxy. A known one keeps its record as it is and is refused with ALREADY_EXISTED, but in both
- * cases its failure marks are cleared: registering again is how a failed proxy comes back.
+ * Registers a proxy. A known one keeps its record except for zone and weight, and is refused with ALREADY_EXISTED,
+ * but in both cases its failure marks are cleared: registering again is how a failed proxy comes back.
  */
 export function addProxy(
   state: StoreState,
@@ -18,11 +19,22 @@ export function addProxy(
     return refused(state, 'MISSING_SERVER_PROXY_INDEX', message);
   }
   const cleared = markFailed(dropReports(state, address), address, false);
-  if (state.proxies.has(address)) {
+  const known = state.proxies.get(address);
+  if (known !== undefined) {
     const message = `proxy ${address} is registered already`;
-    if (cleared === state) return refused(state, 'ALREADY_EXISTED', message);
-    const events: StoreEvent[] = [{ kind: 'proxy-recovered', address }];
-    return refused(bumpGlobal(cleared), 'ALREADY_EXISTED', message, events);
+    const events: StoreEvent[] = [];
+    let next = cleared;
+    if (cleared !== state) {
+      next = bumpGlobal(cleared);
+      events.push({ kind: 'proxy-recovered', address });
+    }
+    const zone = command.zone ?? known.zone;
+    const weight = command.weight ?? known.weight;
+    if (zone !== known.zone || weight !== known.weight) {
+      next = { ...next, proxies: withKey(next.proxies, address, { ...known, zone, weight }) };
+      events.push({ kind: 'proxy-labelled', address });
+    }
+    return refused(next, 'ALREADY_EXISTED', message, events);
   }
   const proxy = {
     proxyAddress: address,
@@ -30,6 +42,8 @@ export function addProxy(
     host: command.host,
     index: state.enableOrderedProxy ? (command.index ?? 0) : 0,
     cluster: null,
+    zone: command.zone,
+    weight: command.weight ?? DEFAULT_WEIGHT,
   };
   const added = { ...cleared, proxies: withKey(cleared.proxies, address, proxy) };
   return done(bumpGlobal(added), [{ kind: 'proxy-added', address }]);

@@ -1,4 +1,10 @@
-import type { Chunk, ChunkPart, StoredCluster, StoredMigration } from '@undermoon/broker-api';
+import {
+  DEFAULT_WEIGHT,
+  type Chunk,
+  type ChunkPart,
+  type StoredCluster,
+  type StoredMigration,
+} from '@undermoon/broker-api';
 import { nextEpoch, type ClusterName, type Epoch } from '@undermoon/cluster-meta';
 import { countSlots, subtractRanges, type SlotRanges } from '@undermoon/slots';
 import { allocateChunks, allocateOrdered, chunkOf, proxiesOf } from './allocate.ts';
@@ -30,7 +36,7 @@ export function addNodes(state: StoreState, name: ClusterName, nodeNumber: numbe
   }
   const allocation = state.enableOrderedProxy
     ? allocateOrdered(state, chunkCount, present * PROXIES_PER_CHUNK)
-    : allocateChunks(state, chunkCount);
+    : allocateChunks(state, chunkCount, cluster);
   if (!allocation.ok) return { state, events: [], outcome: allocation };
   const added = allocation.pairs.map(chunkOf);
   const chunks = [...cluster.chunks, ...added];
@@ -174,7 +180,10 @@ interface EvenPlan {
 
 function planEven(state: StoreState, cluster: StoredCluster, plan: EvenPlan): StoreStep {
   const owned = cluster.chunks.flatMap((chunk) => chunk.stableSlots.map((ranges) => ranges ?? []));
-  const weights = owned.map((_, master) => (master < plan.chunkCount * MASTERS_PER_CHUNK ? 1 : 0));
+  const weights = cluster.chunks.flatMap((chunk, index) => {
+    const weight = index < plan.chunkCount ? weightOf(state, chunk) : 0;
+    return [weight, weight];
+  });
   const moves = planMoves(owned, slotQuotas(owned.map(countSlots), weights), plan.cutEnd);
   const { name } = cluster;
   if (moves.length === 0) {
@@ -186,6 +195,12 @@ function planEven(state: StoreState, cluster: StoredCluster, plan: EvenPlan): St
   });
   const event: StoreEvent = { kind: 'migrations-planned', name, taskCount: moves.length };
   return done(bumpCluster(state, planned), [event]);
+}
+
+/** Both proxies of a chunk hold the keys of both of its parts. */
+function weightOf(state: StoreState, { proxyAddresses }: Chunk): number {
+  const weights = proxyAddresses.map((address) => state.proxies.get(address)?.weight);
+  return Math.min(...weights.map((weight) => weight ?? DEFAULT_WEIGHT));
 }
 
 // Tasks carry the epoch that the cluster is about to get.

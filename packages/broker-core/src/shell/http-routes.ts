@@ -166,7 +166,7 @@ function proxy({ runner, cache }: RouteContext, call: RouteCall): RouteReply {
 function addProxy(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
   const body = parsePayload(addProxySchema, call.body);
   if (!body.ok) return body;
-  const { proxyAddress, nodes, host, index } = body.value;
+  const { proxyAddress, nodes, host, index, zone, weight } = body.value;
   const address = parseNodeAddress(proxyAddress);
   if (address === null) {
     const message = 'proxy_address: expected an address "host:port"';
@@ -178,6 +178,8 @@ function addProxy(context: RouteContext, call: RouteCall): RouteReply | Promise<
     nodeAddresses: nodes,
     host: host ?? hostOf(address),
     index: index ?? null,
+    zone: zone ?? null,
+    weight: weight ?? null,
   });
 }
 
