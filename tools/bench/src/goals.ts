@@ -9,6 +9,8 @@ export interface Goal {
   readonly against: TargetName | null;
   readonly bound: 'at most' | 'at least';
   readonly limit: number;
+  /** For a machine on which Redis without a proxy does not reach the limit: judged instead. */
+  readonly elsewhere?: { readonly against: TargetName; readonly limit: number };
 }
 
 const UNPIPELINED: readonly Goal[] = ['get-64-c50', 'set-64-c50', 'get-64-c200', 'set-64-c200']
@@ -41,7 +43,14 @@ export const GOALS: readonly Goal[] = [
   ...LARGE_VALUES,
   { workload: 'rate-40k', metric: 'p99Ms', against: 'nutcracker', bound: 'at most', limit: 1.1 },
   { workload: 'idle', metric: 'connectionBytes', against: null, bound: 'at most', limit: 6000 },
-  { workload: 'reconnect', metric: 'rps', against: null, bound: 'at least', limit: 20_000 },
+  {
+    workload: 'reconnect',
+    metric: 'rps',
+    against: null,
+    bound: 'at least',
+    limit: 20_000,
+    elsewhere: { against: 'nutcracker', limit: 0.72 },
+  },
 ];
 
 function cpu(workload: string, limit: number): Goal {

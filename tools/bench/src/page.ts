@@ -46,6 +46,9 @@ warmed up. Compare figures of one run only.
 - µs per request are user and system time of the process, all threads, as the kernel counts them.
 - Full speed is \`redis-benchmark\` with 100,000 random keys. undermoon and nutcracker run with their defaults, which
   are two connections to each Redis and one; \`direct\` is Redis without a proxy, \`redis-cluster\` a cluster of one node.
+- \`direct\` is the most that this machine allows: \`redis-benchmark\` has one thread, which shares its core with Redis. So
+  \`reconnect\` measures the load as much as the proxy; where not even \`direct\` reaches the goal, its ratio to nutcracker is
+  judged instead.
 - At a fixed rate, requests leave in groups every 250 µs whatever the replies do, and the clock of each starts when it
   was due. So a stall counts for all requests that fell into it.
 - Bytes per connection are resident memory of the process with idle connections that made one request each, less that

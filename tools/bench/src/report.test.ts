@@ -51,3 +51,12 @@ it('names a workload once above its targets on a terminal', () => {
   expect(table.split(NAME)).toHaveLength(2);
   expect(table).toContain('nutcracker');
 });
+
+it('says that a goal is out of reach', () => {
+  const [goal] = GOALS.filter(({ workload }) => workload === 'reconnect');
+  if (goal === undefined) throw new Error('no goal');
+  const verdicts = [{ goal, outcome: 'out of reach', ceiling: 17_345.6 } as const];
+  expect(renderMarkdown(sectionsOf([], [], { ratios: [], verdicts }))).toContain(
+    '| reconnect | requests/s | ≥ 20,000 |  | refused: out of reach for direct Redis here, which does 17,346 at best |',
+  );
+});

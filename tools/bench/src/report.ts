@@ -163,14 +163,28 @@ function ratioCells({ workload, placement, metric, against, value, doubt }: Rati
 const VERDICT_HEAD = ['workload', 'figure', 'goal', 'measured', 'verdict'];
 
 function verdictCells(verdict: Verdict): string[] {
-  const { goal, outcome } = verdict;
+  const { goal } = verdict;
   const isRatio = goal.against !== null;
   const sign = goal.bound === 'at most' ? '≤' : '≥';
+  const told = (value: number): string => (isRatio ? value.toFixed(2) : whole(value));
   return [
     goal.workload,
     METRIC_NAMES[goal.metric],
     isRatio ? `${sign} ${goal.limit.toFixed(2)} × ${goal.against}` : `${sign} ${whole(goal.limit)}`,
-    outcome === 'refused' ? '' : isRatio ? verdict.value.toFixed(2) : whole(verdict.value),
-    outcome === 'refused' ? `no verdict: ${verdict.reason}` : outcome,
+    ...outcomeCells(verdict, told),
   ];
+}
+
+function outcomeCells(verdict: Verdict, told: (value: number) => string): [string, string] {
+  switch (verdict.outcome) {
+    case 'met':
+    case 'missed':
+      return [told(verdict.value), verdict.outcome];
+    case 'refused':
+      return ['', `no verdict: ${verdict.reason}`];
+    case 'out of reach': {
+      const best = told(verdict.ceiling);
+      return ['', `refused: out of reach for direct Redis here, which does ${best} at best`];
+    }
+  }
 }

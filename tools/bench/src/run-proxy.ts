@@ -98,8 +98,10 @@ function tellOutcome(verdicts: readonly Verdict[]): number {
     return verdicts.filter((verdict) => verdict.outcome === outcome).length;
   };
   const refused = count('refused');
+  const outOfReach = count('out of reach');
   process.stderr.write(
     `${count('met')} goals met, ${count('missed')} missed` +
+      (outOfReach === 0 ? '' : `, ${outOfReach} out of reach on this machine`) +
       (refused === 0
         ? '\n'
         : `, no verdict on ${refused}: the machine was disturbed or a load failed\n`),

@@ -46,6 +46,26 @@ const costs = (...values: readonly number[]): Figures[] => {
 };
 
 describe('judge', () => {
+  it('judges a ratio where not even Redis itself reaches the limit', () => {
+    const goal: Goal = { ...CHURN, elsewhere: { against: 'nutcracker', limit: 0.72 } };
+    const rates = (...values: readonly number[]): Figures[] => values.map((rps) => ({ rps }));
+    const proxies = [row('undermoon', rates(12_000)), row('nutcracker', rates(16_000))];
+    const slow = [...proxies, row('direct', rates(17_000))];
+    expect(judge([goal], slow, 1)).toEqual([
+      { goal, outcome: 'out of reach', ceiling: 17_000 },
+      {
+        goal: { ...CHURN, against: 'nutcracker', limit: 0.72 },
+        outcome: 'met',
+        value: 0.75,
+      },
+    ]);
+    expect(exitCodeOf(judge([goal], slow, 1))).toBe(0);
+    // One round in which Redis reached it is enough for the goal to count.
+    const fast = [row('undermoon', rates(12_000, 12_000)), row('direct', rates(17_000, 20_000))];
+    expect(judge([goal], fast, 2)).toMatchObject([{ goal, outcome: 'missed', value: 12_000 }]);
+    expect(judge([goal], proxies, 1)).toMatchObject([{ goal, outcome: 'missed' }]);
+  });
+
   it('divides within rounds, so that a machine that changes its speed does not matter', () => {
     const rows = [row('undermoon', costs(7.7, 20, 7.6)), row('nutcracker', costs(7.5, 20, 7.5))];
     expect(judge([COST], rows, 3)).toEqual([{ goal: COST, outcome: 'met', value: 7.6 / 7.5 }]);

@@ -3,12 +3,16 @@ import type { Goal } from './goals.ts';
 import type { RowSummary } from './samples.ts';
 import type { TargetName } from './workloads.ts';
 
-/** What became of a goal. `refused`: it was measured, but on a machine that was not quiet enough to tell. */
+/**
+ * What became of a goal. `refused`: it was measured, but on a machine that was not quiet enough to tell.
+ * `out of reach`: not even Redis without a proxy gets there on this machine; its best round is `ceiling`.
+ */
 export type Verdict = {
   readonly goal: Goal;
 } & (
   | { readonly outcome: 'met' | 'missed'; readonly value: number }
   | { readonly outcome: 'refused'; readonly reason: string }
+  | { readonly outcome: 'out of reach'; readonly ceiling: number }
 );
 
 /** The verdicts on those goals whose rows were measured. */
@@ -18,19 +22,38 @@ export function judge(
   rounds: number,
 ): readonly Verdict[] {
   return goals.flatMap((goal): Verdict[] => {
-    const { workload, metric, against, bound, limit } = goal;
-    const own = findRow(workload, 'undermoon', rows);
-    const other = against === null ? null : findRow(workload, against, rows);
-    if (own === undefined || other === undefined) return [];
-    const { value, doubt } =
-      other === null ? findingOf(metric, own, rounds) : ratioFinding(metric, own, other, rounds);
-    if (doubt !== null) return [{ goal, outcome: 'refused', reason: doubt }];
-    const isMet = bound === 'at most' ? value <= limit : value >= limit;
-    return [{ goal, outcome: isMet ? 'met' : 'missed', value }];
+    const { elsewhere } = goal;
+    const ceiling = elsewhere === undefined ? null : ceilingOf(goal, rows);
+    if (elsewhere === undefined || ceiling === null || ceiling >= goal.limit) {
+      return judgeOne(goal, rows, rounds);
+    }
+    const { workload, metric, bound } = goal;
+    return [
+      { goal, outcome: 'out of reach', ceiling },
+      ...judgeOne({ workload, metric, bound, ...elsewhere }, rows, rounds),
+    ];
   });
 }
 
-/** 0: all goals that were measured are met. 1: some are missed. 3: none is missed, but some could not be told. */
+function judgeOne(goal: Goal, rows: readonly RowSummary[], rounds: number): Verdict[] {
+  const { workload, metric, against, bound, limit } = goal;
+  const own = findRow(workload, 'undermoon', rows);
+  const other = against === null ? null : findRow(workload, against, rows);
+  if (own === undefined || other === undefined) return [];
+  const { value, doubt } =
+    other === null ? findingOf(metric, own, rounds) : ratioFinding(metric, own, other, rounds);
+  if (doubt !== null) return [{ goal, outcome: 'refused', reason: doubt }];
+  const isMet = bound === 'at most' ? value <= limit : value >= limit;
+  return [{ goal, outcome: isMet ? 'met' : 'missed', value }];
+}
+
+/** The most that Redis without a proxy reached in any round; null when it was not measured. */
+function ceilingOf({ workload, metric }: Goal, rows: readonly RowSummary[]): number | null {
+  const values = findRow(workload, 'direct', rows)?.figures[metric]?.values ?? [];
+  return values.length === 0 ? null : Math.max(...values);
+}
+
+/** 0: all goals that were measured, and could be reached here, are met. 1: some are missed. 3: none is missed, but some could not be told. */
 export function exitCodeOf(verdicts: readonly Verdict[]): 0 | 1 | 3 {
   if (verdicts.some(({ outcome }) => outcome === 'missed')) return 1;
   return verdicts.some(({ outcome }) => outcome === 'refused') ? 3 : 0;
