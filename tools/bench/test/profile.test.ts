@@ -55,10 +55,11 @@ it('names a system call by its caller in libc, or else by the kernel', () => {
       stack(['tcp_sendmsg', KERNEL], entry, ['__GI___libc_write', LIBC]),
       stack(['ep_poll', KERNEL], entry, ['epoll_pwait', LIBC]),
       stack(['tcp_recvmsg', KERNEL], ['ksys_read', KERNEL], entry, ['[unknown]', '[unknown]']),
+      stack(['fput', KERNEL], ['__x64_sys_close', KERNEL], entry, ['syscall', LIBC]),
       stack(['asm_sysvec_apic_timer_interrupt', KERNEL], ['JS:*scan file:///x.js:1:1', 'p.map']),
     ].map((sample) => placeOf(sample, MODULES)),
   ).toEqual(
-    ['write', 'epoll_pwait', 'read', 'interrupts and the rest'].map((part) => {
+    ['write', 'epoll_pwait', 'read', 'close', 'interrupts and the rest'].map((part) => {
       return { category: 'kernel', part };
     }),
   );

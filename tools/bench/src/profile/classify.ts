@@ -80,7 +80,9 @@ function isKernel({ origin }: Frame): boolean {
 function systemCallOf(frames: readonly Frame[]): string {
   const caller = frames.find((frame) => !isKernel(frame));
   const name = LIBC_CALL.exec(caller?.symbol ?? '')?.[1];
-  if (caller !== undefined && LIBC.test(fileOf(caller)) && name !== undefined) return name;
+  // libuv makes some calls by their number.
+  const isNamed = name !== undefined && name !== 'syscall';
+  if (caller !== undefined && LIBC.test(fileOf(caller)) && isNamed) return name;
   for (const { symbol } of frames.filter(isKernel)) {
     const call = SYSTEM_CALL.exec(symbol)?.[1];
     if (call !== undefined) return call;
