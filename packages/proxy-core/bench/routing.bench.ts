@@ -19,7 +19,7 @@ class Sink {
   sum = 0;
 
   constructor(slots: Int16Array) {
-    const group = { address: '127.0.0.1:7000', connection: () => null };
+    const group = { address: '127.0.0.1:7000' };
     this.context = {
       loop: { scanner: new RequestScanner() },
       table: { ...EMPTY_TABLE, clusterName: 'bench', slots, peers: [{ movedSuffix: PEER_SUFFIX }] },
@@ -28,6 +28,10 @@ class Sink {
       counters: new Float64Array(64),
       options: { defaultRedirectionAddress: null },
     };
+  }
+
+  backendOf(): null {
+    return null;
   }
 
   forward(_backend: null, count: number, _bytes: Buffer, start: number, end: number): boolean {
