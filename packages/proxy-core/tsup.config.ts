@@ -1,3 +1,7 @@
 import { lib } from '../../tsup.base.ts';
 
-export default lib();
+// The second file is what the threads of a proxy start with.
+export default lib({
+  entry: ['src/index.ts', 'src/loop-worker.ts'],
+  dts: { entry: ['src/index.ts'] },
+});

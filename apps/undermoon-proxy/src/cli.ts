@@ -31,13 +31,16 @@ const exitCode = await runProgram({
     ),
   createServer: ({ values }, logger) => {
     let askForStop: ((reason: string) => void) | undefined;
-    const stopRequested = new Promise<string>((resolve) => {
+    let fail: ((error: Error) => void) | undefined;
+    const stopRequested = new Promise<string>((resolve, reject) => {
       askForStop = resolve;
+      fail = reject;
     });
     const server = createProxyServer({
       ...proxyOptionsOf(values),
       logger,
       onShutdown: () => askForStop?.('UMCTL SHUTDOWN'),
+      onFailure: (error) => fail?.(error),
     });
     return { server, address: values.address, stopRequested };
   },

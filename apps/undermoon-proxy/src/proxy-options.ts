@@ -18,6 +18,7 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     queryBufferBytesMax: values.query_buffer_bytes_max,
     transactionBytesMax: values.transaction_bytes_max,
     transactionCommandsMax: values.transaction_commands_max,
+    threads: values.thread_number,
     backendConnNum: values.backend_conn_num,
     dedicatedConnectionsMax: values.dedicated_connections_max,
     dedicatedIdleMs: values.dedicated_idle_ms,

@@ -241,12 +241,11 @@ export const PROXY_SETTINGS = {
   thread_number: {
     type: 'int',
     group: 'Process',
-    default: 2,
+    default: 1,
     min: 1,
     max: 1024,
     unit: 'threads',
-    withoutEffect: true,
-    doc: 'Event loops that carry clients; there is one.',
+    doc: 'Event loops that carry clients. More than one is for machines with cores to spare and pipelined loads.',
   },
 } as const;
 

@@ -52,6 +52,16 @@ describe('undermoon-proxy', { timeout: 60_000 }, () => {
     expect(new Set(levels)).toEqual(new Set(['info']));
   });
 
+  it('carries clients on as many loops as asked for', async () => {
+    const program = start(['--address', '127.0.0.1:0', '--thread-number', '3']);
+    const line = await program.firstLine;
+    for (let i = 0; i < 4; i++) expect(await ask(line, 'PING')).toBe('+PONG\r\n');
+    program.kill('SIGTERM');
+    const { code, stderr } = await program.ended;
+    expect(code).toBe(0);
+    expect(stderr).toContain('"loops":3');
+  });
+
   it('takes a file, variables and flags, and announces the address of the file', async () => {
     const directory = await mkdtemp(path.join(tmpdir(), 'undermoon-proxy-'));
     try {

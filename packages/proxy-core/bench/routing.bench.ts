@@ -5,6 +5,7 @@ import { KeyPositions } from '../src/core/command-keys.ts';
 import { EMPTY_TABLE } from '../src/core/routing-table.ts';
 import { Session } from '../src/core/session.ts';
 import { dispatch } from '../src/shell/dispatcher.ts';
+import { Gate } from '../src/shell/gate.ts';
 import type { Client } from '../src/shell/proxy-context.ts';
 import type { MicroCase } from './micro-case.ts';
 
@@ -13,7 +14,7 @@ const PEER_SUFFIX = Buffer.from(' 127.0.0.1:7001\r\n');
 
 /** The parts of a client that the dispatcher uses; what is forwarded ends here. */
 class Sink {
-  readonly session = new Session({ id: 1, createdMs: 0, needsPassword: false });
+  readonly session = new Session({ id: 1, lane: 0, createdMs: 0, needsPassword: false });
   readonly isAccepting = true;
   readonly context: object;
   sum = 0;
@@ -22,6 +23,8 @@ class Sink {
     const group = { address: '127.0.0.1:7000' };
     this.context = {
       loop: { scanner: new RequestScanner() },
+      gate: new Gate(),
+      slots,
       table: { ...EMPTY_TABLE, clusterName: 'bench', slots, peers: [{ movedSuffix: PEER_SUFFIX }] },
       groups: [group, { ...group }],
       keys: new KeyPositions(),

@@ -16,7 +16,10 @@ export interface ProxyServerOptions {
   /** Credentials for the Redis servers beside this proxy. Default: none. */
   backendPassword?: string | null;
   backendUsername?: string | null;
-  /** Connections per Redis server and protocol version; a session uses one of them at a time. Default 2. */
+  /**
+   * Connections per Redis server and protocol version, shared out among the loops, at least one for each; a
+   * session uses one of them at a time. Default 2.
+   */
   backendConnNum?: number;
   /** The same while requests are large (512 bytes and more on average), if that is more. Default: twice as many. */
   backendConnNumLarge?: number;
@@ -69,12 +72,22 @@ export interface ProxyServerOptions {
   defaultRedirectionAddress?: string | null;
   /** How sockets are used; where the runtime cannot do it, the next slower way. Default 'raw-handle'. */
   sockets?: SocketKind;
+  /**
+   * Event loops that carry clients: one on the thread of the caller, which also takes all decisions, and the
+   * others in threads of their own, for machines with cores to spare. Needs `sockets: 'raw-handle'` and the
+   * main thread; where that cannot be had, one loop is used and a warning logged. At most 1024. Default 1.
+   */
+  threads?: number;
+  /** Milliseconds that all loops have to agree on new routing; a loop that is later is left behind. Default 1000. */
+  loopHoldTimeoutMs?: number;
   /** Milliseconds between two looks at the roles of the Redis servers. Default 1000. */
   replicationCheckIntervalMs?: number;
   logger?: Logger;
   clock?: Clock;
   /** Called when a peer sends UMCTL SHUTDOWN. Default: the proxy closes itself. */
   onShutdown?: (() => void) | null;
+  /** Called when the proxy cannot go on, since one of its threads died. It was destroyed by then. Default: nothing. */
+  onFailure?: ((error: Error) => void) | null;
 }
 
 /** The options with every default filled in. */
@@ -90,6 +103,7 @@ export type ProxyOptions = {
 };
 
 const MIB = 1024 * 1024;
+const THREADS_MAX = 1024;
 
 /** Fills in defaults and checks. Throws ProxyError INVALID_OPTION naming the option. */
 export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
@@ -127,10 +141,13 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
         ? null
         : addressOption('defaultRedirectionAddress', given.defaultRedirectionAddress),
     sockets: given.sockets ?? 'raw-handle',
+    threads: given.threads ?? 1,
+    loopHoldTimeoutMs: given.loopHoldTimeoutMs ?? 1000,
     replicationCheckIntervalMs: given.replicationCheckIntervalMs ?? 1000,
     logger: given.logger ?? silentLogger,
     clock: given.clock ?? systemClock,
     onShutdown: given.onShutdown ?? null,
+    onFailure: given.onFailure ?? null,
   };
   checkCounts(options);
   return options;
@@ -152,9 +169,14 @@ function checkCounts(options: ProxyOptions): void {
     'metadataBytesMax',
     'transactionBytesMax',
     'transactionCommandsMax',
+    'threads',
+    'loopHoldTimeoutMs',
     'replicationCheckIntervalMs',
   ] as const;
   for (const name of atLeastOne) checkInteger(name, options[name], 1);
+  if (options.threads > THREADS_MAX) {
+    throw new ProxyError('INVALID_OPTION', `threads: expected at most ${THREADS_MAX}`);
+  }
   // A socket tells that it has drained only if more than its high water mark was waiting.
   checkInteger('outputPauseBytes', options.outputPauseBytes, 65_536);
   for (const name of ['sessionTimeoutMs', 'backendRetryDelayMs', 'dedicatedIdleMs'] as const) {

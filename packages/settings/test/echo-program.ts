@@ -21,6 +21,11 @@ const PROGRAM: Program<typeof SETTINGS> = {
   obsolete: [],
 };
 
+interface ServerEvents {
+  shutdown(): void;
+  failure(): void;
+}
+
 class EchoServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -29,7 +34,7 @@ class EchoServer {
   readonly #isStuck: boolean;
   readonly #isSlow: boolean;
 
-  constructor(address: string, how: { stuck: boolean; slow: boolean }, onShutdown: () => void) {
+  constructor(address: string, how: { stuck: boolean; slow: boolean }, on: ServerEvents) {
     const colon = address.lastIndexOf(':');
     this.#host = address.slice(0, colon);
     this.#port = Number(address.slice(colon + 1));
@@ -40,7 +45,8 @@ class EchoServer {
       socket.on('error', () => undefined);
       socket.on('close', () => this.#sockets.delete(socket));
       socket.on('data', (bytes) => {
-        if (bytes.toString() === 'shutdown') onShutdown();
+        if (bytes.toString() === 'shutdown') on.shutdown();
+        else if (bytes.toString() === 'fail') on.failure();
         else socket.write(bytes);
       });
     });
@@ -96,15 +102,21 @@ process.exit(
       ...silentLogger,
       warn: (fields, message) =>
         process.stderr.write(`warn ${message} ${JSON.stringify(fields)}\n`),
+      error: ({ err }, message) => process.stderr.write(`error ${message} ${String(err)}\n`),
     }),
     createServer: ({ values }) => {
       if (values.refuse === 'option') throw Object.assign(new Error('bad option'), { code: 'X' });
       if (values.refuse === 'bug') throw new TypeError('a bug');
       let ask: ((reason: string) => void) | undefined;
-      const stopRequested = new Promise<string>((resolve) => {
+      let fail: ((error: Error) => void) | undefined;
+      const stopRequested = new Promise<string>((resolve, reject) => {
         ask = resolve;
+        fail = reject;
       });
-      const server = new EchoServer(values.address, values, () => ask?.('told so'));
+      const server = new EchoServer(values.address, values, {
+        shutdown: () => ask?.('told so'),
+        failure: () => fail?.(new Error('out of order')),
+      });
       return { server, address: values.address, stopRequested };
     },
   }),

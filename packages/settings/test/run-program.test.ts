@@ -51,6 +51,15 @@ describe('a program that runs', { timeout: 60_000 }, () => {
     expect((await program.ended).code).toBe(0);
   });
 
+  it('exits with 1 when the server cannot go on', async () => {
+    const program = start();
+    const socket = await connectTo(await program.firstLine);
+    socket.end('fail');
+    const { code, stderr } = await program.ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('error the server failed Error: out of order\n');
+  });
+
   it('waits for running work only up to the deadline', async () => {
     const program = start('--shutdown-timeout', '50');
     const socket = await connectTo(await program.firstLine);

@@ -1,11 +1,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
 import { onProcessExit } from './exit-cleanup.ts';
 
 // By its full name: the program may run in a folder from which it is not found.
-const LOADER = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const LOADER = new URL('source-loader.mjs', import.meta.url).href;
 const SOURCE_FLAGS = ['--conditions=@undermoon/source', '--import', LOADER];
 const OUTPUT_CHARS_MAX = 1024 * 1024;
 

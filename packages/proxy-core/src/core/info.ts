@@ -22,6 +22,14 @@ export interface DedicatedStats {
   readonly refusedCount: number;
 }
 
+/** Nobody has one. */
+export const NO_DEDICATED: DedicatedStats = {
+  leasedCount: 0,
+  idleCount: 0,
+  blockedCount: 0,
+  refusedCount: 0,
+};
+
 /** Figures of the data plane, all since the start or the last CONFIG RESETSTAT. */
 export interface ProxyStats {
   readonly uptimeSeconds: number;

@@ -19,6 +19,9 @@ import { sortedSlices } from './sorted-slices.ts';
 /** The value of `RoutingTable.slots` for a slot that nobody owns. */
 export const SLOT_UNCOVERED = -1;
 
+/** A value that no table has: commands for the slot wait. Loops put it into their copy of `slots`. */
+export const SLOT_HELD = -32_768;
+
 /** Another proxy that owns slots. */
 export interface PeerTarget {
   readonly address: NodeAddress;

@@ -17,6 +17,8 @@ export const DETOUR = {
 /** Protocol state of one client: what commands change and later commands depend on. */
 export class Session {
   readonly id: number;
+  /** Spreads the sessions of a loop over its connections to a server. */
+  readonly lane: number;
   readonly createdMs: number;
   protocol: 2 | 3 = 2;
   /** Bits of `DETOUR`. 0: a command for one local server is forwarded without a further look. */
@@ -31,8 +33,9 @@ export class Session {
   libraryVersion = '';
   readonly #needsPassword: boolean;
 
-  constructor(options: { id: number; createdMs: number; needsPassword: boolean }) {
+  constructor(options: { id: number; lane: number; createdMs: number; needsPassword: boolean }) {
     this.id = options.id;
+    this.lane = options.lane;
     this.createdMs = options.createdMs;
     this.#needsPassword = options.needsPassword;
     this.detours = options.needsPassword ? DETOUR.PASSWORD : 0;

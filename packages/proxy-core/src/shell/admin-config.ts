@@ -47,6 +47,7 @@ export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddre
     ['port', portOf(announceAddress)],
     ['proto-max-bulk-len', options.limits.bulkBytesMax],
     ['session_timeout', options.sessionTimeoutMs],
+    ['thread_number', options.threads],
     ['timeout', Math.ceil(options.sessionTimeoutMs / 1000)],
   ];
   return values.map(([name, value]) => readOnlyParameter(name, () => String(value)));

@@ -62,6 +62,12 @@ class CapturedClient implements Client {
     this.replies.push(bytes);
   }
 
+  park(): void {}
+
+  whenUnparked(): void {}
+
+  unpark(): void {}
+
   whenQuiet(action: () => void): void {
     action();
   }

@@ -19,6 +19,10 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   #carry: InputCarry | null = null;
   /** Set while input waits for the replies owed. */
   #afterQuiet: (() => void) | null = null;
+  /** Set while the next command waits for `unpark`. */
+  #isParked = false;
+  #afterPark: (() => void) | null = null;
+  #endsWhenUnparked = false;
   #isEnding = false;
 
   constructor(context: ProxyContext, session: Session) {
@@ -31,7 +35,30 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   get isAccepting(): boolean {
-    return this.#afterQuiet === null && !this.#isEnding && !this.isClosed;
+    return !this.#isStalled && !this.#isEnding && !this.isClosed;
+  }
+
+  get #isStalled(): boolean {
+    return this.#isParked || this.#afterQuiet !== null;
+  }
+
+  park(): void {
+    this.#isParked = true;
+    this.updateReading();
+  }
+
+  whenUnparked(action: () => void): void {
+    this.#afterPark = action;
+  }
+
+  unpark(): void {
+    this.#isParked = false;
+    const action = this.#afterPark;
+    this.#afterPark = null;
+    if (!this.isClosed) action?.();
+    if (this.#carry !== null && this.isAccepting) this.#runCarry(this.#carry);
+    if (this.#endsWhenUnparked && !this.#isParked) this.endAfterReplies();
+    this.updateReading();
   }
 
   deferReply(): void {
@@ -84,6 +111,9 @@ export class ClientConnection extends ClientReplies implements Client, Transport
       this.destroy();
       return;
     }
+    // What was received is answered first.
+    this.#endsWhenUnparked = this.#isParked;
+    if (this.#isParked) return;
     this.#isEnding = true;
     this.#carry = null;
     // What still comes is read and dropped, so that the end of the client's side is noticed.
@@ -102,13 +132,13 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     this.context.counters[NET_INPUT_BYTES]! += length;
     if (this.isClosed || this.#isEnding) return;
     if (this.#carry === null) {
-      const consumed = this.#afterQuiet !== null ? 0 : dispatch(this, buffer, 0, length);
+      const consumed = this.#isStalled ? 0 : dispatch(this, buffer, 0, length);
       if (consumed < length) this.#keep(buffer, consumed, length);
     } else {
       this.#carry.append(buffer, 0, length);
       if (this.#carry.length > inputBytesMax(this)) {
         failProtocol(this, 'Protocol error: command exceeds the query buffer limit');
-      } else if (this.#afterQuiet === null) this.#runCarry(this.#carry);
+      } else if (!this.#isStalled) this.#runCarry(this.#carry);
     }
     this.context.loop.output.flush();
     if (!this.isReading || this.isBackendFull) this.updateReading();
@@ -162,14 +192,14 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     if (consumed === carry.length) this.#carry = null;
     else {
       carry.consume(consumed);
-      if (this.#afterQuiet === null) carry.note(scanner);
+      if (!this.#isStalled) carry.note(scanner);
     }
   }
 
   #keep(buffer: Buffer, start: number, end: number): void {
     if (this.isClosed || this.#isEnding) return;
     this.#carry = new InputCarry(buffer, start, end);
-    if (this.#afterQuiet === null) this.#carry.note(this.context.loop.scanner);
+    if (!this.#isStalled) this.#carry.note(this.context.loop.scanner);
   }
 
   protected updateReading(): void {
@@ -178,7 +208,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     const { outputPauseBytes } = this.context.options;
     const isReading =
       this.#isEnding ||
-      ((this.#afterQuiet === null || this.blocked !== null || this.isHeld) &&
+      ((!this.#isStalled || this.blocked !== null || this.isHeld) &&
         !this.isBackendFull &&
         this.heldBytes <= outputPauseBytes &&
         transport.queuedBytes <= outputPauseBytes);

@@ -70,7 +70,7 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
 
   backendOf(group: BackendGroup): BackendConnection {
     if (this.#owed === 0) this.#laneCount = this.context.laneCount;
-    return group.connection(this.session.protocol, this.session.id % this.#laneCount);
+    return group.connection(this.session.protocol, this.session.lane % this.#laneCount);
   }
 
   forward(

@@ -1,5 +1,5 @@
 import { FrameWords } from '@undermoon/cluster-meta';
-import type { RequestScanner } from '@undermoon/resp';
+import { RequestScanner, type RespLimits } from '@undermoon/resp';
 
 /**
  * A command for the control side: a copy of its frame and where the words are in it. Metadata has tens of
@@ -56,3 +56,11 @@ export class ControlRequest {
 }
 
 const NAME_BYTES_MAX = 64;
+
+/** A command that was framed elsewhere: `frame` is exactly one. */
+export function controlRequestOf(frame: Uint8Array, limits: RespLimits): ControlRequest {
+  const scanner = new RequestScanner(limits);
+  const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
+  scanner.scan(bytes, 0, bytes.length);
+  return new ControlRequest(scanner, bytes, 0, bytes.length);
+}

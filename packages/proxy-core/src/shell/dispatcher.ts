@@ -9,6 +9,7 @@ import { keySlot } from '@undermoon/slots';
 import { findKeys, isArityOk, singleKeyIndex, slotOfKeys } from '../core/command-keys.ts';
 import { isForwarded, lookupCommand } from '../core/command-lookup.ts';
 import { errorReply } from '../core/replies.ts';
+import { SLOT_HELD } from '../core/routing-table.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { answerOther, forwardRun } from './other-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
@@ -19,7 +20,9 @@ import type { Client, Span } from './proxy-context.ts';
  * follows is the start of an incomplete command, or waits until the client accepts input again.
  */
 export function dispatch(client: Client, bytes: Buffer, start: number, length: number): number {
-  const { scanner } = client.context.loop;
+  const { gate, loop } = client.context;
+  if (gate.word[0] !== gate.seen) gate.pass();
+  const { scanner } = loop;
   let pos = start;
   let runStart = start;
   let runCount = 0;
@@ -37,7 +40,10 @@ export function dispatch(client: Client, bytes: Buffer, start: number, length: n
       runTarget = target;
     }
     if (target >= 0) runCount++;
-    else dispatchOther(client, scanner, { bytes, start: pos, end });
+    else if (target === SLOT_HELD) {
+      client.context.park(client);
+      break;
+    } else if (!dispatchOther(client, scanner, { bytes, start: pos, end })) break;
     pos = end;
   }
   if (runCount > 0) forwardRun(client, { bytes, start: runStart, end: pos }, runTarget, runCount);
@@ -57,7 +63,7 @@ function localTarget(client: Client, scanner: RequestScanner, bytes: Buffer): nu
   const id = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
   if (id < 0 || !isArityOk(id, scanner.argc)) return -1;
   const keyIndex = singleKeyIndex(id);
-  const { slots } = client.context.table;
+  const { slots } = client.context;
   if (keyIndex > 0) {
     return slots[keySlot(bytes, scanner.argStart[keyIndex]!, scanner.argEnd[keyIndex]!)]!;
   }
@@ -68,29 +74,32 @@ function localTarget(client: Client, scanner: RequestScanner, bytes: Buffer): nu
   return slot < 0 ? -1 : slots[slot]!;
 }
 
-function dispatchOther(client: Client, scanner: RequestScanner, span: Span): void {
-  if (scanner.isInline) dispatchInline(client, span);
-  else if (scanner.argc > 0) {
-    client.context.counters[COMMANDS_PROCESSED]!++;
-    answerOther(client, scanner, span);
-  }
+/** False: the command waits, it was not carried out. */
+function dispatchOther(client: Client, scanner: RequestScanner, span: Span): boolean {
+  if (scanner.isInline) return dispatchInline(client, span);
+  if (scanner.argc === 0) return true;
+  const { counters } = client.context;
+  counters[COMMANDS_PROCESSED]!++;
+  if (answerOther(client, scanner, span)) return true;
+  counters[COMMANDS_PROCESSED]!--;
+  return false;
 }
 
 /** An inline command is rewritten in the form that every later step expects. */
-function dispatchInline(client: Client, span: Span): void {
+function dispatchInline(client: Client, span: Span): boolean {
   const words = splitInline(span.bytes, span.start, span.end);
   if (words === null) {
     failProtocol(client, UNBALANCED_QUOTES_TEXT);
-    return;
+    return true;
   }
-  if (words.length === 0) return;
+  if (words.length === 0) return true;
   if (isHttp(words[0]!)) {
     client.context.logger.warn({ client: client.peer }, 'HTTP request refused');
     client.destroy();
-    return;
+    return true;
   }
   const command = encodeCommand(words);
-  dispatch(client, command, 0, command.length);
+  return dispatch(client, command, 0, command.length) > 0;
 }
 
 /** A browser can be made to send HTTP anywhere; Redis drops such a connection for the same reason. */

@@ -14,8 +14,13 @@ export class LoopCounters {
   readonly #loops: readonly Float64Array[];
   readonly #zero = new Float64Array(COUNTER_COUNT);
 
+  /** With several loops the arrays are in shared memory. */
   constructor(loopCount: number) {
-    this.#loops = Array.from({ length: loopCount }, () => new Float64Array(COUNTER_COUNT));
+    const bytes = COUNTER_COUNT * Float64Array.BYTES_PER_ELEMENT;
+    this.#loops = Array.from(
+      { length: loopCount },
+      () => new Float64Array(loopCount > 1 ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes)),
+    );
   }
 
   /** The array of one loop. */

@@ -29,6 +29,7 @@ import {
   unknownSubcommandReply,
   unreachableReply,
 } from '../core/replies.ts';
+import { SLOT_HELD } from '../core/routing-table.ts';
 import { runBlocking } from './blocking-commands.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { endSkipWhenQuiet, holdIfPaused } from './paused-commands.ts';
@@ -60,37 +61,57 @@ export function forwardRun(client: Client, span: Span, target: number, count: nu
   for (let i = 0; i < count; i++) client.reply(error);
 }
 
-/** Carries out whatever the fast path did not take, with checks in the order of Redis. */
-export function answerOther(client: Client, scanner: RequestScanner, span: Span): void {
-  if ((client.session.detours & DETOUR.SKIP) === 0) answerChecked(client, scanner, span);
+/**
+ * Carries out whatever the fast path did not take, with checks in the order of Redis. False: it is for a slot
+ * that is held, and waits.
+ */
+export function answerOther(client: Client, scanner: RequestScanner, span: Span): boolean {
+  if ((client.session.detours & DETOUR.SKIP) === 0) return answerChecked(client, scanner, span);
+  client.beginSkip();
+  const isDone = answerChecked(client, scanner, span);
+  if (isDone) endSkipWhenQuiet(client);
   else {
-    client.beginSkip();
-    answerChecked(client, scanner, span);
-    endSkipWhenQuiet(client);
+    client.endSkip();
+    client.session.detours |= DETOUR.SKIP;
   }
+  return isDone;
 }
 
-function answerChecked(client: Client, scanner: RequestScanner, span: Span): void {
+function answerChecked(client: Client, scanner: RequestScanner, span: Span): boolean {
   const { bytes } = span;
   const container = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
   const id = resolveSubcommand(container, bytes, scanner);
   const refusal = refusalBeforeRun(client, scanner, bytes, container, id);
+  const { transaction } = client.session;
   if (refusal !== null) refuse(client, id, refusal);
-  else if (isForwarded(id) || isDedicated(id)) carryToServer(client, scanner, span, id);
-  else if (holdIfPaused(client, id, span, rerun)) return;
-  else if (client.session.transaction !== null && !isRunAtOnce(id)) {
+  else if (isForwarded(id) || isDedicated(id)) return carryToServer(client, scanner, span, id);
+  else if (id === COMMAND_ID.EXEC && waitsForSlot(client, transaction?.slot ?? SLOT_NONE)) {
+    return false;
+  } else if (holdIfPaused(client, id, span, rerun)) return true;
+  else if (transaction !== null && !isRunAtOnce(id)) {
     if (isNeverQueued(id)) refuse(client, id, NOT_IN_TRANSACTION);
     else queueLocal(client, argumentsOf(scanner, bytes), null);
-  } else if (isControlCommand(commandName(container)))
+  } else if (isControlCommand(commandName(container))) {
     client.context.desk.take(client, scanner, span);
-  else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
+  } else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
+  return true;
 }
 
+/** Whether a slot is held; the client then goes on when it no longer is. Negative: no slot. */
+function waitsForSlot(client: Client, slot: number): boolean {
+  const { context } = client;
+  if (slot < 0 || context.slots[slot] !== SLOT_HELD) return false;
+  context.park(client);
+  return true;
+}
+
+// Cold path: once per pause of a client.
 /** Carries out a command that waited for the end of a pause. */
 function rerun(client: Client, command: Buffer): void {
   const { scanner } = client.context.loop;
   const end = scanner.scan(command, 0, command.length);
-  answerChecked(client, scanner, { bytes: command, start: 0, end });
+  if (answerChecked(client, scanner, { bytes: command, start: 0, end })) return;
+  client.whenUnparked(() => rerun(client, command));
 }
 
 /** `name`: that of the container, if `id` is a subcommand. */
@@ -142,8 +163,8 @@ function refuse(client: Client, id: number, refusal: Buffer): void {
   client.reply(refusal);
 }
 
-/** A command for the server of its keys: forwarded, queued, or redirected. */
-function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: number): void {
+/** A command for the server of its keys: forwarded, queued, or redirected. False: it waits. */
+function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: number): boolean {
   const { context, session } = client;
   const { keys } = context;
   const keyCount = findKeys(id, span.bytes, scanner, keys);
@@ -154,16 +175,18 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
     // Redis finds this when it executes the command.
     if (isQueued) queueLocal(client, argumentsOf(scanner, span.bytes), error);
     else client.reply(error);
-    return;
+    return true;
   }
   const slot = slotOfKeys(span.bytes, scanner, keys);
+  if (waitsForSlot(client, slot)) return false;
   const refusal = keysRefusal(client, id, slot);
   if (refusal !== null) refuse(client, id, refusal);
-  else if (holdIfPaused(client, id, span, rerun)) return;
+  else if (holdIfPaused(client, id, span, rerun)) return true;
   else if (id === COMMAND_ID.WATCH) watch(client, span, slot);
   else if (isQueued) queueForwarded(client, id, span, slot);
   else if (isBlocking) runBlocking(client, span, slot);
   else forwardOne(client, span, context.table.slots[slot]!);
+  return true;
 }
 
 /** While keys are watched, commands for their server go over the connection that watches them, in order. */

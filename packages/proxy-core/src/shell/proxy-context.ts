@@ -9,6 +9,7 @@ import type { ProxyOptions } from '../options.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { DataLoop } from './data-loop.ts';
+import type { Gate } from './gate.ts';
 import type { DedicatedPool } from './dedicated-pool.ts';
 
 /** Whole commands within a buffer. */
@@ -30,12 +31,15 @@ export interface AdminDesk {
 export interface ProxyContext {
   readonly options: ProxyOptions;
   /** Where the proxy listens. */
-  readonly address: NodeAddress;
+  address: NodeAddress;
   readonly loop: DataLoop;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Numbers that INFO shows, bumped on the data path: see `loop-counters.ts`. */
   readonly counters: Float64Array;
+  readonly gate: Gate;
+  /** Stops dispatching for a client whose next command is for a held slot, until the hold ends. */
+  readonly park: (client: Client) => void;
   /** Called once when a client is gone. */
   readonly forget: (client: Client) => void;
   readonly desk: AdminDesk;
@@ -46,6 +50,8 @@ export interface ProxyContext {
   /** Over how many connections per server clients spread now: see `lane-count.ts`. */
   laneCount: number;
   table: RoutingTable;
+  /** The table's, or a copy in which some are held: see `SLOT_HELD`. */
+  slots: Int16Array;
   /** Backend connections by the table's local node index. */
   groups: readonly BackendGroup[];
 }
@@ -136,6 +142,11 @@ export interface Client extends ReplySink {
   deferReply(): void;
   /** Answers the command that `deferReply` was called for, in its place among the replies owed, and goes on. */
   replyDeferred(bytes: Buffer): void;
+  /** Stops dispatching, before the command in hand, until `unpark`. What was dispatched goes on. */
+  park(): void;
+  /** What `unpark` does before it goes on with the input. */
+  whenUnparked(action: () => void): void;
+  unpark(): void;
   /** Stops dispatching until every reply owed so far has left, then runs `action` and goes on. */
   whenQuiet(action: () => void): void;
   /** Stops dispatching until `release`, then runs `action` and goes on. Input is read, to notice the end. */

@@ -7,7 +7,8 @@ import {
   setReplOf,
 } from '@undermoon/cluster-meta';
 import { RespWriter } from '@undermoon/resp';
-import type { ProxyStats } from '../core/info.ts';
+import { NO_DEDICATED, type ProxyStats } from '../core/info.ts';
+import { errorReply } from '../core/replies.ts';
 import { ProxyError } from '../errors.ts';
 import { type ProxyOptions, type ProxyServerOptions, resolveOptions } from '../options.ts';
 import { version } from '../version.ts';
@@ -15,7 +16,9 @@ import { configSourceOf } from './admin-config.ts';
 import { LocalDesk } from './admin-desk.ts';
 import { createProxyControl, type ProxyControl } from './admin.ts';
 import { chooseTransports } from './choose-transports.ts';
+import { controlRequestOf } from './control-request.ts';
 import { DataLoop } from './data-loop.ts';
+import { Gate } from './gate.ts';
 import { Listener } from './listener.ts';
 import {
   COMMANDS_PROCESSED,
@@ -24,17 +27,20 @@ import {
   NET_INPUT_BYTES,
   NET_OUTPUT_BYTES,
 } from './loop-counters.ts';
+import { LoopGroup } from './loop-group.ts';
+import type { LoopAsk } from './loop-messages.ts';
+import type { LoopThread } from './loop-thread.ts';
 import { credentialsOf, ServingLoop } from './serving-loop.ts';
-import type { AcceptedConnection } from './transport.ts';
+import { endThreads, type ExtraLoops, startThreads } from './start-threads.ts';
+import type { AcceptedConnection, TransportFactory } from './transport.ts';
 import { warmUp } from './warm-up.ts';
 
 const DEFAULT_DRAIN_MS = 5000;
-const NO_DEDICATED = { leasedCount: 0, idleCount: 0, blockedCount: 0, refusedCount: 0 };
 
 /** What runs between `listen` and the end. */
 interface Running {
   readonly control: ProxyControl;
-  readonly loop: ServingLoop;
+  readonly loops: LoopGroup;
 }
 
 /** A running server proxy. */
@@ -74,7 +80,7 @@ export function createProxyServer(options: ProxyServerOptions = {}): ProxyServer
 class Proxy implements ProxyServer {
   readonly #options: ProxyOptions;
   readonly #listener: Listener;
-  readonly #counters = new LoopCounters(1);
+  #counters = new LoopCounters(1);
   readonly #startedMs: number;
   #connectionsReceived = 0;
   #connectionsRejected = 0;
@@ -84,6 +90,8 @@ class Proxy implements ProxyServer {
   #isStarted = false;
   #isClosed = false;
   #closing: Promise<void> | null = null;
+  /** Set by `destroy`: when its threads have ended. */
+  #ended: Promise<void> | null = null;
 
   constructor(options: ProxyOptions) {
     this.#options = options;
@@ -100,7 +108,7 @@ class Proxy implements ProxyServer {
   }
 
   get clientCount(): number {
-    return this.#running?.loop.clientCount ?? 0;
+    return this.#running?.loops.clientCount ?? 0;
   }
 
   get epoch(): number {
@@ -113,22 +121,27 @@ class Proxy implements ProxyServer {
     }
     if (this.#isStarted) throw new ProxyError('CANNOT_LISTEN', 'listen was called before');
     this.#isStarted = true;
+    const { logger, sockets } = this.#options;
     const dataLoop = new DataLoop(this.#options);
     warmUp(dataLoop.scanner);
+    let extra: ExtraLoops | null = null;
     try {
-      dataLoop.transports = await chooseTransports(this.#options.sockets, dataLoop.arena);
+      dataLoop.transports = await chooseTransports(sockets, dataLoop.arena);
+      extra = await this.#startThreads(dataLoop.transports);
       this.#address = await this.#listener.listen(this.#options.address, dataLoop.transports);
     } catch (error) {
       this.#isStarted = false;
+      await endThreads(extra?.threads ?? []);
       throw error;
     }
     if (this.#isClosed || this.#closing !== null) {
       this.#listener.close();
+      await endThreads(extra.threads);
       throw new ProxyError('CLOSED', 'the proxy was closed while it started');
     }
-    this.#run(dataLoop);
-    const { kind } = dataLoop.transports;
-    this.#options.logger.info({ address: this.#address, sockets: kind }, 'proxy listening');
+    this.#run(dataLoop, extra);
+    const facts = { address: this.#address, sockets: dataLoop.transports.kind };
+    logger.info({ ...facts, loops: 1 + extra.threads.length }, 'proxy listening');
   }
 
   setMetadata(meta: ProxyMeta, options: { force?: boolean } = {}): void {
@@ -157,7 +170,7 @@ class Proxy implements ProxyServer {
   }
 
   async close(options: { drainTimeoutMs?: number } = {}): Promise<void> {
-    if (this.#isClosed) return;
+    if (this.#isClosed) return this.#ended ?? undefined;
     this.#closing ??= this.#drain(options.drainTimeoutMs ?? DEFAULT_DRAIN_MS);
     await this.#closing;
   }
@@ -168,23 +181,63 @@ class Proxy implements ProxyServer {
     if (reason !== undefined)
       this.#options.logger.warn({ reason: reason.message }, 'proxy destroyed');
     this.#listener.close();
-    this.#running?.loop.destroy();
+    this.#ended = this.#running?.loops.destroy() ?? null;
     this.#running?.control.destroy();
   }
 
-  #run(dataLoop: DataLoop): void {
+  #startThreads(transports: TransportFactory): Promise<ExtraLoops> {
+    return startThreads(this.#options, transports, {
+      onAsk: (thread, ask) => this.#onAsk(thread, ask),
+      onHeld: (thread, generation) => this.#running?.loops.onHeld(thread, generation),
+      onDeath: (thread, error) => this.#onDeath(thread, error),
+    });
+  }
+
+  /** From here on nothing waits until the end. */
+  #run(dataLoop: DataLoop, { threads, counters, gateWord }: ExtraLoops): void {
+    const { logger, clock, loopHoldTimeoutMs } = this.#options;
     const control = this.#createControl();
-    const loop = new ServingLoop({
+    const own = new ServingLoop({
       options: this.#options,
       address: this.#address,
       loop: dataLoop,
       desk: new LocalDesk(control),
-      counters: this.#counters.of(0),
-      logger: this.#options.logger,
+      counters: counters.of(0),
+      logger,
+      gate: new Gate(),
+      loopCount: 1 + threads.length,
     });
-    this.#running = { control, loop };
-    control.onTableChange((table) => loop.useTable(table));
+    const timeoutMs = loopHoldTimeoutMs;
+    const loops = new LoopGroup({ own, threads, counters, gateWord, timeoutMs, clock, logger });
+    this.#counters = counters;
+    this.#running = { control, loops };
+    for (const thread of threads) thread.order({ kind: 'listening', address: this.#address });
+    control.onTableChange((table) => loops.useTable(table));
     control.start();
+  }
+
+  /** A client of another loop has a command for the control side. */
+  #onAsk(thread: LoopThread, { ask, frame, protocol }: LoopAsk): void {
+    const answer = (bytes: Uint8Array): void => {
+      // A small Buffer is a part of a larger one, all of which would travel.
+      thread.order({ kind: 'answer', ask, bytes: new Uint8Array(bytes) });
+    };
+    const control = this.#running?.control;
+    const { limits } = this.#options;
+    const refusal = control?.refusalOf(frame.length) ?? null;
+    if (refusal !== null) answer(errorReply(refusal));
+    else {
+      const reply = control?.begin(controlRequestOf(frame, limits), { protocol }, answer) ?? null;
+      if (reply !== null) answer(reply);
+    }
+  }
+
+  /** Its clients are gone, and half a proxy would look like a whole one. */
+  #onDeath({ index }: LoopThread, error: Error): void {
+    const { logger, onFailure } = this.#options;
+    logger.error({ loop: index, error: error.message }, 'an event loop died, the proxy ends');
+    this.destroy(error);
+    onFailure?.(error);
   }
 
   #createControl(): ProxyControl {
@@ -213,7 +266,7 @@ class Proxy implements ProxyServer {
     return {
       uptimeSeconds: Math.floor((clock.monotonicMs() - this.#startedMs) / 1000),
       connectedClients: this.clientCount,
-      dedicated: this.#running?.loop.dedicatedStats() ?? NO_DEDICATED,
+      dedicated: this.#running?.loops.dedicatedStats() ?? NO_DEDICATED,
       dedicatedConnectionsMax: this.#options.dedicatedConnectionsMax,
       connectionsMax: clientsMax,
       connectionsReceived: this.#connectionsReceived,
@@ -222,7 +275,7 @@ class Proxy implements ProxyServer {
       errorReplies: this.#counters.sum(ERROR_REPLIES),
       netInputBytes: this.#counters.sum(NET_INPUT_BYTES),
       netOutputBytes: this.#counters.sum(NET_OUTPUT_BYTES),
-      backends: this.#running?.loop.backendStats() ?? [],
+      backends: this.#running?.loops.backendStats() ?? [],
     };
   }
 
@@ -247,13 +300,13 @@ class Proxy implements ProxyServer {
     this.#connectionsReceived++;
     const isRefused = this.#closing !== null || this.clientCount >= this.#options.clientsMax;
     if (isRefused) this.#connectionsRejected++;
-    if (isRefused) running?.loop.turnAway(connection);
-    else running?.loop.accept(connection, this.#nextSessionId++);
+    if (isRefused) running?.loops.turnAway(connection);
+    else running?.loops.accept(connection, this.#nextSessionId++);
   }
 
   async #drain(drainTimeoutMs: number): Promise<void> {
     this.#listener.close();
-    this.#running?.loop.endClients();
+    this.#running?.loops.endClients();
     const deadline = this.#options.clock.monotonicMs() + drainTimeoutMs;
     await new Promise<void>((resolve) => {
       const check = (): void => {
@@ -265,5 +318,6 @@ class Proxy implements ProxyServer {
     });
     await this.#running?.control.close();
     this.destroy();
+    await this.#ended;
   }
 }

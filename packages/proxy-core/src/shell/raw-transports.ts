@@ -8,6 +8,7 @@ import {
   type StreamHandle,
 } from './raw-transport.ts';
 import type { Arena } from './slab.ts';
+import { hasMethods, loadBinding } from './runtime-binding.ts';
 import {
   type AcceptedConnection,
   type ConnectHandler,
@@ -88,26 +89,24 @@ class RawTransports implements TransportFactory {
 
 /** The binding if this runtime has every part of it as expected. */
 function findBinding(): StreamBinding | null {
-  const load: unknown = Reflect.get(process, 'binding');
-  if (typeof load !== 'function') return null;
-  try {
-    const binding: unknown = Reflect.apply(load, process, ['stream_wrap']);
-    return isBinding(binding) ? binding : null;
-  } catch {
-    // Whatever a runtime throws at the question means no.
-    return null;
-  }
+  const parts = loadBinding('stream_wrap');
+  const binding = {
+    WriteWrap: parts?.get('WriteWrap'),
+    ShutdownWrap: parts?.get('ShutdownWrap'),
+    streamBaseState: parts?.get('streamBaseState'),
+    kReadBytesOrError: parts?.get('kReadBytesOrError'),
+    kLastWriteWasAsync: parts?.get('kLastWriteWasAsync'),
+  };
+  return isBinding(binding) ? binding : null;
 }
 
-function isBinding(value: unknown): value is StreamBinding {
-  if (typeof value !== 'object' || value === null) return false;
-  const parts = new Map<string, unknown>(Object.entries(value));
+function isBinding(parts: Record<keyof StreamBinding, unknown>): parts is StreamBinding {
   return (
-    typeof parts.get('WriteWrap') === 'function' &&
-    typeof parts.get('ShutdownWrap') === 'function' &&
-    parts.get('streamBaseState') instanceof Int32Array &&
-    typeof parts.get('kReadBytesOrError') === 'number' &&
-    typeof parts.get('kLastWriteWasAsync') === 'number'
+    typeof parts.WriteWrap === 'function' &&
+    typeof parts.ShutdownWrap === 'function' &&
+    parts.streamBaseState instanceof Int32Array &&
+    typeof parts.kReadBytesOrError === 'number' &&
+    typeof parts.kLastWriteWasAsync === 'number'
   );
 }
 
@@ -134,11 +133,6 @@ function isStreamHandle(value: unknown): value is StreamHandle {
 
 function isListeningHandle(value: unknown): value is ListeningHandle {
   return hasMethods(value, ['onconnection', 'setNoDelay', 'setKeepAlive']);
-}
-
-function hasMethods(value: unknown, names: readonly string[]): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return names.every((name) => typeof Reflect.get(value, name) === 'function');
 }
 
 /**

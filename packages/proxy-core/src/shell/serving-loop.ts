@@ -1,8 +1,9 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { Logger } from '@undermoon/runtime';
 import { KeyPositions } from '../core/command-keys.ts';
+import { type SlotMarks, withHeld } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats } from '../core/info.ts';
-import { nextLaneCount } from '../core/lane-count.ts';
+import { type LaneOptions, nextLaneCount } from '../core/lane-count.ts';
 import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
 import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
 import { Session } from '../core/session.ts';
@@ -11,6 +12,7 @@ import type { BackendCredentials } from './backend-greeting.ts';
 import { type BackendGroup, BackendPool } from './backend-pool.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { DataLoop } from './data-loop.ts';
+import type { Gate } from './gate.ts';
 import { DedicatedPool } from './dedicated-pool.ts';
 import { LoopClients } from './client-directory.ts';
 import { CLIENTS_CLOSED, COMMANDS_PROCESSED, NET_INPUT_BYTES } from './loop-counters.ts';
@@ -34,9 +36,12 @@ export interface ServingLoopParts {
   readonly address: NodeAddress;
   readonly loop: DataLoop;
   readonly desk: AdminDesk;
-  /** See `counters.ts`. */
+  /** See `loop-counters.ts`. */
   readonly counters: Float64Array;
   readonly logger: Logger;
+  readonly gate: Gate;
+  /** How many loops the proxy has: they share the connections to a Redis server out among them. */
+  readonly loopCount: number;
 }
 
 /**
@@ -47,9 +52,14 @@ export class ServingLoop {
   readonly #options: ProxyOptions;
   readonly #pool: BackendPool;
   readonly #dedicated: DedicatedPool;
+  readonly #lanes: LaneOptions;
   readonly #context: ProxyContext;
   readonly #clients = new LoopClients();
+  /** The slots that are held; null: none. */
+  #held: SlotMarks | null = null;
+  #parked: Client[] = [];
   readonly #timer: NodeJS.Timeout;
+  #acceptedCount = 0;
   #seenBytes = 0;
   #seenRequests = 0;
 
@@ -66,25 +76,36 @@ export class ServingLoop {
       pendingMax: options.backendPendingMax,
       logger: parts.logger,
     };
-    const connectionsPerNode = Math.max(options.backendConnNum, options.backendConnNumLarge);
+    this.#lanes = {
+      usual: shareOf(options.backendConnNum, parts.loopCount),
+      large: shareOf(options.backendConnNumLarge, parts.loopCount),
+    };
+    const connectionsPerNode = Math.max(this.#lanes.usual, this.#lanes.large);
     this.#pool = new BackendPool(loop, { ...backend, connectionsPerNode });
     this.#dedicated = new DedicatedPool(loop, {
       ...backend,
-      connectionsMax: options.dedicatedConnectionsMax,
+      connectionsMax: shareOf(options.dedicatedConnectionsMax, parts.loopCount),
       idleMs: options.dedicatedIdleMs,
     });
     this.#context = {
       ...parts,
       clock: options.clock,
+      park: (client) => this.#park(client),
       forget: (client) => this.#forget(client),
       dedicated: this.#dedicated,
       directory: this.#clients,
       keys: new KeyPositions(),
-      laneCount: options.backendConnNum,
+      laneCount: this.#lanes.usual,
       table: EMPTY_TABLE,
+      slots: EMPTY_TABLE.slots,
       groups: [],
     };
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Where the proxy listens, when that is known. */
+  listensAt(address: NodeAddress): void {
+    this.#context.address = address;
   }
 
   get clientCount(): number {
@@ -96,6 +117,7 @@ export class ServingLoop {
     const { loop } = this.#context;
     const session = new Session({
       id,
+      lane: this.#acceptedCount++,
       createdMs: loop.nowMs,
       needsPassword: this.#options.password !== null,
     });
@@ -117,6 +139,25 @@ export class ServingLoop {
     this.#context.table = table;
     this.#context.groups = groups;
     this.#dedicated.retain(table.localNodes);
+    this.#routeBy(this.#held);
+  }
+
+  /**
+   * From the next command on, clients whose command is for one of these slots wait; what they sent before
+   * goes on. Holds add up until `release`. What waits is bounded by the reading of each client, which pauses.
+   */
+  holdSlots(slots: SlotMarks): void {
+    this.#held = this.#held?.map((mark, slot) => mark | (slots[slot] ?? 0)) ?? slots;
+    this.#routeBy(this.#held);
+  }
+
+  /** Ends every hold. Clients go on in the order in which they came to wait. */
+  release(): void {
+    this.#routeBy(null);
+    const parked = this.#parked;
+    this.#parked = [];
+    for (const client of parked) client.unpark();
+    this.#context.loop.output.flush();
   }
 
   dedicatedStats(): DedicatedStats {
@@ -141,6 +182,17 @@ export class ServingLoop {
     this.#dedicated.destroy();
   }
 
+  #routeBy(held: SlotMarks | null): void {
+    const { slots } = this.#context.table;
+    this.#held = held;
+    this.#context.slots = held === null ? slots : withHeld(slots, held);
+  }
+
+  #park(client: Client): void {
+    client.park();
+    this.#parked.push(client);
+  }
+
   #forget(client: Client): void {
     this.#clients.delete(client);
     const { counters } = this.#context;
@@ -154,8 +206,7 @@ export class ServingLoop {
     const period = { bytes: bytes - this.#seenBytes, requests: requests - this.#seenRequests };
     this.#seenBytes = bytes;
     this.#seenRequests = requests;
-    const { backendConnNum: usual, backendConnNumLarge: large } = this.#options;
-    this.#context.laneCount = nextLaneCount(laneCount, period, { usual, large });
+    this.#context.laneCount = nextLaneCount(laneCount, period, this.#lanes);
   }
 
   #tick(): void {
@@ -178,6 +229,11 @@ export class ServingLoop {
 export function credentialsOf(options: ProxyOptions): BackendCredentials | null {
   const { backendPassword, backendUsername } = options;
   return backendPassword === null ? null : { username: backendUsername, password: backendPassword };
+}
+
+/** What one loop gets of something that all share. */
+function shareOf(count: number, loopCount: number): number {
+  return Math.max(1, Math.floor(count / loopCount));
 }
 
 function backendStatsOf(group: BackendGroup): BackendStats {

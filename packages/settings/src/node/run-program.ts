@@ -13,7 +13,7 @@ export interface StartedServer {
   /** The address asked for, for the text when it cannot be had. */
   readonly address: string;
   readonly server: RunnableServer;
-  /** Settles when the server asks for its own end; the value is the reason. */
+  /** Settles when the server asks for its own end; the value is the reason. Rejects when it cannot go on. */
   readonly stopRequested?: Promise<string>;
 }
 

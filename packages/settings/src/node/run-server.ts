@@ -22,7 +22,10 @@ export interface RunOptions {
   readonly logger: Logger;
   readonly shutdownTimeoutMs: number;
   readonly switches: RunSwitches;
-  /** Settles when the server is asked to stop by other means than a signal; the value is the reason. */
+  /**
+   * Settles when the server is asked to stop by other means than a signal; the value is the reason. Rejects when
+   * the server cannot go on.
+   */
   readonly stopRequested?: Promise<string>;
 }
 
@@ -40,7 +43,7 @@ const CLOSE_GRACE_MS = 1000;
  * Listens, prints the ready line on stdout, and runs until SIGTERM, SIGINT, `stopRequested`, or with
  * `exitWithParent` the end of stdin. The first of them closes the server, waiting for running work up
  * to the deadline; a second signal or a close that gets stuck destroys it. Returns the exit code:
- * 0 after a close, 1 when it could not start or had to be destroyed. Never throws.
+ * 0 after a close, 1 when it could not start, could not go on or had to be destroyed. Never throws.
  */
 export async function runServer(options: RunOptions): Promise<number> {
   const stops = watchStops(options);
@@ -50,7 +53,14 @@ export async function runServer(options: RunOptions): Promise<number> {
     if (failure !== null) return failure;
     printReady(options);
     logger.info({ address: server.address, pid: process.pid }, 'listening');
-    const reason = await stops.first;
+    const reason = await stops.first.catch((error: unknown) => {
+      logger.error({ err: error }, 'the server failed');
+      return null;
+    });
+    if (reason === null) {
+      server.destroy();
+      return EXIT_CODES.failure;
+    }
     logger.info({ reason }, 'stopping');
     return await stop(options, stops.second);
   } finally {
@@ -103,7 +113,7 @@ function watchStops({ switches, stopRequested }: RunOptions): Stops {
   process.on('SIGINT', onSignal);
   // Whoever started this process may have closed the reading end.
   process.stdout.on('error', ignoreBrokenPipe);
-  void stopRequested?.then(request);
+  stopRequested?.then(request, first.reject);
   if (switches.exitWithParent) {
     for (const event of ['end', 'close', 'error']) process.stdin.on(event, onParentGone);
     process.stdin.resume();
@@ -119,12 +129,24 @@ function watchStops({ switches, stopRequested }: RunOptions): Stops {
   return { first: first.promise, second: second.promise, unwatch };
 }
 
-function deferred(): { readonly promise: Promise<string>; resolve(value: string): void } {
+interface Deferred {
+  readonly promise: Promise<string>;
+  readonly resolve: (value: string) => void;
+  readonly reject: (error: Error) => void;
+}
+
+function deferred(): Deferred {
   let resolve: ((value: string) => void) | undefined;
-  const promise = new Promise<string>((settle) => {
+  let reject: ((error: Error) => void) | undefined;
+  const promise = new Promise<string>((settle, fail) => {
     resolve = settle;
+    reject = fail;
   });
-  return { promise, resolve: (value) => resolve?.(value) };
+  return {
+    promise,
+    resolve: (value) => resolve?.(value),
+    reject: (error) => reject?.(error),
+  };
 }
 
 function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {

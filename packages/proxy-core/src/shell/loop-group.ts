@@ -1,0 +1,91 @@
+import type { BackendStats, DedicatedStats } from '../core/info.ts';
+import type { RoutingTable } from '../core/routing-table.ts';
+import { addDedicated, mergeBackends } from '../core/merge-stats.ts';
+import { CLIENTS_CLOSED, type LoopCounters } from './loop-counters.ts';
+import type { LoopThread } from './loop-thread.ts';
+import type { ServingLoop } from './serving-loop.ts';
+import { TableBarrier, type TableBarrierParts } from './table-barrier.ts';
+import type { AcceptedConnection } from './transport.ts';
+
+/**
+ * The event loops of one proxy: the one this runs on, which accepts and takes all decisions, and those in
+ * threads of their own. With no threads everything goes straight to the one loop.
+ */
+export class LoopGroup {
+  readonly #own: ServingLoop;
+  #threads: readonly LoopThread[];
+  readonly #counters: LoopCounters;
+  readonly #barrier: TableBarrier;
+
+  constructor(parts: TableBarrierParts & { readonly counters: LoopCounters }) {
+    this.#own = parts.own;
+    this.#threads = parts.threads;
+    this.#counters = parts.counters;
+    this.#barrier = new TableBarrier(parts);
+  }
+
+  get clientCount(): number {
+    return this.#threads.reduce(
+      (sum, thread) => sum + this.#clientsOf(thread),
+      this.#own.clientCount,
+    );
+  }
+
+  /** Gives a connection to the loop with the fewest clients. */
+  accept(connection: AcceptedConnection, id: number): void {
+    let chosen: LoopThread | null = null;
+    let fewest = this.#own.clientCount;
+    for (const thread of this.#threads) {
+      const count = this.#clientsOf(thread);
+      if (count >= fewest) continue;
+      fewest = count;
+      chosen = thread;
+    }
+    if (chosen === null) this.#own.accept(connection, id);
+    else chosen.serve(connection, id);
+  }
+
+  turnAway(connection: AcceptedConnection): void {
+    this.#own.turnAway(connection);
+  }
+
+  /** Routes by another table: with one loop at once, otherwise as soon as no loop routes by the old one. */
+  useTable(table: RoutingTable): void {
+    if (this.#threads.length === 0) this.#own.useTable(table);
+    else this.#barrier.change(table);
+  }
+
+  onHeld(thread: LoopThread, generation: number): void {
+    this.#barrier.onHeld(thread.index, generation);
+  }
+
+  backendStats(): readonly BackendStats[] {
+    const own = this.#own.backendStats();
+    return this.#threads.length === 0
+      ? own
+      : mergeBackends([own, ...this.#threads.map(({ stats }) => stats.backends)]);
+  }
+
+  dedicatedStats(): DedicatedStats {
+    const own = this.#own.dedicatedStats();
+    return this.#threads.reduce((sum, { stats }) => addDedicated(sum, stats.dedicated), own);
+  }
+
+  endClients(): void {
+    this.#own.endClients();
+    for (const thread of this.#threads) thread.order({ kind: 'drain' });
+  }
+
+  /** Closes everything. Threads take a moment to end: the promise tells when they have. */
+  async destroy(): Promise<void> {
+    this.#barrier.destroy();
+    this.#own.destroy();
+    const threads = this.#threads;
+    this.#threads = [];
+    await Promise.all(threads.map((thread) => thread.end()));
+  }
+
+  #clientsOf(thread: LoopThread): number {
+    return thread.connectionsSent - (this.#counters.of(thread.index)[CLIENTS_CLOSED] ?? 0);
+  }
+}

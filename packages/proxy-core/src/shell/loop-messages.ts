@@ -1,0 +1,135 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { ClusterName, Epoch, NodeAddress } from '@undermoon/cluster-meta';
+import type { LogFields } from '@undermoon/runtime';
+import type { SlotMarks } from '../core/held-slots.ts';
+import type { BackendStats, DedicatedStats } from '../core/info.ts';
+import type { RoutingTable } from '../core/routing-table.ts';
+import type { ProxyOptions } from '../options.ts';
+
+/** The options that another thread needs: those that are data. */
+export type LoopOptions = Omit<ProxyOptions, 'logger' | 'clock' | 'onShutdown' | 'onFailure'>;
+
+/** What a loop in a thread of its own starts with. */
+export interface LoopBoot {
+  readonly options: LoopOptions;
+  /** The descriptor over which connections come. */
+  readonly connectionsFd: number;
+  /** Shared; see `Gate`. */
+  readonly gateWord: Int32Array;
+  /** Messages about tables and holds. */
+  readonly gatePort: MessagePort;
+  /** Shared; see `loop-counters.ts`. */
+  readonly counters: Float64Array;
+}
+
+/** A routing table as it travels: the slots are shared memory, which nobody changes any more. */
+export interface SharedTable {
+  readonly epoch: Epoch;
+  readonly clusterName: ClusterName | null;
+  readonly slots: Int16Array;
+  readonly localNodes: readonly NodeAddress[];
+  readonly peers: readonly { readonly address: NodeAddress; readonly movedSuffix: Uint8Array }[];
+}
+
+/** What the control loop says about tables. `number` is that of the gate. */
+export type GateMessage =
+  | {
+      readonly kind: 'hold';
+      readonly number: number;
+      readonly generation: number;
+      readonly slots: SlotMarks;
+    }
+  | { readonly kind: 'commit'; readonly number: number; readonly table: SharedTable };
+
+/** What the control loop says besides. */
+export type LoopOrder =
+  | { readonly kind: 'listening'; readonly address: NodeAddress }
+  /** The clients go as soon as they have their replies; no new ones are taken. */
+  | { readonly kind: 'drain' }
+  /** The reply to a command that the loop passed on. */
+  | { readonly kind: 'answer'; readonly ask: number; readonly bytes: Uint8Array };
+
+/** What a loop says to the control loop. */
+export type LoopReport =
+  | { readonly kind: 'ready' }
+  /** It cannot serve; the proxy has to do without it. */
+  | { readonly kind: 'unfit'; readonly reason: string }
+  /** No command is routed by the old table any more. */
+  | { readonly kind: 'held'; readonly generation: number }
+  /** A command that needs the control side. */
+  | ({ readonly kind: 'ask' } & LoopAsk)
+  /** How its connections to the Redis servers are. */
+  | ({ readonly kind: 'stats' } & LoopStats)
+  | {
+      readonly kind: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly fields: LogFields;
+      readonly message: string;
+    };
+
+export interface LoopStats {
+  readonly backends: readonly BackendStats[];
+  readonly dedicated: DedicatedStats;
+}
+
+export interface LoopAsk {
+  /** Names the client that waits, within its loop. */
+  readonly ask: number;
+  /** The whole request. */
+  readonly frame: Uint8Array;
+  readonly protocol: 2 | 3;
+}
+
+/** Both ends are of one version, so the kind of a message tells its form. */
+const REPORT_KINDS: ReadonlySet<unknown> = new Set<LoopReport['kind']>([
+  'ready',
+  'unfit',
+  'held',
+  'ask',
+  'stats',
+  'log',
+]);
+const ORDER_KINDS: ReadonlySet<unknown> = new Set<LoopOrder['kind']>([
+  'listening',
+  'drain',
+  'answer',
+]);
+const GATE_KINDS: ReadonlySet<unknown> = new Set<GateMessage['kind']>(['hold', 'commit']);
+
+export function isLoopReport(value: unknown): value is LoopReport {
+  return REPORT_KINDS.has(kindOf(value));
+}
+
+export function isLoopOrder(value: unknown): value is LoopOrder {
+  return ORDER_KINDS.has(kindOf(value));
+}
+
+export function isGateMessage(value: unknown): value is GateMessage {
+  return GATE_KINDS.has(kindOf(value));
+}
+
+export function isLoopBoot(value: unknown): value is LoopBoot {
+  return typeof value === 'object' && value !== null && 'gatePort' in value && 'options' in value;
+}
+
+function kindOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && 'kind' in value ? value.kind : null;
+}
+
+/** A table whose slots can be read from every thread without a copy. */
+export function shareTable(table: RoutingTable): SharedTable {
+  const { epoch, clusterName, localNodes } = table;
+  // A small Buffer is a part of a larger one, all of which would travel.
+  const peers = table.peers.map(({ address, movedSuffix }) => ({
+    address,
+    movedSuffix: new Uint8Array(movedSuffix),
+  }));
+  const slots = new Int16Array(new SharedArrayBuffer(table.slots.byteLength));
+  slots.set(table.slots);
+  return { epoch, clusterName, slots, localNodes, peers };
+}
+
+/** The table as it is used in another thread; the metadata stays with the control loop. */
+export function takeTable(table: SharedTable): RoutingTable {
+  return { ...table, meta: null };
+}

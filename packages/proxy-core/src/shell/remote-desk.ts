@@ -1,0 +1,40 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { RequestScanner } from '@undermoon/resp';
+import { errorReply } from '../core/replies.ts';
+import type { LoopReport } from './loop-messages.ts';
+import type { AdminDesk, Client, Span } from './proxy-context.ts';
+
+const NOT_AT_ONCE = 'ERR this command is not available inside a transaction here';
+
+/** The desk of a loop that is not the control loop: it passes commands on, and their clients wait. */
+export class RemoteDesk implements AdminDesk {
+  readonly #port: MessagePort;
+  /** By the number of the question. A client waits for one answer at a time, so this is bounded by them. */
+  readonly #waiting = new Map<number, Client>();
+  #nextAsk = 1;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+  }
+
+  take(client: Client, _scanner: RequestScanner, { bytes, start, end }: Span): void {
+    const ask = this.#nextAsk++;
+    // A view of the bytes would take all of the memory behind it along.
+    const frame = new Uint8Array(bytes.subarray(start, end));
+    const report: LoopReport = { kind: 'ask', ask, frame, protocol: client.session.protocol };
+    client.deferReply();
+    this.#waiting.set(ask, client);
+    this.#port.postMessage(report);
+  }
+
+  /** Commands that run within EXEC have to be answered at once. */
+  answer(client: Client): void {
+    client.reply(errorReply(NOT_AT_ONCE));
+  }
+
+  onAnswer(ask: number, bytes: Uint8Array): void {
+    const client = this.#waiting.get(ask);
+    this.#waiting.delete(ask);
+    client?.replyDeferred(Buffer.from(bytes));
+  }
+}
