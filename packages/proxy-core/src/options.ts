@@ -56,6 +56,10 @@ export interface ProxyServerOptions {
   outputPauseBytes?: number;
   /** The same at which it is closed. Default 64 MiB. */
   outputBytesMax?: number;
+  /** The same at which it is closed after `outputSoftMs` without a moment below it; 0: never. Default 0. */
+  outputSoftBytes?: number;
+  /** Default 60000. */
+  outputSoftMs?: number;
   /** The largest command of a client. Default 1 GiB. */
   queryBufferBytesMax?: number;
   /** The same before the client has given the password, where one is needed. Default 16 MiB. */
@@ -130,6 +134,8 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     clientsMax: given.clientsMax ?? 10_000,
     outputPauseBytes: given.outputPauseBytes ?? MIB,
     outputBytesMax: given.outputBytesMax ?? 64 * MIB,
+    outputSoftBytes: given.outputSoftBytes ?? 0,
+    outputSoftMs: given.outputSoftMs ?? 60_000,
     queryBufferBytesMax: given.queryBufferBytesMax ?? 1024 * MIB,
     unauthenticatedBytesMax: given.unauthenticatedBytesMax ?? 16 * MIB,
     transactionBytesMax: given.transactionBytesMax ?? 64 * MIB,
@@ -179,9 +185,37 @@ function checkCounts(options: ProxyOptions): void {
   }
   // A socket tells that it has drained only if more than its high water mark was waiting.
   checkInteger('outputPauseBytes', options.outputPauseBytes, 65_536);
-  for (const name of ['sessionTimeoutMs', 'backendRetryDelayMs', 'dedicatedIdleMs'] as const) {
+  // A client is looked at only once it has been paused.
+  if (options.outputSoftBytes !== 0) {
+    checkInteger('outputSoftBytes', options.outputSoftBytes, options.outputPauseBytes);
+  }
+  for (const name of [
+    'sessionTimeoutMs',
+    'backendRetryDelayMs',
+    'dedicatedIdleMs',
+    'outputSoftMs',
+  ] as const) {
     checkInteger(name, options[name], 0);
   }
+}
+
+/** The limits that clients may reach, under the names of the configuration file. */
+export function limitsOf(options: ProxyOptions): readonly (readonly [string, number])[] {
+  return [
+    ['clients_max', options.clientsMax],
+    ['query_buffer_bytes_max', options.queryBufferBytesMax],
+    ['unauthenticated_bytes_max', options.unauthenticatedBytesMax],
+    ['output_pause_bytes', options.outputPauseBytes],
+    ['output_bytes_max', options.outputBytesMax],
+    ['output_soft_bytes', options.outputSoftBytes],
+    ['output_soft_ms', options.outputSoftMs],
+    ['transaction_bytes_max', options.transactionBytesMax],
+    ['transaction_commands_max', options.transactionCommandsMax],
+    ['dedicated_connections_max', options.dedicatedConnectionsMax],
+    ['backend_pending_max', options.backendPendingMax],
+    ['backend_queued_bytes_max', options.backendQueuedBytesMax],
+    ['metadata_bytes_max', options.metadataBytesMax],
+  ];
 }
 
 function checkInteger(name: string, value: number, min: number): void {

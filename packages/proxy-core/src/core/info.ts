@@ -35,7 +35,6 @@ export interface ProxyStats {
   readonly uptimeSeconds: number;
   readonly connectedClients: number;
   readonly dedicated: DedicatedStats;
-  readonly dedicatedConnectionsMax: number;
   readonly connectionsMax: number;
   readonly connectionsReceived: number;
   readonly connectionsRejected: number;
@@ -43,6 +42,10 @@ export interface ProxyStats {
   readonly errorReplies: number;
   readonly netInputBytes: number;
   readonly netOutputBytes: number;
+  /** Clients closed for what they sent or did not take. */
+  readonly clientsOverInput: number;
+  readonly clientsOverOutput: number;
+  readonly limits: readonly (readonly [name: string, value: number])[];
   readonly backends: readonly BackendStats[];
 }
 
@@ -94,6 +97,7 @@ const SECTIONS: readonly Section[] = [
   { title: 'Cluster', fields: () => [['cluster_enabled', 1]] },
   { title: 'Keyspace', fields: () => [] },
   { title: 'Undermoon', fields: undermoonFields },
+  { title: 'Limits', fields: ({ stats }) => stats.limits },
 ];
 
 /** The text of INFO. Without a section, or with `default`, `all` or `everything`, it is all of them. */
@@ -157,6 +161,8 @@ function statsFields({ stats }: InfoFacts): Fields {
     ['total_net_output_bytes', stats.netOutputBytes],
     ['rejected_connections', stats.connectionsRejected],
     ['total_error_replies', stats.errorReplies],
+    ['client_query_buffer_limit_disconnections', stats.clientsOverInput],
+    ['client_output_buffer_limit_disconnections', stats.clientsOverOutput],
   ];
 }
 
@@ -187,7 +193,6 @@ function undermoonFields(facts: InfoFacts): Fields {
     ...facts.localNodes.map(localNodeField),
     ['dedicated_connections', dedicated.leasedCount + dedicated.idleCount],
     ['dedicated_connections_idle', dedicated.idleCount],
-    ['dedicated_connections_max', facts.stats.dedicatedConnectionsMax],
     ['dedicated_connections_refused', dedicated.refusedCount],
     ...facts.stats.backends.map(backendField),
   ];

@@ -5,7 +5,7 @@ import {
   readOnlyParameter,
   type ConfigSource,
 } from '../core/config-table.ts';
-import type { ProxyOptions } from '../options.ts';
+import { limitsOf, type ProxyOptions } from '../options.ts';
 import type { ControlCall, ControlState } from './control-state.ts';
 import {
   wordAt,
@@ -41,6 +41,7 @@ export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddre
     ['backend_socket_path', options.backendSocketPath ?? ''],
     ['backend_timeout', options.backendTimeoutMs],
     ['bind', hostOf(options.address)],
+    ['client-output-buffer-limit', outputLimits(options)],
     ['client-query-buffer-limit', options.queryBufferBytesMax],
     ['default_redirection_address', options.defaultRedirectionAddress ?? ''],
     ['maxclients', options.clientsMax],
@@ -49,8 +50,15 @@ export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddre
     ['session_timeout', options.sessionTimeoutMs],
     ['thread_number', options.threads],
     ['timeout', Math.ceil(options.sessionTimeoutMs / 1000)],
+    ...limitsOf(options),
   ];
   return values.map(([name, value]) => readOnlyParameter(name, () => String(value)));
+}
+
+/** In Redis' form: hard limit, soft limit, seconds; there are no other classes of clients. */
+function outputLimits({ outputBytesMax, outputSoftBytes, outputSoftMs }: ProxyOptions): string {
+  const normal = `${outputBytesMax} ${outputSoftBytes} ${Math.ceil(outputSoftMs / 1000)}`;
+  return `normal ${normal} slave 0 0 0 pubsub 0 0 0`;
 }
 
 /** CONFIG. */

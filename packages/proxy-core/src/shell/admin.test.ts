@@ -12,7 +12,9 @@ const STATS: ProxyStats = {
   uptimeSeconds: 90_000,
   connectedClients: 3,
   dedicated: { leasedCount: 0, idleCount: 0, blockedCount: 0, refusedCount: 0 },
-  dedicatedConnectionsMax: 1000,
+  clientsOverInput: 0,
+  clientsOverOutput: 0,
+  limits: [['clients_max', 10_000]],
   connectionsMax: 10_000,
   connectionsReceived: 7,
   connectionsRejected: 1,
@@ -546,7 +548,7 @@ describe('INFO', () => {
     expect(ask('INFO cluster', 3)).toBe('=34\r\ntxt:# Cluster\r\ncluster_enabled:1\r\n\r\n');
     expect(ask('INFO nothing')).toBe('$0\r\n\r\n');
     const titles = (reply: string): string[] => reply.match(/^# \w+/gm) ?? [];
-    expect(titles(ask('INFO'))).toHaveLength(10);
+    expect(titles(ask('INFO'))).toHaveLength(11);
     expect(titles(ask('INFO everything'))).toEqual(titles(ask('INFO')));
   });
 });

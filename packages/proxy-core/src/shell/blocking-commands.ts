@@ -1,5 +1,6 @@
 import { encodeCommand } from '@undermoon/resp';
 import { SLOT_NONE } from '../core/command-keys.ts';
+import { SLOT_HELD } from '../core/routing-table.ts';
 import { errorReply, REPLY_SLOT_DOWN, REPLY_ZERO, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
@@ -25,6 +26,11 @@ function begin(client: Client, command: Buffer, slot: number): void {
   // It sent this and then the end: nothing may be popped for it.
   if (client.isEnding) return;
   const { context, session } = client;
+  if (slot !== SLOT_NONE && context.slots[slot] === SLOT_HELD) {
+    context.park(client);
+    client.whenUnparked(() => begin(client, command, slot));
+    return;
+  }
   const refusal = slot === SLOT_NONE ? null : slotRefusal(context, slot);
   const group = context.groups[slot === SLOT_NONE ? 0 : (context.table.slots[slot] ?? 0)];
   if (refusal !== null || group === undefined) {

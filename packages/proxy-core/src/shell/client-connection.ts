@@ -3,7 +3,7 @@ import { ClientReplies } from './client-replies.ts';
 import { dispatch, failProtocol } from './dispatcher.ts';
 import { inOrder } from './in-order.ts';
 import { InputCarry } from './input-carry.ts';
-import { NET_INPUT_BYTES } from './loop-counters.ts';
+import { CLIENTS_OVER_INPUT, NET_INPUT_BYTES } from './loop-counters.ts';
 import type { Blocking, Client, ProxyContext, Watching } from './proxy-context.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 
@@ -137,6 +137,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     } else {
       this.#carry.append(buffer, 0, length);
       if (this.#carry.length > inputBytesMax(this)) {
+        this.context.counters[CLIENTS_OVER_INPUT]!++;
         failProtocol(this, 'Protocol error: command exceeds the query buffer limit');
       } else if (!this.#isStalled) this.#runCarry(this.#carry);
     }

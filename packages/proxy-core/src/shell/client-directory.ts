@@ -1,7 +1,15 @@
 import { ALL_CLIENTS, type ClientFilter, isWanted } from '../core/client-filter.ts';
 import { type ClientFacts, renderClient } from '../core/client-line.ts';
 import { DETOUR } from '../core/session.ts';
-import type { Client, ClientDirectory, ClientPause } from './proxy-context.ts';
+import type { Client, ClientDirectory, ClientPause, OutputReader } from './proxy-context.ts';
+
+/** When a client is too slow to take its output. */
+export interface OutputLimits {
+  readonly outputSoftBytes: number;
+  readonly outputSoftMs: number;
+  /** Closes it. */
+  onSlow(client: OutputReader): void;
+}
 
 /** The clients of one loop, for commands of one client about the others. */
 export class LoopClients implements ClientDirectory {
@@ -9,6 +17,14 @@ export class LoopClients implements ClientDirectory {
   /** Clients whose command waits for the end of the pause. */
   readonly #held = new Set<Client>();
   #pause: ClientPause | null = null;
+  /** Since when the output of a client is above the soft limit. */
+  readonly #slow = new Map<OutputReader, number>();
+  readonly #limits: OutputLimits;
+  #nowMs = 0;
+
+  constructor(limits: OutputLimits) {
+    this.#limits = limits;
+  }
 
   get count(): number {
     return this.#clients.size;
@@ -26,6 +42,7 @@ export class LoopClients implements ClientDirectory {
   delete(client: Client): void {
     this.#clients.delete(client.session.id);
     this.#held.delete(client);
+    this.#slow.delete(client);
   }
 
   all(): Iterable<Client> {
@@ -90,8 +107,17 @@ export class LoopClients implements ClientDirectory {
     return true;
   }
 
+  watchOutput(client: OutputReader): void {
+    if (!this.#slow.has(client)) this.#slow.set(client, this.#nowMs);
+  }
+
   /** Called by the coarse timer. */
   tick(nowMs: number): void {
+    this.#nowMs = nowMs;
+    for (const [client, sinceMs] of this.#slow) {
+      if (client.outputBytes <= this.#limits.outputSoftBytes) this.#slow.delete(client);
+      else if (nowMs - sinceMs >= this.#limits.outputSoftMs) this.#limits.onSlow(client);
+    }
     if (this.#pause !== null && nowMs >= this.#pause.untilMs) this.unpause();
   }
 }

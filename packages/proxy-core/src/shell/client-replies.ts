@@ -4,7 +4,7 @@ import { DETOUR, type Session } from '../core/session.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { OutputTarget } from './client-output.ts';
-import { ERROR_REPLIES, NET_OUTPUT_BYTES } from './loop-counters.ts';
+import { CLIENTS_OVER_OUTPUT, ERROR_REPLIES, NET_OUTPUT_BYTES } from './loop-counters.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import type { Slab } from './slab.ts';
 import type { Transport } from './transport.ts';
@@ -183,13 +183,18 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
 
   /** Pauses or closes a client whose output waits for the network, or for replies that come before it. */
   #limitOutput(waitingBytes: number): void {
-    const { outputBytesMax, outputPauseBytes } = this.context.options;
+    const { outputBytesMax, outputPauseBytes, outputSoftBytes } = this.context.options;
     if (waitingBytes <= outputPauseBytes || this.isClosed) return;
     if (waitingBytes > outputBytesMax) {
       const facts = { client: this.peer, waitingBytes };
       this.context.logger.warn(facts, 'client closed: output limit reached');
+      this.context.counters[CLIENTS_OVER_OUTPUT]!++;
       this.destroy();
-    } else this.updateReading();
+      return;
+    }
+    if (outputSoftBytes > 0 && waitingBytes > outputSoftBytes)
+      this.context.directory.watchOutput(this);
+    this.updateReading();
   }
 
   protected settle(completed: number): void {

@@ -6,8 +6,12 @@ export const NET_OUTPUT_BYTES = 3;
 /** Connections that were accepted and are gone. */
 export const CLIENTS_CLOSED = 4;
 
+/** Clients closed because of too much input, and of too much output. */
+export const CLIENTS_OVER_INPUT = 5;
+export const CLIENTS_OVER_OUTPUT = 6;
+
 /** How many there are. */
-const COUNTER_COUNT = 5;
+const COUNTER_COUNT = 7;
 
 /** The counters of a proxy: an array for each loop, which alone writes there. */
 export class LoopCounters {

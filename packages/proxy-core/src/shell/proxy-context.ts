@@ -64,6 +64,13 @@ export interface ClientPause {
   readonly untilMs: number;
 }
 
+/** A client that may be slow to take what it gets. */
+export interface OutputReader {
+  readonly peer: string;
+  readonly outputBytes: number;
+  destroy(): void;
+}
+
 /** The clients of one loop, for commands of one client about the others. */
 export interface ClientDirectory {
   find(id: number): Client | undefined;
@@ -73,6 +80,8 @@ export interface ClientDirectory {
   kill(filter: ClientFilter, asker: Client): { count: number; isAskerIn: boolean };
   pause(pause: ClientPause): void;
   unpause(): void;
+  /** Closes a client whose output stays above the soft limit for too long. */
+  watchOutput(client: OutputReader): void;
   /** True: clients are paused, and `action` runs when that is over. */
   holdIfPaused(client: Client, isWrite: boolean, action: () => void): boolean;
 }

@@ -10,7 +10,12 @@ import { RespWriter } from '@undermoon/resp';
 import { NO_DEDICATED, type ProxyStats } from '../core/info.ts';
 import { errorReply } from '../core/replies.ts';
 import { ProxyError } from '../errors.ts';
-import { type ProxyOptions, type ProxyServerOptions, resolveOptions } from '../options.ts';
+import {
+  type ProxyOptions,
+  type ProxyServerOptions,
+  limitsOf,
+  resolveOptions,
+} from '../options.ts';
 import { version } from '../version.ts';
 import { configSourceOf } from './admin-config.ts';
 import { LocalDesk } from './admin-desk.ts';
@@ -21,6 +26,8 @@ import { DataLoop } from './data-loop.ts';
 import { Gate } from './gate.ts';
 import { Listener } from './listener.ts';
 import {
+  CLIENTS_OVER_INPUT,
+  CLIENTS_OVER_OUTPUT,
   COMMANDS_PROCESSED,
   ERROR_REPLIES,
   LoopCounters,
@@ -267,7 +274,6 @@ class Proxy implements ProxyServer {
       uptimeSeconds: Math.floor((clock.monotonicMs() - this.#startedMs) / 1000),
       connectedClients: this.clientCount,
       dedicated: this.#running?.loops.dedicatedStats() ?? NO_DEDICATED,
-      dedicatedConnectionsMax: this.#options.dedicatedConnectionsMax,
       connectionsMax: clientsMax,
       connectionsReceived: this.#connectionsReceived,
       connectionsRejected: this.#connectionsRejected,
@@ -275,6 +281,9 @@ class Proxy implements ProxyServer {
       errorReplies: this.#counters.sum(ERROR_REPLIES),
       netInputBytes: this.#counters.sum(NET_INPUT_BYTES),
       netOutputBytes: this.#counters.sum(NET_OUTPUT_BYTES),
+      clientsOverInput: this.#counters.sum(CLIENTS_OVER_INPUT),
+      clientsOverOutput: this.#counters.sum(CLIENTS_OVER_OUTPUT),
+      limits: limitsOf(this.#options),
       backends: this.#running?.loops.backendStats() ?? [],
     };
   }

@@ -15,8 +15,13 @@ import type { DataLoop } from './data-loop.ts';
 import type { Gate } from './gate.ts';
 import { DedicatedPool } from './dedicated-pool.ts';
 import { LoopClients } from './client-directory.ts';
-import { CLIENTS_CLOSED, COMMANDS_PROCESSED, NET_INPUT_BYTES } from './loop-counters.ts';
-import type { AdminDesk, Client, ProxyContext } from './proxy-context.ts';
+import {
+  CLIENTS_CLOSED,
+  CLIENTS_OVER_OUTPUT,
+  COMMANDS_PROCESSED,
+  NET_INPUT_BYTES,
+} from './loop-counters.ts';
+import type { AdminDesk, Client, OutputReader, ProxyContext } from './proxy-context.ts';
 import type { AcceptedConnection, TransportHandler } from './transport.ts';
 
 const TICK_MS = 100;
@@ -54,7 +59,7 @@ export class ServingLoop {
   readonly #dedicated: DedicatedPool;
   readonly #lanes: LaneOptions;
   readonly #context: ProxyContext;
-  readonly #clients = new LoopClients();
+  readonly #clients: LoopClients;
   /** The slots that are held; null: none. */
   #held: SlotMarks | null = null;
   #parked: Client[] = [];
@@ -66,6 +71,12 @@ export class ServingLoop {
   constructor(parts: ServingLoopParts) {
     const { options, loop } = parts;
     this.#options = options;
+    const { outputSoftBytes, outputSoftMs } = options;
+    this.#clients = new LoopClients({
+      outputSoftBytes,
+      outputSoftMs,
+      onSlow: (client) => this.#closeSlow(client),
+    });
     const backend = {
       socketPath: options.backendSocketPath,
       credentials: credentialsOf(options),
@@ -191,6 +202,14 @@ export class ServingLoop {
   #park(client: Client): void {
     client.park();
     this.#parked.push(client);
+  }
+
+  #closeSlow(client: OutputReader): void {
+    const { counters, logger } = this.#context;
+    const facts = { client: client.peer, waitingBytes: client.outputBytes };
+    logger.warn(facts, 'client closed: above the soft output limit for too long');
+    counters[CLIENTS_OVER_OUTPUT] = (counters[CLIENTS_OVER_OUTPUT] ?? 0) + 1;
+    client.destroy();
   }
 
   #forget(client: Client): void {

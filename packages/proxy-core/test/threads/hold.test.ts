@@ -202,3 +202,22 @@ test('a loop looks at its gate before every chunk', async () => {
   fixture.serving.release();
   expect(await client.reply()).toMatchObject({ value: 2 });
 });
+
+test('a blocking command that waited for replies before it does not start while its slot is held', async () => {
+  const client = await fixture.connect();
+  const other = await fixture.connect();
+  await using server = await RawClient.connect(fixture.redis.address);
+  const list = `{${HELD}}:list`;
+  await server.command('RPUSH', list, 'v');
+  await fixture.redis.kill('SIGSTOP');
+  await client.send(pipeline(['GET', FREE], ['BLPOP', list, '0']));
+  // Its own reply is made by the proxy, after it has read what the first client sent.
+  expect(await other.command('PING')).toMatchObject({ value: 'PONG' });
+  fixture.serving.holdSlots(heldMark());
+  await fixture.redis.kill('SIGCONT');
+  expect(await client.reply()).toMatchObject({ type: 'bulk' });
+  expect(await other.command('GET', FREE)).toMatchObject({ type: 'bulk' });
+  expect(await server.command('LLEN', list)).toMatchObject({ value: 1 });
+  fixture.serving.release();
+  expect(await client.reply()).toMatchObject({ type: 'array' });
+});
