@@ -1,5 +1,6 @@
 import { runAllocation } from './allocation/run-allocation.ts';
 import { parseCommandLine, USAGE } from './command-line.ts';
+import { runControl } from './control/run-control.ts';
 import { runGuard } from './guard/run-guard.ts';
 import { runMicro } from './micro/run-micro.ts';
 import { runProfile } from './profile/run-profile.ts';
@@ -24,6 +25,8 @@ async function main(argv: readonly string[]): Promise<number> {
         return await runMicro(command);
       case 'allocation':
         return await runAllocation(command);
+      case 'control':
+        return await runControl(command);
       case 'profile':
         return await runProfile(command);
       case 'help':

@@ -57,7 +57,9 @@ it('tells the runs apart', () => {
 });
 
 it('refuses what makes no sense', () => {
-  expect(() => parseCommandLine([])).toThrow('proxy, compare, guard, micro, allocation or profile');
+  expect(() => parseCommandLine([])).toThrow(
+    'proxy, compare, guard, micro, allocation, control or profile',
+  );
   expect(() => parseCommandLine(['compare'])).toThrow('--base');
   expect(() => parseCommandLine(['proxy', 'twice'])).toThrow('not understood: twice');
   expect(() => parseCommandLine(['proxy', '--fast'])).toThrow('--fast');

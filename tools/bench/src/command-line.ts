@@ -36,6 +36,16 @@ export type BenchCommand =
       readonly hasSites: boolean;
     }
   | {
+      readonly kind: 'control';
+      readonly isJson: boolean;
+      readonly isMarkdown: boolean;
+      readonly isQuick: boolean;
+      readonly isBuilt: boolean;
+      readonly rounds: number;
+      /** A commit to measure beside, or null. */
+      readonly base: string | null;
+    }
+  | {
       readonly kind: 'profile';
       readonly isJson: boolean;
       readonly isBuilt: boolean;
@@ -74,6 +84,12 @@ pnpm bench allocation [--json] [--quick] [--only NAME]... [--where] [--no-build]
   that is within bounds, 1 when it is not.
   --where      also prints who allocates
 
+pnpm bench control [--base REF] [--rounds N] [--json | --markdown] [--quick] [--no-build]
+  How long the proxy serves nobody while it takes metadata of thousands of slot ranges, and while it answers what
+  clients ask for afterwards.
+  --base REF   a commit to measure beside this checkout
+  --quick      3 rounds, and 100 clients instead of 1,000
+
 pnpm bench profile [--json] [--only NAME]... [--split] [--out FOLDER] [--no-build]
   Where the CPU time of the proxy goes, with a flame graph of each workload. Needs the program perf.
   --split      no function is compiled into its caller, so that each shows for itself; slower as a whole
@@ -88,6 +104,7 @@ const OPTIONS = {
   write: { type: 'boolean', default: false },
   'no-build': { type: 'boolean', default: false },
   base: { type: 'string' },
+  markdown: { type: 'boolean', default: false },
   out: { type: 'string', default: '.tools/profile' },
   split: { type: 'boolean', default: false },
   where: { type: 'boolean', default: false },
@@ -125,11 +142,19 @@ export function parseCommandLine(argv: readonly string[]): BenchCommand {
   if (kind === 'guard') return { kind };
   if (kind === 'micro') return { kind, isJson: values.json, base: values.base ?? null };
   if (kind === 'allocation') return { kind, ...shared, hasSites: values.where };
+  if (kind === 'control') {
+    const { isJson, isQuick, isBuilt } = shared;
+    const rounds = roundsOf(values.rounds, isQuick);
+    const base = values.base ?? null;
+    return { kind, isJson, isMarkdown: values.markdown, isQuick, isBuilt, rounds, base };
+  }
   if (kind === 'profile') {
     const { isJson, isBuilt, only } = shared;
     return { kind, isJson, isBuilt, only, isSplit: values.split, out: values.out };
   }
-  throw new Error(`what to run: proxy, compare, guard, micro, allocation or profile\n\n${USAGE}`);
+  throw new Error(
+    `what to run: proxy, compare, guard, micro, allocation, control or profile\n\n${USAGE}`,
+  );
 }
 
 function roundsOf(text: string | undefined, isQuick: boolean): number {
