@@ -19,6 +19,19 @@ describe('slices', () => {
     expect(finishSlices(countTo(0, new SliceMeter()))).toBe(0);
   });
 
+  it('grow from a small beginning', () => {
+    const meter = new SliceMeter(100, 10);
+    const sizes: number[] = [];
+    for (let items = 1; sizes.length < 60; items++) {
+      if (!meter.isFullAfter(1)) continue;
+      sizes.push(items);
+      items = 0;
+    }
+    expect(sizes[0]).toBe(10);
+    expect(sizes.toSorted((left, right) => left - right)).toEqual(sizes);
+    expect(sizes.at(-1)).toBe(100);
+  });
+
   it('count an item that is larger than a slice as one slice', () => {
     const meter = new SliceMeter(4);
     expect([meter.isFullAfter(100), meter.isFullAfter(3), meter.isFullAfter(1)]).toEqual([

@@ -53,7 +53,7 @@ export function parseJsonObject<T extends object>(
 }
 
 /** Reads an array element by element. */
-export function parseJsonArray<T>(
+function parseJsonArray<T>(
   value: unknown,
   path: string,
   parse: JsonParser<T>,

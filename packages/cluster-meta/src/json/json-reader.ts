@@ -9,6 +9,7 @@ const MEMBERS_MAX = 65_536;
 /** Bytes of a text that cost as much as one item of a slice. */
 const TEXT_BYTES_PER_ITEM = 256;
 const NUMBER_CHARS_MAX = 1024;
+const SMALL_DIGITS = 9;
 
 const BOM = [0xef, 0xbb, 0xbf];
 const QUOTE = 0x22;
@@ -108,6 +109,7 @@ class JsonReader {
   #value(byte: number): number {
     switch (byte) {
       case OPEN_LIST:
+        if (this.#pair()) return 1;
         this.#expected = 'value-or-end';
         return this.#push([]);
       case OPEN_OBJECT:
@@ -122,6 +124,24 @@ class JsonReader {
       default:
         return byte === MINUS || (byte >= ZERO && byte <= 0x39) ? this.#number() : this.#word(byte);
     }
+  }
+
+  /**
+   * Reads a list of two small numbers without blanks, as slot ranges are written, in one go; as a list that
+   * grows it would take three times the memory. False: it is something else, and nothing was read.
+   */
+  #pair(): boolean {
+    const bytes = this.#bytes;
+    const first = smallNumberEnd(bytes, this.#at + 1);
+    if (bytes[first] !== COMMA) return false;
+    const second = smallNumberEnd(bytes, first + 1);
+    if (bytes[second] !== CLOSE_LIST || second === first + 1) return false;
+    const start = smallNumber(bytes, this.#at + 1, first);
+    const end = smallNumber(bytes, first + 1, second);
+    if (start < 0 || end < 0) return false;
+    this.#at = second + 1;
+    this.#add([start, end]);
+    return true;
   }
 
   #push(container: unknown[] | JsonObject): number {
@@ -279,9 +299,26 @@ class JsonReader {
   }
 }
 
+function smallNumberEnd(bytes: Buffer, start: number): number {
+  let at = start;
+  while (at - start < SMALL_DIGITS && isDigit(bytes[at])) at += 1;
+  return at;
+}
+
+/** The number of these digits; -1: there are none, or a zero stands before others. */
+function smallNumber(bytes: Buffer, start: number, end: number): number {
+  if (start === end || (bytes[start] === ZERO && end > start + 1)) return -1;
+  let value = 0;
+  for (let at = start; at < end; at++) value = value * 10 + (bytes[at] ?? 0) - ZERO;
+  return value;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= ZERO && byte <= 0x39;
+}
+
 /** Digits, signs, the point, and the letter of an exponent. */
 function isNumberByte(byte: number | undefined): boolean {
-  if (byte === undefined) return false;
-  if (byte >= ZERO && byte <= 0x39) return true;
+  if (isDigit(byte)) return true;
   return byte === MINUS || byte === 0x2b || byte === 0x2e || byte === 0x65 || byte === 0x45;
 }

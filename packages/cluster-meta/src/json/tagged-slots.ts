@@ -73,20 +73,19 @@ function parseRanges(value: unknown, path: string): JsonOutcome<SlotRanges> {
   const ranges: SlotRange[] = [];
   // Paths of elements are made for faults only: a list may have thousands.
   for (const item of value as readonly unknown[]) {
-    const range = rangeOf(item);
-    if (range === null) {
+    if (!isRange(item)) {
       return refuseJson(item, `${path}[${ranges.length}]`, 'a pair of slots [start, end]');
     }
-    ranges.push(range);
+    ranges.push(item);
   }
   // Every end has been checked, so there is a normal form.
   return accept(normalizeRanges(ranges) ?? []);
 }
 
-function rangeOf(value: unknown): SlotRange | null {
-  if (!Array.isArray(value) || value.length !== 2) return null;
-  const [start, end] = value as readonly unknown[];
-  return isSlot(start) && isSlot(end) ? [start, end] : null;
+function isRange(value: unknown): value is SlotRange {
+  if (!Array.isArray(value) || value.length !== 2) return false;
+  const pair: readonly unknown[] = value;
+  return isSlot(pair[0]) && isSlot(pair[1]);
 }
 
 function isSlot(value: unknown): value is number {

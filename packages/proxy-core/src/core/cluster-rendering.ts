@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { SliceMeter, Slices } from '@undermoon/cluster-meta';
 import { RespWriter } from '@undermoon/resp';
-import { SLOT_COUNT, type SlotRange } from '@undermoon/slots';
+import { SLOT_COUNT } from '@undermoon/slots';
 import {
   mastersOf,
   slotOwnersOf,
@@ -19,9 +19,8 @@ export type RespProtocol = 2 | 3;
 /** What the pieces of replies cost, in items of a slice. */
 const NODE_WEIGHT = 8;
 const RANGE_WEIGHT = 1;
-/** Ranges whose text is made in one go. */
-const TEXT_RANGES = 256;
-const LINE_END = Buffer.from('\n');
+/** A text this long is written before it grows further. */
+const TEXT_CHARS = 4096;
 
 /** The members that are replicas of this one. */
 export function replicasOf(view: ClusterView, member: ClusterMember): readonly ClusterMember[] {
@@ -34,19 +33,25 @@ export function* nodesSlices(
   protocol: RespProtocol,
   meter: SliceMeter,
 ): Slices<Buffer> {
-  const text = new RespWriter(protocol);
-  for (const member of view.members) {
-    text.raw(Buffer.from(nodeHead(view, member)));
-    const { ranges } = member;
-    for (let at = 0; at < ranges.length; at += TEXT_RANGES) {
-      const part = ranges.slice(at, at + TEXT_RANGES);
-      text.raw(Buffer.from(rangesText(part)));
-      if (meter.isFullAfter(part.length * RANGE_WEIGHT)) yield;
+  const { members, ownRanges, ownRangesAt, rangeStarts, rangeEnds } = view;
+  const lines = new RespWriter(protocol);
+  for (const [index, member] of members.entries()) {
+    let line = nodeHead(view, member);
+    const end = ownRangesAt[index + 1] ?? 0;
+    for (let at = ownRangesAt[index] ?? 0; at < end; at++) {
+      const range = ownRanges[at] ?? 0;
+      const [first, last] = [rangeStarts[range] ?? 0, rangeEnds[range] ?? 0];
+      line += first === last ? ` ${first}` : ` ${first}-${last}`;
+      if (line.length > TEXT_CHARS) {
+        lines.raw(Buffer.from(line));
+        line = '';
+      }
+      if (meter.isFullAfter(RANGE_WEIGHT)) yield;
     }
-    text.raw(LINE_END);
+    lines.raw(Buffer.from(`${line}\n`));
     if (meter.isFullAfter(NODE_WEIGHT)) yield;
   }
-  return new RespWriter(protocol).verbatim('txt', text.take()).take();
+  return new RespWriter(protocol).verbatim('txt', lines.take()).take();
 }
 
 /** A line of CLUSTER NODES up to the slots; all of it for a replica. */
@@ -57,12 +62,6 @@ export function nodeHead(view: ClusterView, member: ClusterMember): string {
   return `${member.nodeId} ${address} ${flags} ${master} 0 0 ${view.epoch} connected`;
 }
 
-function rangesText(ranges: readonly SlotRange[]): string {
-  let text = '';
-  for (const [start, end] of ranges) text += start === end ? ` ${start}` : ` ${start}-${end}`;
-  return text;
-}
-
 /** CLUSTER SLOTS, in slices. */
 export function* slotsSlices(
   view: ClusterView,
@@ -70,24 +69,25 @@ export function* slotsSlices(
   meter: SliceMeter,
 ): Slices<Buffer> {
   // The nodes of a range are written once for each owner.
-  const nodesOf = new Map<ClusterMember, { readonly count: number; readonly bytes: Buffer }>();
-  const writer = new RespWriter(protocol).array(view.ranges.length);
-  for (const { range, owner } of view.ranges) {
-    let nodes = nodesOf.get(owner);
+  const nodesOf: { readonly count: number; readonly bytes: Buffer }[] = [];
+  const writer = new RespWriter(protocol).array(view.rangeCount);
+  for (let range = 0; range < view.rangeCount; range++) {
+    const owner = view.rangeOwners[range] ?? 0;
+    let nodes = nodesOf[owner];
     if (nodes === undefined) {
-      const list = [owner, ...replicasOf(view, owner)];
+      const list = masterAndReplicas(view, owner);
       const bytes = new RespWriter(protocol);
       for (const { host, port, nodeId } of list) {
         bytes.array(4).bulk(host).integer(port).bulk(nodeId).map(0);
       }
       nodes = { count: list.length, bytes: bytes.take() };
-      nodesOf.set(owner, nodes);
+      nodesOf[owner] = nodes;
       if (meter.isFullAfter(NODE_WEIGHT * list.length)) yield;
     }
     writer
       .array(2 + nodes.count)
-      .integer(range[0])
-      .integer(range[1])
+      .integer(view.rangeStarts[range] ?? 0)
+      .integer(view.rangeEnds[range] ?? 0)
       .raw(nodes.bytes);
     if (meter.isFullAfter(RANGE_WEIGHT)) yield;
   }
@@ -100,22 +100,21 @@ export function* shardsSlices(
   protocol: RespProtocol,
   meter: SliceMeter,
 ): Slices<Buffer> {
-  const shards = new Set<ClusterMember>();
-  for (const { owner } of view.ranges) {
-    shards.add(owner);
-    if (meter.isFullAfter(0.2)) yield;
-  }
+  const { rangeCount, rangeOwners, rangeStarts, rangeEnds, ownRanges, ownRangesAt } = view;
+  const shards = new Set<number>(rangeOwners.subarray(0, rangeCount));
   const writer = new RespWriter(protocol).array(shards.size);
   for (const shard of shards) {
+    const [from, end] = [ownRangesAt[shard] ?? 0, ownRangesAt[shard + 1] ?? 0];
     writer
       .map(2)
       .bulk('slots')
-      .array(shard.ranges.length * 2);
-    for (const [start, end] of shard.ranges) {
-      writer.integer(start).integer(end);
+      .array((end - from) * 2);
+    for (let at = from; at < end; at++) {
+      const range = ownRanges[at] ?? 0;
+      writer.integer(rangeStarts[range] ?? 0).integer(rangeEnds[range] ?? 0);
       if (meter.isFullAfter(RANGE_WEIGHT)) yield;
     }
-    const nodes = [shard, ...replicasOf(view, shard)];
+    const nodes = masterAndReplicas(view, shard);
     writer.bulk('nodes').array(nodes.length);
     for (const node of nodes) {
       writeShardNode(writer, node);
@@ -123,6 +122,11 @@ export function* shardsSlices(
     }
   }
   return writer.take();
+}
+
+function masterAndReplicas(view: ClusterView, owner: number): readonly ClusterMember[] {
+  const master = view.members[owner];
+  return master === undefined ? [] : [master, ...replicasOf(view, master)];
 }
 
 function writeShardNode(writer: RespWriter, node: ClusterMember): void {

@@ -8,7 +8,7 @@ import {
 import { SLOT_COUNT } from '@undermoon/slots';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { clusterViewSlices, slotOwnersOf, type ClusterView } from './cluster-view.ts';
+import { clusterViewSlices, rangesOf, slotOwnersOf, type ClusterView } from './cluster-view.ts';
 import { peerIndexOf, SLOT_UNCOVERED, type RoutingTable } from './routing-table.ts';
 
 const SELF = parseNodeAddress('10.0.0.1:6001')!;
@@ -44,7 +44,9 @@ test('properties: ranges are sorted, merged and say of each slot what the table 
       const view = draw(table, (text) => `id of ${text}`);
       const owners: string[] = Array.from({ length: SLOT_COUNT }, () => 'nobody');
       let last = { end: -1, owner: '' };
-      for (const { range, owner } of view.ranges) {
+      for (let i = 0; i < view.rangeCount; i++) {
+        const range = [view.rangeStarts[i]!, view.rangeEnds[i]!] as const;
+        const owner = view.members[view.rangeOwners[i]!]!;
         expect(range[0]).toBeGreaterThan(last.end);
         expect(range[0] === last.end + 1 && owner.nodeId === last.owner).toBe(false);
         owners.fill(owner.nodeId, range[0], range[1] + 1);
@@ -58,9 +60,11 @@ test('properties: ranges are sorted, merged and say of each slot what the table 
       expect(slotOwnersOf(table, SELF).coveredCount).toBe(
         owners.filter((owner) => owner !== 'nobody').length,
       );
-      for (const member of view.members) {
-        const own = view.ranges.filter(({ owner }) => owner === member).map(({ range }) => range);
-        expect(member.ranges).toEqual(own);
+      for (const index of view.members.keys()) {
+        const own = [...view.rangeOwners.subarray(0, view.rangeCount).entries()]
+          .filter(([, owner]) => owner === index)
+          .map(([range]) => [view.rangeStarts[range], view.rangeEnds[range]]);
+        expect(rangesOf(view, index)).toEqual(own);
       }
     }),
     { numRuns: 50 },
@@ -76,5 +80,5 @@ test('members are this proxy and all peers, with or without slots, by address', 
     '[::1]:6001 false',
   ]);
   expect(view.members.at(-1)).toMatchObject({ host: '::1', port: 6001 });
-  expect(view.ranges).toEqual([]);
+  expect(view.rangeCount).toBe(0);
 });

@@ -22,17 +22,24 @@ export interface ClusterMember {
   readonly isSelf: boolean;
   /** Null: a master. */
   readonly master: { readonly nodeId: string } | null;
-  /** Sorted and merged. */
-  readonly ranges: readonly SlotRange[];
 }
 
-/** What the CLUSTER replies say, drawn from one routing table. */
+/**
+ * What the CLUSTER replies say, drawn from one routing table. Slot ranges are numbered by slot and kept in
+ * arrays of numbers: there may be thousands, and as objects they would keep the garbage collector busy.
+ */
 export interface ClusterView {
   readonly epoch: Epoch;
   /** By address, so every proxy lists them in one order. */
   readonly members: readonly ClusterMember[];
-  /** By slot. */
-  readonly ranges: readonly { readonly range: SlotRange; readonly owner: ClusterMember }[];
+  readonly rangeCount: number;
+  /** By range: its first slot, its last slot, and the index of its owner. */
+  readonly rangeStarts: Uint16Array;
+  readonly rangeEnds: Uint16Array;
+  readonly rangeOwners: Uint16Array;
+  /** Numbers of ranges, those of one member together; those of member i begin at `ownRangesAt[i]`. */
+  readonly ownRanges: Uint16Array;
+  readonly ownRangesAt: Uint32Array;
   /** By the id of their master, in the order of `members`. */
   readonly replicas: ReadonlyMap<string, readonly ClusterMember[]>;
 }
@@ -61,7 +68,7 @@ export interface SlotOwners {
 
 /** What a member costs (its id is a hash), in items of a slice. */
 const MEMBER_WEIGHT = 8;
-const SLOT_WEIGHT = 0.3;
+const SLOT_WEIGHT = 0.1;
 
 /** What the wanted roles of the servers beside this proxy say about who follows whom. */
 export function replicaLinksOf(
@@ -118,19 +125,16 @@ export function mastersOf(
  */
 export function* clusterViewSlices(source: ViewSource, meter: SliceMeter): Slices<ClusterView> {
   const { table, self, links } = source;
-  const rangesOf = new Map<NodeAddress, SlotRange[]>([[self, []]]);
-  for (const peer of table.peers) {
-    rangesOf.set(peer.address, []);
-    if (meter.isFullAfter(1)) yield;
-  }
-  const owned = yield* ownedRanges(table, self, rangesOf, meter);
+  const runs = yield* slotRuns(table, meter);
   const masters = mastersOf(links, slotOwnersOf(table, self));
-  for (const replica of masters.keys()) rangesOf.set(replica, []);
-  const members = new Map<NodeAddress, ClusterMember>();
+  const candidates = yield* candidatesOf(table, self, masters, meter);
+  const indexOf = new Uint16Array(table.peers.length + 1);
+  const members: ClusterMember[] = [];
   const replicas = new Map<string, ClusterMember[]>();
-  for (const address of yield* sortedSlices([...rangesOf.keys()], byText, meter)) {
-    const member = memberOf(source, address, masters.get(address), rangesOf.get(address) ?? []);
-    members.set(address, member);
+  for (const { address, ownerKey } of candidates) {
+    const member = memberOf(source, address, masters.get(address));
+    if (ownerKey >= 0) indexOf[ownerKey] = members.length;
+    members.push(member);
     if (member.master !== null) {
       const known = replicas.get(member.master.nodeId);
       if (known === undefined) replicas.set(member.master.nodeId, [member]);
@@ -138,53 +142,111 @@ export function* clusterViewSlices(source: ViewSource, meter: SliceMeter): Slice
     }
     if (meter.isFullAfter(MEMBER_WEIGHT)) yield;
   }
-  const ranges: { range: SlotRange; owner: ClusterMember }[] = [];
-  for (const { range, address } of owned) {
-    const owner = members.get(address);
-    if (owner !== undefined) ranges.push({ range, owner });
-    if (meter.isFullAfter(1)) yield;
-  }
-  return { epoch: table.epoch, members: [...members.values()], ranges, replicas };
+  const rangeOwners = runs.ownerKeys.map((key) => indexOf[key] ?? 0);
+  return {
+    epoch: table.epoch,
+    members,
+    rangeCount: runs.count,
+    rangeStarts: runs.starts,
+    rangeEnds: runs.ends,
+    rangeOwners,
+    ...groupRanges(rangeOwners.subarray(0, runs.count), members.length),
+    replicas,
+  };
 }
 
-interface OwnedRange {
-  readonly range: SlotRange;
+/** The slot ranges of a member; `index` is its place in `members`. */
+export function rangesOf(view: ClusterView, index: number): SlotRange[] {
+  const { ownRanges, ownRangesAt, rangeStarts, rangeEnds } = view;
+  const own = ownRanges.subarray(ownRangesAt[index] ?? 0, ownRangesAt[index + 1] ?? 0);
+  return Array.from(own, (range) => [rangeStarts[range] ?? 0, rangeEnds[range] ?? 0]);
+}
+
+/** Who owns a slot: 0 is this proxy, 1 + i is peer i. */
+const SELF_KEY = 0;
+const NOBODY = -1;
+
+interface SlotRuns {
+  readonly count: number;
+  readonly starts: Uint16Array;
+  readonly ends: Uint16Array;
+  readonly ownerKeys: Uint16Array;
+}
+
+/** The ranges of slots with one owner, by slot. */
+function* slotRuns(table: RoutingTable, meter: SliceMeter): Slices<SlotRuns> {
+  const starts = new Uint16Array(SLOT_COUNT);
+  const ends = new Uint16Array(SLOT_COUNT);
+  const ownerKeys = new Uint16Array(SLOT_COUNT);
+  let count = 0;
+  let last = NOBODY;
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const key = ownerKeyOf(table.slots[slot] ?? SLOT_UNCOVERED);
+    if (key !== NOBODY && key === last) ends[count - 1] = slot;
+    else if (key !== NOBODY) {
+      starts[count] = slot;
+      ends[count] = slot;
+      ownerKeys[count] = key;
+      count += 1;
+    }
+    last = key;
+    if (meter.isFullAfter(SLOT_WEIGHT)) yield;
+  }
+  return { count, starts, ends, ownerKeys };
+}
+
+function ownerKeyOf(slotValue: number): number {
+  if (slotValue >= 0) return SELF_KEY;
+  return slotValue === SLOT_UNCOVERED ? NOBODY : peerIndexOf(slotValue) + 1;
+}
+
+interface Candidate {
   readonly address: NodeAddress;
+  /** -1: a proxy that is known as a replica only. */
+  readonly ownerKey: number;
 }
 
-/** All ranges by slot, each also appended to those of its owner. */
-function* ownedRanges(
-  table: RoutingTable,
+/** All that become members, by address. */
+function* candidatesOf(
+  { peers }: RoutingTable,
   self: NodeAddress,
-  rangesOf: ReadonlyMap<NodeAddress, SlotRange[]>,
+  masters: ReadonlyMap<NodeAddress, NodeAddress>,
   meter: SliceMeter,
-): Slices<readonly OwnedRange[]> {
-  const owned: OwnedRange[] = [];
-  let start = 0;
-  let owner = ownerOf(table, 0, self);
-  for (let slot = 1; slot <= SLOT_COUNT; slot++) {
-    const address = slot === SLOT_COUNT ? null : ownerOf(table, slot, self);
-    if (address === owner && slot < SLOT_COUNT) {
-      if (meter.isFullAfter(SLOT_WEIGHT)) yield;
-      continue;
-    }
-    if (owner !== null) {
-      const range: SlotRange = [start, slot - 1];
-      owned.push({ range, address: owner });
-      rangesOf.get(owner)?.push(range);
-    }
-    start = slot;
-    owner = address;
+): Slices<readonly Candidate[]> {
+  const candidates = new Map<NodeAddress, Candidate>();
+  for (const address of masters.keys()) candidates.set(address, { address, ownerKey: NOBODY });
+  for (const [index, { address }] of peers.entries()) {
+    candidates.set(address, { address, ownerKey: index + 1 });
     if (meter.isFullAfter(1)) yield;
   }
-  return owned;
+  candidates.set(self, { address: self, ownerKey: SELF_KEY });
+  return yield* sortedSlices([...candidates.values()], byAddress, meter);
+}
+
+/** Sorts the numbers of ranges by their owner, by counting. */
+function groupRanges(
+  owners: Uint16Array,
+  memberCount: number,
+): Pick<ClusterView, 'ownRanges' | 'ownRangesAt'> {
+  const ownRangesAt = new Uint32Array(memberCount + 1);
+  for (const owner of owners) ownRangesAt[owner + 1] = (ownRangesAt[owner + 1] ?? 0) + 1;
+  for (let i = 0; i < memberCount; i++) {
+    ownRangesAt[i + 1] = (ownRangesAt[i + 1] ?? 0) + (ownRangesAt[i] ?? 0);
+  }
+  const next = ownRangesAt.slice();
+  const ownRanges = new Uint16Array(owners.length);
+  for (const [range, owner] of owners.entries()) {
+    const at = next[owner] ?? 0;
+    ownRanges[at] = range;
+    next[owner] = at + 1;
+  }
+  return { ownRanges, ownRangesAt };
 }
 
 function memberOf(
   { self, idOf }: ViewSource,
   address: NodeAddress,
   master: NodeAddress | undefined,
-  ranges: readonly SlotRange[],
 ): ClusterMember {
   return {
     host: hostOf(address),
@@ -192,16 +254,9 @@ function memberOf(
     nodeId: idOf(address),
     isSelf: address === self,
     master: master === undefined ? null : { nodeId: idOf(master) },
-    ranges,
   };
 }
 
-function ownerOf(table: RoutingTable, slot: number, self: NodeAddress): NodeAddress | null {
-  const value = table.slots[slot] ?? SLOT_UNCOVERED;
-  if (value >= 0) return self;
-  return value === SLOT_UNCOVERED ? null : (table.peers[peerIndexOf(value)]?.address ?? null);
-}
-
-function byText(left: string, right: string): number {
-  return left < right ? -1 : left > right ? 1 : 0;
+function byAddress(left: Candidate, right: Candidate): number {
+  return left.address < right.address ? -1 : left.address > right.address ? 1 : 0;
 }

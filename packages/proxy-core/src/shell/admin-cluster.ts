@@ -117,7 +117,7 @@ function answer(state: ControlState, call: ControlCall, name: string): void {
       break;
     case 'REPLICAS':
     case 'SLAVES':
-      writeReplicas(finishSlices(viewOf(state)), wordAt(args, 2) ?? '', writer);
+      writeReplicas(finishSlices(viewOf(state, new SliceMeter())), wordAt(args, 2) ?? '', writer);
       break;
     default:
       writer.array(HELP.length);
@@ -126,8 +126,11 @@ function answer(state: ControlState, call: ControlCall, name: string): void {
 }
 
 /** The view of the current table, in slices. */
-export function viewOf({ clusterReplies, table }: ControlState): Slices<ClusterView> {
-  return clusterReplies.viewSlices(clusterReplies.drawnOf(table), new SliceMeter());
+export function viewOf(
+  { clusterReplies, table }: ControlState,
+  meter: SliceMeter,
+): Slices<ClusterView> {
+  return clusterReplies.viewSlices(clusterReplies.drawnOf(table), meter);
 }
 
 /** CLUSTER REPLICAS. */

@@ -41,19 +41,19 @@ export async function setClusterInSlices(
   const words = request.words();
   const badWord = words.firstNotUtf8();
   if (badWord >= 0) return errorBytes(clusterFault(`InvalidArgs: word ${badWord + 2}: not UTF-8`));
-  const meter = new SliceMeter();
-  const decoded = await runner.run(decodeSetCluster(words, {}, meter));
+  const { meters } = state;
+  const decoded = await runner.run(decodeSetCluster(words, {}, meters.of('decode')));
   if (!decoded.ok) return errorBytes(clusterFault(`${decoded.code}: ${decoded.message}`));
   if (decoded.value.kind === 'whole') {
-    return runner.run(installCluster(state, decoded.value.command, meter));
+    return runner.run(installCluster(state, decoded.value.command, meters.of('table')));
   }
   const { packed, inflatedBytesMax } = decoded.value;
   const inflated = await inflateLater(packed, inflatedBytesMax);
   const command = inflated.ok
-    ? await runner.run(decodeInflated(decoded.value, inflated.value, meter))
+    ? await runner.run(decodeInflated(decoded.value, inflated.value, meters.of('json')))
     : inflated;
   if (!command.ok) return errorBytes(clusterFault(`${command.code}: ${command.message}`));
-  return runner.run(installCluster(state, command.value, meter));
+  return runner.run(installCluster(state, command.value, meters.of('table')));
 }
 
 function* installCluster(
@@ -107,7 +107,7 @@ export async function setReplInSlices(
   const words = request.words();
   const badWord = words.firstNotUtf8();
   if (badWord >= 0) return errorBytes(replFault(`word ${badWord + 2}: not UTF-8`));
-  const decoded = await runner.run(decodeSetRepl(words, {}, new SliceMeter()));
+  const decoded = await runner.run(decodeSetRepl(words, {}, state.meters.of('decode')));
   return decoded.ok ? installRoles(state, decoded.value) : errorBytes(replFault(decoded.message));
 }
 

@@ -20,6 +20,7 @@ import type {
 import { LaterReplies } from './later-replies.ts';
 import { ReplicationRunner } from './replication-runner.ts';
 import type { ReplyTaker } from './shared-replies.ts';
+import { SliceMeters } from '../core/slice-meters.ts';
 
 const DEFAULT_REPLICATION: ReplicationSettings = {
   checkIntervalMs: 1000,
@@ -73,6 +74,7 @@ export function createProxyControl(options: ProxyControlOptions): ProxyControl {
     config: [...options.config, ...FIXED_PARAMETERS],
     localNodesMax: settings.localNodesMax,
     metadataBytesMax: options.metadataBytesMax ?? DEFAULT_METADATA_BYTES,
+    meters: new SliceMeters(),
     replication: new ReplicationRunner({ ...settings, clock, logger }),
     clusterReplies,
     nodeId: clusterReplies.selfId(),
@@ -93,6 +95,7 @@ export function createProxyControl(options: ProxyControlOptions): ProxyControl {
       listeners.push(listener);
     },
     start() {
+      later.warmUp();
       state.replication.start();
     },
     close() {

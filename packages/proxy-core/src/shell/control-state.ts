@@ -7,6 +7,7 @@ import type { RoutingTable } from '../core/routing-table.ts';
 import type { ClusterReplies } from './cluster-replies.ts';
 import type { RedisCredentials } from './redis-control-client.ts';
 import type { ReplicationRunner } from './replication-runner.ts';
+import type { SliceMeters } from '../core/slice-meters.ts';
 
 export interface ProxyControlOptions {
   /** This proxy's identity: how clients and peers reach it. */
@@ -46,6 +47,7 @@ export interface ControlState {
   readonly localNodesMax: number;
   /** Bytes of metadata commands that are under way at once. */
   readonly metadataBytesMax: number;
+  readonly meters: SliceMeters;
   readonly replication: ReplicationRunner;
   readonly clusterReplies: ClusterReplies;
   readonly nodeId: string;

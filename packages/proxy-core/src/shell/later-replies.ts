@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
-import type { SliceMeter } from '@undermoon/cluster-meta';
 import { RespWriter } from '@undermoon/resp';
 import type { RespProtocol } from '../core/cluster-rendering.ts';
+import { controlWarmUpSlices } from '../core/control-warm-up.ts';
 import { viewOf, writeReplicas } from './admin-cluster.ts';
 import { writeInfo } from './admin-umctl.ts';
 import type { RenderedReply } from './cluster-replies.ts';
@@ -39,6 +39,12 @@ export class LaterReplies {
   constructor(state: ControlState) {
     this.#state = state;
     this.#metadata = new MetadataQueue(state, this.#runner);
+  }
+
+  /** Makes the code ready before it is needed. */
+  warmUp(): void {
+    const { meters, options } = this.#state;
+    void this.#runner.run(controlWarmUpSlices(meters, options.announceAddress));
   }
 
   /** Why a command of this size is not taken now; null: it is. */
@@ -79,14 +85,15 @@ export class LaterReplies {
   }
 
   #rendered(request: ControlRequest, protocol: RespProtocol, taker: ReplyTaker): Started {
-    const { clusterReplies, table } = this.#state;
+    const { clusterReplies, meters, table } = this.#state;
     const kind = RENDERED.get(request.subcommand);
     if (kind === undefined || request.wordCount !== 2) return 'quick';
     if (table.clusterName === null && kind !== 'NODES') return 'quick';
     const drawn = clusterReplies.drawnOf(table);
     const known = clusterReplies.cached(drawn, kind, protocol);
     if (known !== null && known.length < HANDED_OUT_BYTES_MIN) return known;
-    const slices = (meter: SliceMeter) => clusterReplies.slices(drawn, kind, protocol, meter);
+    const meter = meters.of(kind);
+    const slices = () => clusterReplies.slices(drawn, kind, protocol, meter);
     this.#shared.ask(`${kind} ${protocol}`, { source: drawn, slices }, taker);
     return 'later';
   }
@@ -98,7 +105,7 @@ export class LaterReplies {
     const state = this.#state;
     const id = request.args()[2]?.toString() ?? '';
     const slices = function* () {
-      const view = yield* viewOf(state);
+      const view = yield* viewOf(state, state.meters.of('REPLICAS'));
       const writer = new RespWriter(protocol);
       writeReplicas(view, id, writer);
       return writer.take();
@@ -110,7 +117,8 @@ export class LaterReplies {
   #metadataInfo(protocol: RespProtocol, taker: ReplyTaker): Started {
     const state = this.#state;
     const drawn = state.clusterReplies.drawnOf(state.table);
-    const slices = function* (meter: SliceMeter) {
+    const meter = state.meters.of('METADATA');
+    const slices = function* () {
       const metadata = yield* state.clusterReplies.slices(drawn, 'METADATA', protocol, meter);
       const writer = new RespWriter(protocol);
       writeInfo(state, writer, metadata);

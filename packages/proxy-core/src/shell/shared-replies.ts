@@ -12,7 +12,7 @@ const BYTES_PER_ITEM = 1024;
 interface SharedReply {
   /** What the reply is made of. */
   readonly source: object;
-  readonly slices: (meter: SliceMeter) => Slices<Buffer>;
+  readonly slices: () => Slices<Buffer>;
   readonly takers: ReplyTaker[];
 }
 
@@ -47,10 +47,9 @@ export class SharedReplies {
 
   async #make(before: Promise<void>, name: string, reply: SharedReply): Promise<void> {
     await before;
-    const meter = new SliceMeter();
-    const bytes = await this.#runner.run(reply.slices(meter));
+    const bytes = await this.#runner.run(reply.slices());
     if (this.#waiting.get(name) === reply) this.#waiting.delete(name);
-    await this.#runner.run(handOut(bytes, reply.takers, meter));
+    await this.#runner.run(handOut(bytes, reply.takers, new SliceMeter()));
   }
 }
 
