@@ -21,6 +21,7 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     unauthenticatedBytesMax: values.unauthenticated_bytes_max,
     backendPendingMax: values.backend_pending_max,
     backendQueuedBytesMax: values.backend_queued_bytes_max,
+    scriptCacheBytesMax: values.script_cache_bytes_max,
     queryBufferBytesMax: values.query_buffer_bytes_max,
     transactionBytesMax: values.transaction_bytes_max,
     transactionCommandsMax: values.transaction_commands_max,

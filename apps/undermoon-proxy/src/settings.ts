@@ -111,6 +111,14 @@ export const PROXY_SETTINGS = {
     unit: 'commands',
     doc: 'Commands that one client may queue between MULTI and EXEC.',
   },
+  script_cache_bytes_max: {
+    type: 'int',
+    group: 'Clients',
+    default: 16_777_216,
+    min: 0,
+    unit: 'bytes',
+    doc: 'Scripts that are kept to load them again into a Redis server that lost them.',
+  },
   backend_conn_num: {
     type: 'int',
     group: 'Redis servers',

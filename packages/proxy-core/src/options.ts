@@ -70,6 +70,8 @@ export interface ProxyServerOptions {
   transactionCommandsMax?: number;
   /** Bytes of UMCTL SETCLUSTER and SETREPL that are read or wait at once. Default 64 MiB. */
   metadataBytesMax?: number;
+  /** Bytes of scripts that are kept to load them again into a server that lost them. Default 16 MiB. */
+  scriptCacheBytesMax?: number;
   /** Limits of the protocol parser. */
   limits?: Partial<RespLimits>;
   /** Where keys are redirected while the proxy is in no cluster. Default: nowhere. */
@@ -141,6 +143,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     transactionBytesMax: given.transactionBytesMax ?? 64 * MIB,
     transactionCommandsMax: given.transactionCommandsMax ?? 100_000,
     metadataBytesMax: given.metadataBytesMax ?? 64 * MIB,
+    scriptCacheBytesMax: given.scriptCacheBytesMax ?? 16 * MIB,
     limits: { ...DEFAULT_RESP_LIMITS, ...given.limits },
     defaultRedirectionAddress:
       given.defaultRedirectionAddress === undefined || given.defaultRedirectionAddress === null
@@ -194,6 +197,7 @@ function checkCounts(options: ProxyOptions): void {
     'backendRetryDelayMs',
     'dedicatedIdleMs',
     'outputSoftMs',
+    'scriptCacheBytesMax',
   ] as const) {
     checkInteger(name, options[name], 0);
   }
@@ -211,6 +215,7 @@ export function limitsOf(options: ProxyOptions): readonly (readonly [string, num
     ['output_soft_ms', options.outputSoftMs],
     ['transaction_bytes_max', options.transactionBytesMax],
     ['transaction_commands_max', options.transactionCommandsMax],
+    ['script_cache_bytes_max', options.scriptCacheBytesMax],
     ['dedicated_connections_max', options.dedicatedConnectionsMax],
     ['backend_pending_max', options.backendPendingMax],
     ['backend_queued_bytes_max', options.backendQueuedBytesMax],

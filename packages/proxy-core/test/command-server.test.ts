@@ -276,7 +276,7 @@ describe('keys', () => {
     return keyErrorText(id, code);
   }
 
-  /** A script without keys is refused here and fine there. */
+  /** A script without keys has a code of its own, but is fine. */
   function isFaulty(words: readonly string[]): boolean {
     return !(words[0]!.startsWith('EVAL') && words[2] === '0') && codeOf(words).code < 0;
   }

@@ -76,10 +76,9 @@ describe('every command', () => {
     const errors = await ask(proxied, [
       ['SORT', 'a', 'BY', 'w_*'],
       ['COPY', '{a}1', '{a}2', 'DB', '1'],
-      ['EVAL', 'return 1', '0'],
       ['MGET', 'a', 'b'],
     ]);
-    expect(errors.map((reply) => reply.type)).toEqual(Array.from({ length: 4 }, () => 'error'));
+    expect(errors.map((reply) => reply.type)).toEqual(Array.from({ length: 3 }, () => 'error'));
     const [sorted, copied, script] = await ask(proxied, [
       ['SORT', 'none', 'BY', 'nosort'],
       ['COPY', '{a}1', '{a}2', 'DB', '0'],

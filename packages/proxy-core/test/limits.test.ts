@@ -69,6 +69,7 @@ test('INFO and CONFIG show the limits', async () => {
     'output_soft_ms',
     'transaction_bytes_max',
     'transaction_commands_max',
+    'script_cache_bytes_max',
     'dedicated_connections_max',
     'backend_pending_max',
     'backend_queued_bytes_max',

@@ -1,13 +1,7 @@
 import { keySlot } from '@undermoon/slots';
 import { argumentIs, integerArgument } from './command-argument.ts';
 import { checkCondition, OTHER_DATABASE, SORT_BY_PATTERN, SORT_GET } from './command-condition.ts';
-import {
-  type CommandFrame,
-  commandName,
-  hasFlag,
-  refusalText,
-  resolveSubcommand,
-} from './command-lookup.ts';
+import { type CommandFrame, commandName, hasFlag, resolveSubcommand } from './command-lookup.ts';
 import {
   COMMAND_ARITY,
   COMMAND_FLAG,
@@ -34,7 +28,7 @@ export const NUMKEYS_TOO_SMALL = -3;
 export const NUMKEYS_TOO_LARGE = -4;
 /** findKeys: the arguments do not lead to keys in another way. */
 export const KEYS_SYNTAX = -5;
-/** findKeys: a script without keys, for which no node can be chosen. */
+/** findKeys: a script without keys, which any server may run. */
 export const SCRIPT_WITHOUT_KEYS = -6;
 
 /** slotOfKeys: there is no key. */
@@ -75,7 +69,7 @@ export function singleKeyIndex(id: number): number {
 
 /**
  * Finds the arguments that are keys of a command to be forwarded. Returns their number (0 only for
- * commands that never have a key), or a negative code: BLOCKS, or one for `keyErrorText` if the arguments do
+ * commands that never have a key), or a negative code: BLOCKS, SCRIPT_WITHOUT_KEYS, or one for `keyErrorText` if the arguments do
  * not fit or have an option that this version does not carry. A container's id stands for the subcommand that the request names.
  */
 export function findKeys(
@@ -135,11 +129,6 @@ export function keyErrorText(id: number, code: number): string {
       return `ERR at least 1 input key is needed for '${name}' command`;
     case NUMKEYS_TOO_LARGE:
       return hasOptionalKeys(id) || id === COMMAND_ID.SINTERCARD ? MORE_KEYS_THAN_WORDS : SYNTAX;
-    case SCRIPT_WITHOUT_KEYS:
-      return refusalText(
-        `${name} without keys`,
-        'no node can be chosen for it; pass at least one key',
-      );
     case SORT_BY_PATTERN:
       return 'ERR BY option of SORT denied in Cluster mode.';
     case SORT_GET:

@@ -162,8 +162,7 @@ describe('verdicts', () => {
     const answered =
       'ping echo select quit reset command info readonly readwrite auth hello client cluster config umctl asking';
     expect(namesWith('answer', answered)).toBe(answered);
-    const refused =
-      'subscribe publish scan keys dbsize flushall script function monitor psync debug acl';
+    const refused = 'subscribe publish scan keys dbsize flushall monitor psync debug acl';
     expect(namesWith('refuse', refused)).toBe(refused);
     expect(verdictOf('client', 'tracking')).toBe('refuse');
     expect(verdictOf('memory', 'usage')).toBe('forward');

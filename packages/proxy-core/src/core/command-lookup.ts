@@ -1,6 +1,7 @@
 import {
   COMMAND_FLAG,
   COMMAND_FLAGS,
+  COMMAND_ID,
   COMMAND_NAMES,
   COMMAND_PARENT,
   COMMAND_REASON,
@@ -85,6 +86,11 @@ export function isForwarded(id: number): boolean {
 /** Whether it goes there too, but over a connection that the client has for itself meanwhile. */
 export function isDedicated(id: number): boolean {
   return COMMAND_VERDICT[id] === VERDICT.DEDICATED;
+}
+
+/** Whether it runs a script by its digest, which the server may lack. */
+export function isScriptCall(id: number): boolean {
+  return id === COMMAND_ID.EVALSHA || id === COMMAND_ID.EVALSHA_RO;
 }
 
 /** Whether the proxy answers the command itself. A container: no subcommand is forwarded, one is answered. */

@@ -36,6 +36,8 @@ export class Transaction {
   /** Some command may write. */
   isWriting = false;
   readonly locals: QueuedLocal[] = [];
+  /** Digests of the scripts that queued commands run. */
+  readonly scripts: string[] = [];
   readonly #limits: TransactionLimits;
   #bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
   #length = 0;

@@ -16,21 +16,30 @@ export interface BackendPoolOptions {
   readonly queuedBytesMax: number;
   readonly pendingMax: number;
   readonly logger: Logger;
+  /** Called when a connection to a server broke. */
+  readonly onLost: () => void;
 }
 
 /** The connections to one Redis server: so many per protocol version, opened on first use. */
 export class BackendGroup {
   readonly address: NodeAddress;
+  /** Digests of scripts that the server has for sure. */
+  readonly scripts: Set<string> = new Set<string>();
   readonly #resp2: readonly BackendConnection[];
   readonly #resp3: readonly BackendConnection[];
 
   constructor(loop: DataLoop, address: NodeAddress, options: BackendPoolOptions) {
     this.address = address;
     const open = (protocol: 2 | 3): BackendConnection[] =>
-      Array.from(
-        { length: options.connectionsPerNode },
-        () => new BackendConnection(loop, { ...options, address, protocol }),
-      );
+      Array.from({ length: options.connectionsPerNode }, () => {
+        const connection = new BackendConnection(loop, { ...options, address, protocol });
+        // The server may have been started anew.
+        connection.onLost = () => {
+          this.scripts.clear();
+          options.onLost();
+        };
+        return connection;
+      });
     this.#resp2 = open(2);
     this.#resp3 = open(3);
   }

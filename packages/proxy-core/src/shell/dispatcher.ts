@@ -7,7 +7,7 @@ import {
 } from '@undermoon/resp';
 import { keySlot } from '@undermoon/slots';
 import { findKeys, isArityOk, singleKeyIndex, slotOfKeys } from '../core/command-keys.ts';
-import { isForwarded, lookupCommand } from '../core/command-lookup.ts';
+import { isForwarded, isScriptCall, lookupCommand } from '../core/command-lookup.ts';
 import { errorReply } from '../core/replies.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
@@ -68,8 +68,9 @@ function localTarget(client: Client, scanner: RequestScanner, bytes: Buffer): nu
     return slots[keySlot(bytes, scanner.argStart[keyIndex]!, scanner.argEnd[keyIndex]!)]!;
   }
   if (keyIndex === 0 || !isForwarded(id)) return -1;
-  const { keys } = client.context;
+  const { keys, scripts } = client.context;
   if (findKeys(id, bytes, scanner, keys) <= 0) return -1;
+  if (!scripts.isComplete && isScriptCall(id)) return -1;
   const slot = slotOfKeys(bytes, scanner, keys);
   return slot < 0 ? -1 : slots[slot]!;
 }

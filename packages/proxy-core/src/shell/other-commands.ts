@@ -3,6 +3,7 @@ import {
   findKeys,
   isArityOk,
   keyErrorText,
+  SCRIPT_WITHOUT_KEYS,
   SLOT_NONE,
   slotOfKeys,
   SLOTS_DIFFER,
@@ -11,6 +12,7 @@ import {
   commandName,
   isDedicated,
   isForwarded,
+  isScriptCall,
   lookupCommand,
   refusalOf,
   resolveSubcommand,
@@ -25,6 +27,7 @@ import {
   execAbortReply,
   REPLY_CROSSSLOT,
   REPLY_NOAUTH,
+  REPLY_SLOT_DOWN,
   unknownCommandReply,
   unknownSubcommandReply,
   unreachableReply,
@@ -35,6 +38,7 @@ import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { endSkipWhenQuiet, holdIfPaused } from './paused-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
 import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
+import { isForServers, loadMissing, noteScript } from './script-commands.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import {
   abandon,
@@ -90,7 +94,9 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   } else if (holdIfPaused(client, id, span, rerun)) return true;
   else if (transaction !== null && !isRunAtOnce(id)) {
     if (isNeverQueued(id)) refuse(client, id, NOT_IN_TRANSACTION);
-    else queueLocal(client, argumentsOf(scanner, bytes), null);
+    else if (isForServers(commandName(container)) && !commandName(id).endsWith('|help')) {
+      queueForwarded(client, id, span, SLOT_NONE);
+    } else queueLocal(client, argumentsOf(scanner, bytes), null);
   } else if (isControlCommand(commandName(container))) {
     client.context.desk.take(client, scanner, span);
   } else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
@@ -170,7 +176,8 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   const keyCount = findKeys(id, span.bytes, scanner, keys);
   const isQueued = session.transaction !== null;
   const isBlocking = isDedicated(id) || keyCount === BLOCKS;
-  if (keyCount < 0 && keyCount !== BLOCKS) {
+  const isKeyless = keyCount === SCRIPT_WITHOUT_KEYS;
+  if (keyCount < 0 && keyCount !== BLOCKS && !isKeyless) {
     const error = errorReply(keyErrorText(id, keyCount));
     // Redis finds this when it executes the command.
     if (isQueued) queueLocal(client, argumentsOf(scanner, span.bytes), error);
@@ -179,13 +186,19 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   }
   const slot = slotOfKeys(span.bytes, scanner, keys);
   if (waitsForSlot(client, slot)) return false;
-  const refusal = keysRefusal(client, id, slot);
+  const refusal = isKeyless ? serverRefusal(client) : keysRefusal(client, id, slot);
   if (refusal !== null) refuse(client, id, refusal);
   else if (holdIfPaused(client, id, span, rerun)) return true;
   else if (id === COMMAND_ID.WATCH) watch(client, span, slot);
-  else if (isQueued) queueForwarded(client, id, span, slot);
-  else if (isBlocking) runBlocking(client, span, slot);
-  else forwardOne(client, span, context.table.slots[slot]!);
+  else if (isQueued) {
+    if (isScriptCall(id)) noteScript(client, digestOf(scanner, span.bytes));
+    queueForwarded(client, id, span, slot);
+  } else if (isBlocking) runBlocking(client, span, slot);
+  else {
+    const target = isKeyless ? 0 : context.table.slots[slot]!;
+    if (isScriptCall(id)) loadMissing(client, target, digestOf(scanner, span.bytes));
+    forwardOne(client, span, target);
+  }
   return true;
 }
 
@@ -196,6 +209,16 @@ function forwardOne(client: Client, span: Span, target: number): void {
   const isWatched = watching !== null && watching.address === context.groups[target]!.address;
   if (isWatched && client.forward(watching.connection, 1, bytes, start, end)) return;
   forwardRun(client, span, target, 1);
+}
+
+/** What needs some server, whichever it is. */
+function serverRefusal({ context }: Client): Buffer | null {
+  return context.groups.length > 0 ? null : REPLY_SLOT_DOWN;
+}
+
+/** The script that EVALSHA names. */
+function digestOf(scanner: RequestScanner, bytes: Buffer): string {
+  return bytes.toString('latin1', scanner.argStart[1], scanner.argEnd[1]).toLowerCase();
 }
 
 function keysRefusal(client: Client, id: number, slot: number): Buffer | null {

@@ -4,6 +4,7 @@ import type { Clock, Logger } from '@undermoon/runtime';
 import type { ClientFilter } from '../core/client-filter.ts';
 import type { KeyPositions } from '../core/command-keys.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
+import type { ScriptCache } from '../core/script-cache.ts';
 import type { Session } from '../core/session.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
@@ -45,6 +46,8 @@ export interface ProxyContext {
   readonly desk: AdminDesk;
   readonly dedicated: DedicatedPool;
   readonly directory: ClientDirectory;
+  /** Scripts that clients loaded through this loop. */
+  readonly scripts: ScriptCache;
   /** Where the keys of the command in hand are; reused. */
   readonly keys: KeyPositions;
   /** Over how many connections per server clients spread now: see `lane-count.ts`. */

@@ -1,13 +1,13 @@
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 
-const TEXT_BYTES_MAX = 4096;
+const TEXT_BYTES_MAX = 4_194_304;
 
 /** Takes one short reply to a command that no client sent. */
 export class ReplyText implements ReplySink {
   readonly #onText: (text: string | null) => void;
   #text = '';
 
-  /** `onText` gets the reply without its line end, cut at 4 KiB; null: it will not come. */
+  /** `onText` gets the reply without its line end, cut at 4 MiB; null: it will not come. */
   constructor(onText: (text: string | null) => void) {
     this.#onText = onText;
   }

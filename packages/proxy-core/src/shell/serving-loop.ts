@@ -6,6 +6,7 @@ import type { BackendStats, DedicatedStats } from '../core/info.ts';
 import { type LaneOptions, nextLaneCount } from '../core/lane-count.ts';
 import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
 import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
+import { ScriptCache } from '../core/script-cache.ts';
 import { Session } from '../core/session.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { BackendCredentials } from './backend-greeting.ts';
@@ -92,7 +93,8 @@ export class ServingLoop {
       large: shareOf(options.backendConnNumLarge, parts.loopCount),
     };
     const connectionsPerNode = Math.max(this.#lanes.usual, this.#lanes.large);
-    this.#pool = new BackendPool(loop, { ...backend, connectionsPerNode });
+    const onLost = (): void => this.#compareScripts();
+    this.#pool = new BackendPool(loop, { ...backend, connectionsPerNode, onLost });
     this.#dedicated = new DedicatedPool(loop, {
       ...backend,
       connectionsMax: shareOf(options.dedicatedConnectionsMax, parts.loopCount),
@@ -105,6 +107,7 @@ export class ServingLoop {
       forget: (client) => this.#forget(client),
       dedicated: this.#dedicated,
       directory: this.#clients,
+      scripts: new ScriptCache(options.scriptCacheBytesMax),
       keys: new KeyPositions(),
       laneCount: this.#lanes.usual,
       table: EMPTY_TABLE,
@@ -150,6 +153,7 @@ export class ServingLoop {
     this.#context.table = table;
     this.#context.groups = groups;
     this.#dedicated.retain(table.localNodes);
+    this.#compareScripts();
     this.#routeBy(this.#held);
   }
 
@@ -202,6 +206,11 @@ export class ServingLoop {
   #park(client: Client): void {
     client.park();
     this.#parked.push(client);
+  }
+
+  #compareScripts(): void {
+    const { scripts, groups } = this.#context;
+    scripts.compare(groups);
   }
 
   #closeSlow(client: OutputReader): void {

@@ -3,6 +3,7 @@ import { arityReply, errorReply, REPLY_OK, REPLY_PONG, REPLY_RESET } from '../co
 import { auth, hello } from './auth-commands.ts';
 import { clientCommand } from './client-command.ts';
 import type { Client } from './proxy-context.ts';
+import { functionCommand, scriptCommand } from './script-commands.ts';
 import { endWatch } from './watch-commands.ts';
 import { written } from './written.ts';
 
@@ -27,6 +28,8 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['unwatch', unwatch],
   ['asking', (client) => client.reply(REPLY_OK)],
   ['command', command],
+  ['script', (client, args) => (isHelp(args) ? help : scriptCommand)(client, args)],
+  ['function', (client, args) => (isHelp(args) ? help : functionCommand)(client, args)],
   // Of these only HELP comes here; their other subcommands go to a Redis server or are refused.
   ['memory', help],
   ['object', help],
@@ -55,6 +58,10 @@ function command(client: Client, args: readonly Buffer[]): void {
   // Clients ask for the whole list when they connect.
   if (args.length === 1) client.reply(client.context.loop.commandList(client.session.protocol));
   else client.reply(written(client, (writer) => writeCommandReply(writer, args)));
+}
+
+function isHelp(args: readonly Buffer[]): boolean {
+  return String(args[1]).toLowerCase() === 'help';
 }
 
 function help(client: Client, args: readonly Buffer[]): void {

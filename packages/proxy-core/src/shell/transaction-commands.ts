@@ -16,6 +16,7 @@ import type { BackendGroup } from './backend-pool.ts';
 import { composeReply, ExecCall } from './exec-call.ts';
 import { mayWrite } from './paused-commands.ts';
 import type { Client, Span, Watching } from './proxy-context.ts';
+import { loadInto } from './script-loading.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { endWatch } from './watch-commands.ts';
 import { written } from './written.ts';
@@ -161,6 +162,10 @@ function sendTransaction(
   transaction: Transaction,
   backend: BackendConnection,
 ): boolean {
+  const group = groupOf(client, transaction);
+  if (group !== undefined) {
+    for (const digest of transaction.scripts) loadInto(client, group, backend, digest);
+  }
   const call = new ExecCall(client, transaction);
   // Once the first is accepted the others are: nothing comes in between.
   if (!send(backend, call, 1, MULTI)) {
