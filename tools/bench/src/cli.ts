@@ -1,4 +1,5 @@
 import { runAllocation } from './allocation/run-allocation.ts';
+import { runBroker } from './broker/run-broker.ts';
 import { parseCommandLine, USAGE } from './command-line.ts';
 import { runControl } from './control/run-control.ts';
 import { runGuard } from './guard/run-guard.ts';
@@ -17,6 +18,8 @@ async function main(argv: readonly string[]): Promise<number> {
     switch (command.kind) {
       case 'proxy':
         return await runProxy(command);
+      case 'broker':
+        return await runBroker(command);
       case 'compare':
         return await runCompare(command);
       case 'guard':

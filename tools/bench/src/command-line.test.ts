@@ -21,6 +21,12 @@ it('tells the runs apart', () => {
     isBuilt: true,
     only: ['get', 'set'],
   });
+  expect(parseCommandLine(['broker', '--quick', '--no-build'])).toEqual({
+    kind: 'broker',
+    isJson: false,
+    isQuick: true,
+    isBuilt: false,
+  });
   expect(parseCommandLine(['proxy', '--write', '--no-build'])).toMatchObject({
     rounds: 5,
     isWritten: true,
@@ -58,7 +64,7 @@ it('tells the runs apart', () => {
 
 it('refuses what makes no sense', () => {
   expect(() => parseCommandLine([])).toThrow(
-    'proxy, compare, guard, micro, allocation, control or profile',
+    'proxy, broker, compare, guard, micro, allocation, control or profile',
   );
   expect(() => parseCommandLine(['compare'])).toThrow('--base');
   expect(() => parseCommandLine(['proxy', 'twice'])).toThrow('not understood: twice');

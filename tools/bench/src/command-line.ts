@@ -19,6 +19,12 @@ export type BenchCommand =
       readonly isBuilt: boolean;
       readonly only: readonly string[];
     }
+  | {
+      readonly kind: 'broker';
+      readonly isJson: boolean;
+      readonly isQuick: boolean;
+      readonly isBuilt: boolean;
+    }
   | { readonly kind: 'guard' }
   | {
       readonly kind: 'micro';
@@ -65,6 +71,10 @@ pnpm bench proxy [--json] [--quick] [--rounds N] [--only NAME]... [--write] [--n
   --no-build   measures apps/undermoon-proxy/dist as it is
   Ends with 0 when all measured goals are met, 1 when some are missed, 3 when none is missed but some
   could not be told because the machine was disturbed.
+
+pnpm bench broker [--json] [--quick] [--no-build]
+  The broker with 100 to 10,000 proxies (--quick: 2,000), and how fast a change reaches real proxies. Ends
+  with 1 when a goal is missed.
 
 pnpm bench compare --base REF [--json] [--quick] [--only NAME]... [--no-build]
   The proxy of this checkout against that of a commit. Ends with 0 when nothing is lost beyond the noise,
@@ -135,6 +145,10 @@ export function parseCommandLine(argv: readonly string[]): BenchCommand {
     const rounds = roundsOf(values.rounds, values.quick);
     return { kind, ...shared, rounds, isWritten: values.write };
   }
+  if (kind === 'broker') {
+    const { isJson, isQuick, isBuilt } = shared;
+    return { kind, isJson, isQuick, isBuilt };
+  }
   if (kind === 'compare') {
     if (values.base === undefined) throw new Error(`compare needs --base\n\n${USAGE}`);
     return { kind, ...shared, base: values.base };
@@ -153,7 +167,7 @@ export function parseCommandLine(argv: readonly string[]): BenchCommand {
     return { kind, isJson, isBuilt, only, isSplit: values.split, out: values.out };
   }
   throw new Error(
-    `what to run: proxy, compare, guard, micro, allocation, control or profile\n\n${USAGE}`,
+    `what to run: proxy, broker, compare, guard, micro, allocation, control or profile\n\n${USAGE}`,
   );
 }
 

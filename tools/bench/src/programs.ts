@@ -8,15 +8,25 @@ export const REPOSITORY: string = fileURLToPath(new URL('../../..', import.meta.
 
 /** Builds undermoon-proxy in a checkout and returns the file to run. */
 export function buildProxy(checkout: string): string {
-  const app = path.join(checkout, 'apps', 'undermoon-proxy');
+  return buildApp(checkout, 'undermoon-proxy');
+}
+
+/** Builds a command in a checkout and returns the file to run. */
+export function buildApp(checkout: string, name: string): string {
+  const app = path.join(checkout, 'apps', name);
   // One file with the sources of all packages in it, so that nothing else has to be built.
   execFileSync('pnpm', ['run', 'build'], { cwd: app, stdio: ['ignore', 'ignore', 'inherit'] });
-  return proxyFile(checkout);
+  return appFile(checkout, name);
 }
 
 /** The built file of undermoon-proxy in a checkout. */
 export function proxyFile(checkout: string): string {
-  const file = path.join(checkout, 'apps', 'undermoon-proxy', 'dist', 'cli.js');
+  return appFile(checkout, 'undermoon-proxy');
+}
+
+/** The built file of a command in a checkout. */
+export function appFile(checkout: string, name: string): string {
+  const file = path.join(checkout, 'apps', name, 'dist', 'cli.js');
   if (!existsSync(file)) throw new Error(`${file} is not there: run \`pnpm build\` first`);
   return file;
 }
