@@ -235,7 +235,8 @@ export class StoreRunner {
       const failure = failureOf(cause);
       if (failure.code === 'RETRY') return failure;
       this.#options.logger.error({ error: cause }, 'state could not be saved');
-      this.#saveFailure = failure;
+      // Another broker may lead by now. Whether a shared storage can be used, every read of it tells.
+      if (this.#shared === null) this.#saveFailure = failure;
       return failure;
     }
   }
