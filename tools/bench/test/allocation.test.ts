@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -22,18 +30,23 @@ async function withStatement(
   statement: string,
   work: (program: string) => Promise<void>,
 ): Promise<void> {
-  const source = readFileSync(proxyFile(REPOSITORY), 'utf8');
-  const pattern = /^(function lookupCommand\([\w, ]*\) \{)$/gm;
-  expect(source.match(pattern)).toHaveLength(1);
+  const app = path.join(REPOSITORY, 'apps', 'undermoon-proxy');
   const folder = mkdtempSync(path.join(tmpdir(), 'undermoon-bench-allocation-'));
   // The program looks for its manifest and its dependencies beside the folder that it is in.
-  const app = path.join(REPOSITORY, 'apps', 'undermoon-proxy');
   for (const name of ['package.json', 'node_modules']) {
     symlinkSync(path.join(app, name), path.join(folder, name));
   }
+  cpSync(path.join(app, 'dist'), path.join(folder, 'dist'), { recursive: true });
   const program = path.join(folder, 'dist', 'cli.js');
-  mkdirSync(path.dirname(program));
-  writeFileSync(program, source.replace(pattern, `$1 ${statement}`));
+  const pattern = /^(function lookupCommand\([\w, ]*\) \{)$/m;
+  const changed = readdirSync(path.dirname(program)).filter((name) => {
+    const file = path.join(path.dirname(program), name);
+    const source = readFileSync(file, 'utf8');
+    const isIt = name.endsWith('.js') && pattern.test(source);
+    if (isIt) writeFileSync(file, source.replace(pattern, `$1 ${statement}`));
+    return isIt;
+  });
+  expect(changed).toHaveLength(1);
   try {
     await work(program);
   } finally {

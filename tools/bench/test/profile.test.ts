@@ -7,10 +7,15 @@ import { readPerfScript, type StackSample } from '../src/profile/perf-script.ts'
 import { ShareCounter } from '../src/profile/shares.ts';
 
 const RECORDED = readFileSync(new URL('fixtures/perf-script.txt', import.meta.url), 'utf8');
-const MODULES = [
-  { line: 14_000, module: 'session-commands' },
-  { line: 14_500, module: 'dispatcher' },
-];
+const MODULES = new Map([
+  [
+    'cli.js',
+    [
+      { line: 14_000, module: 'session-commands' },
+      { line: 14_500, module: 'dispatcher' },
+    ],
+  ],
+]);
 
 async function samplesOf(text: string): Promise<StackSample[]> {
   const samples: StackSample[] = [];

@@ -13,16 +13,17 @@ function x() {}
 `;
 
 it('finds the module of a line', () => {
-  const modules = findModules(SOURCE);
-  expect(modules).toEqual([
+  const modules = findModules(new Map([['cli.js', SOURCE]]));
+  expect(modules.get('cli.js')).toEqual([
     { line: 4, module: 'request-scanner' },
     { line: 7, module: 'index' },
   ]);
-  expect([1, 4, 6, 8, 9].map((line) => moduleOfLine(modules, line))).toEqual([
+  expect([1, 4, 6, 8, 9].map((line) => moduleOfLine(modules, 'cli.js', line))).toEqual([
     null,
     'request-scanner',
     'request-scanner',
     'index',
     'index',
   ]);
+  expect(moduleOfLine(modules, 'other.js', 5)).toBeNull();
 });

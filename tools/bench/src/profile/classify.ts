@@ -47,7 +47,7 @@ function javaScriptPlace({ symbol }: Frame, modules: BuiltModules): Place | null
   if (name === undefined) return null;
   const [, file = '', line = '0'] = SCRIPT_LINE.exec(name) ?? [];
   if (file.startsWith('node:')) return { category: 'code of Node.js in JavaScript', part: file };
-  const module = moduleOfLine(modules, Number(line)) ?? file;
+  const module = moduleOfLine(modules, file.slice(file.lastIndexOf('/') + 1), Number(line)) ?? file;
   const own = name.split(' ')[0] ?? '';
   return { category: 'our code', part: `${module}: ${own === '' ? '(anonymous)' : own}` };
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { flood } from '../load.ts';
@@ -103,7 +103,7 @@ async function measureProfile(
     await recordWhile({ perf: plan.perf, event: plan.event, pid, file }, async () => {
       await load(plan.recordMs);
     });
-    const counter = new ShareCounter(findModules(readFileSync(plan.program, 'utf8')));
+    const counter = new ShareCounter(findModules(builtFiles(plan.program)));
     const tree = emptyTree();
     let sampleCount = 0;
     for await (const sample of samplesOf(plan.perf, file)) {
@@ -116,4 +116,11 @@ async function measureProfile(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The program and what it shares with others, by the names of the files. */
+function builtFiles(program: string): ReadonlyMap<string, string> {
+  const folder = path.dirname(program);
+  const names = readdirSync(folder).filter((name) => name.endsWith('.js'));
+  return new Map(names.map((name) => [name, readFileSync(path.join(folder, name), 'utf8')]));
 }
