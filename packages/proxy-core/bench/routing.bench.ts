@@ -3,6 +3,7 @@ import { encodeCommand, RequestScanner } from '@undermoon/resp';
 import { SLOT_COUNT } from '@undermoon/slots';
 import { KeyPositions } from '../src/core/command-keys.ts';
 import { EMPTY_TABLE } from '../src/core/routing-table.ts';
+import { ScriptCache } from '../src/core/script-cache.ts';
 import { Session } from '../src/core/session.ts';
 import { dispatch } from '../src/shell/dispatcher.ts';
 import { Gate } from '../src/shell/gate.ts';
@@ -28,6 +29,7 @@ class Sink {
       table: { ...EMPTY_TABLE, clusterName: 'bench', slots, peers: [{ movedSuffix: PEER_SUFFIX }] },
       groups: [group, { ...group }],
       keys: new KeyPositions(),
+      scripts: new ScriptCache(0),
       counters: new Float64Array(64),
       options: { defaultRedirectionAddress: null },
     };
