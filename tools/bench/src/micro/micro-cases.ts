@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -23,8 +23,9 @@ export async function loadCases(checkout: string): Promise<readonly MicroCase[]>
   return cases.flat();
 }
 
-/** A file of an older commit may have none. */
+/** Other bench files are programs of their own, as all were in older commits: they are not to be run by the way. */
 async function casesOf(file: string): Promise<readonly MicroCase[]> {
+  if (!/^export const cases\b/m.test(readFileSync(file, 'utf8'))) return [];
   const module = (await import(pathToFileURL(file).href)) as { readonly cases?: unknown };
   return Array.isArray(module.cases) ? (module.cases as readonly MicroCase[]) : [];
 }
