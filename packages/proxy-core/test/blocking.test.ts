@@ -358,3 +358,51 @@ test('WAIT waits for a replica to have the writes before it', async () => {
   await replica.kill('SIGCONT');
   await Promise.all([fixture.stop(), replica.stop()]);
 });
+
+test('WAIT counts the replicas of the server that has the fewest', async () => {
+  const fixture = await startFixture(['0-8191', '8192-16383']);
+  const [first, second] = fixture.redis;
+  const replicas = await Promise.all(
+    [first, second].map((server) => startRedis({ replicaOf: { port: server!.port } })),
+  );
+  await using client = await fixture.connect();
+  await expect
+    .poll(async () => transcript(client, ['WAIT 1 100']), { timeout: 10_000 })
+    .toEqual(['WAIT 1 100 -> :1\r\n']);
+  await replicas[1]!.kill('SIGSTOP');
+  expect(await transcript(client, ['WAIT 1 50', 'GET a'])).toEqual([
+    'WAIT 1 50 -> :0\r\n',
+    'GET a -> $-1\r\n',
+  ]);
+  await using other = await fixture.connect();
+  const id = await client.command('CLIENT', 'ID');
+  await client.send(pipeline('WAIT 1 0', 'PING'));
+  await whenBlocked(second!.address, 1);
+  const number = id.type === 'integer' ? String(id.value) : '';
+  expect(await transcript(other, [`CLIENT UNBLOCK ${number} TIMEOUT`])).toEqual([
+    `CLIENT UNBLOCK ${number} TIMEOUT -> :1\r\n`,
+  ]);
+  expect(await client.replies(2)).toMatchObject([{ value: 0 }, { value: 'PONG' }]);
+  await client.send(pipeline('WAIT 1 0'));
+  await whenBlocked(second!.address, 1);
+  await client.close();
+  await whenBlocked(second!.address, 0);
+  await whenBlocked(fixture.proxy.address, 0);
+  await replicas[1]!.kill('SIGCONT');
+  await Promise.all([fixture.stop(), ...replicas.map((replica) => replica.stop())]);
+});
+
+test('a blocking command behind one whose server was lost is not lost with it', async () => {
+  const fixture = await startFixture([ALL_SLOTS]);
+  const redis = fixture.redis[0]!;
+  await using client = await fixture.connect();
+  await using server = await RawClient.connect(redis.address);
+  await client.send(pipeline('BLPOP q 0', 'BLPOP q 0'));
+  await whenBlocked(redis.address, 1);
+  await server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  expect((await client.reply()).type).toBe('error');
+  await whenBlocked(redis.address, 1);
+  await server.command('RPUSH', 'q', 'v');
+  expect(await client.reply()).toMatchObject({ type: 'array' });
+  await fixture.stop();
+});

@@ -55,7 +55,7 @@ type State = 'idle' | 'connecting' | 'ready' | 'closed';
 /** One pipelined connection to a Redis server, shared by many clients. */
 export class BackendConnection implements ConnectHandler, TurnFlush {
   readonly options: BackendOptions;
-  /** Called when the connection broke, after everyone who waited was told. */
+  /** Called when the connection broke, before everyone who waits is told. */
   onLost: (() => void) | null = null;
   readonly #loop: DataLoop;
   #demux = new ReplyDemux<BackendConnection, ReplySink>();
@@ -263,13 +263,13 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   #fail(loss: BackendLoss): void {
     if (this.#state === 'closed') return;
     const wasSent = this.#state === 'ready';
+    if (this.onLost !== null) this.onLost();
     const transport = this.#transport;
     this.#transport = null;
     this.#state = this.#isDraining ? 'closed' : 'idle';
     this.#retryAtMs = wasSent ? 0 : this.#loop.clock.monotonicMs() + this.options.retryDelayMs;
     transport?.destroy();
     this.#failAll(wasSent ? loss : 'unreachable');
-    if (this.onLost !== null) this.onLost();
   }
 
   #failAll(loss: BackendLoss): void {

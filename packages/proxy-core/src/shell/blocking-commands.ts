@@ -7,10 +7,9 @@ import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-p
 import type { Blocking, Client, Span } from './proxy-context.ts';
 import { ReplyText } from './reply-text.ts';
 import { slotRefusal } from './slot-refusal.ts';
+import { waitForReplicas } from './wait-command.ts';
 
 const ERROR_MARKER = 0x2d;
-// Moves the replication offset of its connection past every write before it, which is what WAIT waits for.
-const MARK_OFFSET = encodeCommand(['PUBLISH', '__undermoon_wait', '']);
 
 /**
  * Sends a command that may wait on its server over a connection of its own. What the client sends after it
@@ -25,14 +24,18 @@ export function runBlocking(client: Client, span: Span, slot: number): void {
 function begin(client: Client, command: Buffer, slot: number): void {
   // It sent this and then the end: nothing may be popped for it.
   if (client.isEnding) return;
+  if (slot === SLOT_NONE) {
+    waitForReplicas(client, command);
+    return;
+  }
   const { context, session } = client;
-  if (slot !== SLOT_NONE && context.slots[slot] === SLOT_HELD) {
+  if (context.slots[slot] === SLOT_HELD) {
     context.park(client);
     client.whenUnparked(() => begin(client, command, slot));
     return;
   }
-  const refusal = slot === SLOT_NONE ? null : slotRefusal(context, slot);
-  const group = context.groups[slot === SLOT_NONE ? 0 : (context.table.slots[slot] ?? 0)];
+  const refusal = slotRefusal(context, slot);
+  const group = context.groups[context.table.slots[slot] ?? 0];
   if (refusal !== null || group === undefined) {
     client.reply(refusal ?? REPLY_SLOT_DOWN);
     return;
@@ -64,10 +67,6 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
     const { connection } = lease;
     this.#lease = lease;
     this.#client.blocked = this;
-    if (this.#slot === SLOT_NONE) {
-      const sink = new ReplyText(() => undefined);
-      connection.request(sink, 1, false, MARK_OFFSET, 0, MARK_OFFSET.length);
-    }
     if (!connection.request(this, 1, false, command, 0, command.length)) {
       this.#client.reply(unreachableReply(lease.address));
       this.#finish();
@@ -95,7 +94,7 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
 
   onTableChange(): void {
     const { context } = this.#client;
-    if (this.#slot === SLOT_NONE || this.#lease === null || this.#redirection !== null) return;
+    if (this.#lease === null || this.#redirection !== null) return;
     const owner = context.table.slots[this.#slot] ?? -1;
     const refusal = slotRefusal(context, this.#slot);
     // A slot that went to the other server beside this proxy: the client may come again.

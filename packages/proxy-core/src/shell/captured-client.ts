@@ -16,6 +16,7 @@ class CapturedClient implements Client {
   readonly session: Session;
   readonly blocked = null;
   readonly isHeld = false;
+  readonly isClosed = false;
   readonly isEnding = false;
   readonly inputBytes = 0;
   readonly outputBytes = 0;

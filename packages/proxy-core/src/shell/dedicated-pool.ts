@@ -68,7 +68,7 @@ export class DedicatedPool {
   refusedCount = 0;
   readonly #loop: DataLoop;
   readonly #options: DedicatedPoolOptions;
-  readonly #leased = new Set<PooledConnection>();
+  readonly #leased = new Map<Lease, PooledConnection>();
   /** The one given back last is at the end. */
   readonly #idle = new Set<PooledConnection>();
   readonly #controls = new Map<NodeAddress, BackendConnection>();
@@ -87,11 +87,11 @@ export class DedicatedPool {
     return this.#idle.size;
   }
 
-  /** Leases of commands that wait on their server. */
+  /** Commands that wait on their servers. */
   get blockedCount(): number {
-    let count = 0;
-    for (const { holder } of this.#leased) if (holder.isBlocking) count++;
-    return count;
+    const blocked = new Set<LeaseHolder>();
+    for (const { holder } of this.#leased.values()) if (holder.isBlocking) blocked.add(holder);
+    return blocked.size;
   }
 
   /** A connection to a server, perhaps still connecting. Null: the limit is reached. */
@@ -100,7 +100,7 @@ export class DedicatedPool {
     if (known !== null) {
       this.#idle.delete(known);
       known.holder = holder;
-      this.#leased.add(known);
+      this.#leased.set(known, known);
       return known;
     }
     if (
@@ -115,18 +115,17 @@ export class DedicatedPool {
 
   /** Takes back a connection without watched keys and without a transaction. */
   give(lease: Lease): void {
-    for (const known of this.#leased) {
-      if (known !== lease) continue;
-      this.#leased.delete(known);
-      known.idleSinceMs = this.#loop.nowMs;
-      if (this.#addresses.has(known.address)) this.#idle.add(known);
-      else known.connection.destroy();
-    }
+    const known = this.#leased.get(lease);
+    if (known === undefined) return;
+    this.#leased.delete(lease);
+    known.idleSinceMs = this.#loop.nowMs;
+    if (this.#addresses.has(known.address)) this.#idle.add(known);
+    else known.connection.destroy();
   }
 
   /** Closes a connection, and with it whatever the server does for it. */
   drop(lease: Lease): void {
-    for (const known of this.#leased) if (known === lease) this.#leased.delete(known);
+    this.#leased.delete(lease);
     lease.connection.destroy();
   }
 
@@ -148,12 +147,12 @@ export class DedicatedPool {
       this.#idle.delete(known);
       known.connection.destroy();
     }
-    for (const { holder } of this.#leased) holder.onTableChange();
+    for (const { holder } of this.#leased.values()) holder.onTableChange();
   }
 
   /** Called by the coarse timer. */
   tick(): void {
-    for (const known of this.#leased) {
+    for (const known of this.#leased.values()) {
       if (!known.holder.isBlocking) known.connection.checkDeadline();
       known.holder.onTick();
     }
@@ -172,7 +171,7 @@ export class DedicatedPool {
   }
 
   destroy(): void {
-    for (const known of [...this.#leased, ...this.#idle]) known.connection.destroy();
+    for (const known of [...this.#leased.values(), ...this.#idle]) known.connection.destroy();
     for (const control of this.#controls.values()) control.destroy();
     this.#leased.clear();
     this.#idle.clear();
@@ -199,12 +198,13 @@ export class DedicatedPool {
   #open(address: NodeAddress, protocol: 2 | 3, holder: LeaseHolder): PooledConnection {
     const connection = new BackendConnection(this.#loop, { ...this.#options, address, protocol });
     const known = new PooledConnection(connection, holder);
-    this.#leased.add(known);
+    this.#leased.set(known, known);
     connection.onLost = () => {
       known.isLost = true;
       this.#leased.delete(known);
       this.#idle.delete(known);
-      connection.destroy();
+      // Those who wait are told next; whoever then asks again gets another connection.
+      connection.drain();
     };
     const sink: ReplySink = new ReplyText((text) => {
       if (text?.startsWith(':') === true) known.serverId = Number(text.slice(1));

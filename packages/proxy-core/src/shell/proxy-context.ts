@@ -125,6 +125,8 @@ export interface Client extends ReplySink {
   /** Input that is not dispatched yet, and replies that have not left yet. */
   readonly inputBytes: number;
   readonly outputBytes: number;
+  /** The connection is gone. */
+  readonly isClosed: boolean;
   /** The client gets what it is owed, then its connection ends. */
   readonly isEnding: boolean;
   /** Whether input may be dispatched now. */

@@ -1,0 +1,105 @@
+import { encodeCommand } from '@undermoon/resp';
+import { REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
+import { leastOf } from '../core/least-reply.ts';
+import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
+import type { Blocking, Client } from './proxy-context.ts';
+import { ReplyText } from './reply-text.ts';
+
+const LINE_END = '\r\n';
+
+// Moves the replication offset of its connection past every write before it, which is what WAIT waits for.
+const MARK_OFFSET = encodeCommand(['PUBLISH', '__undermoon_wait', '']);
+
+/**
+ * WAIT and WAITAOF: every server behind the proxy waits for its own replicas, since the client's writes may
+ * have gone to any of them. The least of their answers counts.
+ */
+export function waitForReplicas(client: Client, command: Buffer): void {
+  const { context, session } = client;
+  if (context.groups.length === 0) {
+    client.reply(REPLY_SLOT_DOWN);
+    return;
+  }
+  const call = new WaitCall(client);
+  for (const { address } of context.groups) {
+    const lease = context.dedicated.take(address, session.protocol, call);
+    if (lease !== null) call.leases.push(lease);
+  }
+  if (call.leases.length === context.groups.length) call.begin(command);
+  else {
+    call.giveBack();
+    client.reply(REPLY_NO_CONNECTION);
+  }
+}
+
+class WaitCall implements Blocking, LeaseHolder {
+  readonly isBlocking = true;
+  leases: Lease[] = [];
+  readonly #client: Client;
+  readonly #answers: string[] = [];
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  begin(command: Buffer): void {
+    this.#client.blocked = this;
+    this.#client.deferReply();
+    const ignored = new ReplyText(() => undefined);
+    // Answers may come at once, of servers that are known to be unreachable.
+    for (const { connection, address } of this.leases) {
+      connection.request(ignored, 1, false, MARK_OFFSET, 0, MARK_OFFSET.length);
+      const lost = `-ERR connection to ${address} was lost`;
+      const sink = new ReplyText((text) => this.#take(text ?? lost));
+      if (!connection.request(sink, 1, false, command, 0, command.length)) {
+        this.#take(unreachableReply(address).toString().trimEnd());
+      }
+    }
+  }
+
+  giveBack(): void {
+    const { dedicated } = this.#client.context;
+    for (const lease of this.leases) dedicated.give(lease);
+    this.leases = [];
+  }
+
+  unblock(requester: Client, reason: 'TIMEOUT' | 'ERROR'): void {
+    const { dedicated } = this.#client.context;
+    const asked = this.leases.filter(({ serverId }) => serverId > 0);
+    let left = asked.length;
+    let isUnblocked = false;
+    const take = (text: string | null): void => {
+      isUnblocked ||= text === ':1';
+      if (--left <= 0) requester.replyDeferred(Buffer.from(`:${isUnblocked ? 1 : 0}${LINE_END}`));
+    };
+    requester.deferReply();
+    if (left === 0) take(null);
+    for (const { address, serverId } of asked) {
+      const command = encodeCommand(['CLIENT', 'UNBLOCK', String(serverId), reason]);
+      const sink = new ReplyText(take);
+      if (!dedicated.control(address).request(sink, 1, false, command, 0, command.length)) {
+        take(null);
+      }
+    }
+  }
+
+  cancel(): void {
+    const { dedicated } = this.#client.context;
+    const { leases } = this;
+    this.leases = [];
+    for (const lease of leases) dedicated.drop(lease);
+  }
+
+  onTableChange(): void {}
+
+  onTick(): void {}
+
+  #take(answer: string): void {
+    const client = this.#client;
+    this.#answers.push(answer);
+    if (client.isClosed || this.#answers.length < this.leases.length) return;
+    client.blocked = null;
+    this.giveBack();
+    client.replyDeferred(Buffer.from(`${leastOf(this.#answers)}${LINE_END}`, 'latin1'));
+  }
+}
