@@ -25,6 +25,12 @@ export { parseDump } from './core/restore.ts';
 export type { LoadedDump } from './core/restore.ts';
 export { BrokerError } from './errors.ts';
 export type { BrokerFailureCode } from './errors.ts';
+export type {
+  CustomAnswer,
+  CustomRequest,
+  CustomRoute,
+  CustomRouteBroker,
+} from './custom-route.ts';
 export type { BrokerOptions, FetchEpoch } from './options.ts';
 export { createBroker } from './shell/broker.ts';
 export type { Broker } from './shell/broker.ts';

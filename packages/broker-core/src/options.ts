@@ -8,6 +8,7 @@ import {
 } from '@undermoon/cluster-meta';
 import { silentLogger, type Clock, type Logger } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
+import { checkCustomRoutes, type CustomRoute } from './custom-route.ts';
 import { BrokerError } from './errors.ts';
 import { AuditFile } from './shell/audit-file.ts';
 import { fetchProxyEpoch } from './shell/fetch-epoch.ts';
@@ -111,6 +112,9 @@ export interface BrokerOptions {
    */
   readonly scaleSyncTimeoutMs?: number;
 
+  /** Routes of the program itself, beside those of the HTTP API. Default none. */
+  readonly routes?: readonly CustomRoute[];
+
   readonly logger?: Logger;
   readonly clock?: Clock;
 }
@@ -150,6 +154,7 @@ export interface ResolvedBrokerOptions {
   readonly auditFile: AuditFile | null;
   readonly fetchEpoch: FetchEpoch;
   readonly scaleSyncTimeoutMs: number;
+  readonly routes: readonly CustomRoute[];
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -193,6 +198,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
     auditFile: toAuditFile(options),
     fetchEpoch: options.fetchEpoch ?? fetchProxyEpoch,
     scaleSyncTimeoutMs: whole('scaleSyncTimeoutMs', options.scaleSyncTimeoutMs ?? 25_000, 0),
+    routes: checkCustomRoutes(options.routes ?? []),
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
   };

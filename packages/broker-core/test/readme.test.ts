@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { runReadmeExample } from '../../../tools/repo-checks/src/readme-example.ts';
 
-test('the example of the README runs', async () => {
-  await expect(runReadmeExample(new URL('..', import.meta.url).href)).resolves.toBeUndefined();
+test.each([0, 1])('example %i of the README runs', async (index) => {
+  const directory = new URL('..', import.meta.url).href;
+  await expect(runReadmeExample(directory, index)).resolves.toBeUndefined();
 });

@@ -116,6 +116,9 @@ function errorsOf(doc: RouteDoc, hasParameters: boolean): JsonObject {
     'BODY_TOO_LARGE',
     'HEADERS_TOO_LARGE',
     'INTERNAL',
+    // A broker on a shared storage may have to ask it first.
+    'EXTERNAL',
+    'EXTERNAL_TIMEOUT',
     ...(hasParameters ? (['ROUTE_NOT_FOUND'] as const) : []),
     ...(doc.query === undefined ? [] : (['INVALID_QUERY'] as const)),
     ...(doc.body === undefined ? [] : (['INVALID_BODY', 'UNSUPPORTED_MEDIA_TYPE'] as const)),
@@ -134,8 +137,6 @@ const MUTATION_CODES = [
   'SHUTTING_DOWN',
   'PERSISTENCE_IO_ERROR',
   'PERSISTENCE_JSON_ERROR',
-  'EXTERNAL',
-  'EXTERNAL_TIMEOUT',
   'EMPTY_EXTERNAL_VERSION',
   'RETRY',
 ] as const;

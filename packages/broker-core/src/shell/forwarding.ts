@@ -3,6 +3,7 @@ import type { Clock, Logger } from '@undermoon/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Agent, request as sendRequest } from 'undici';
 import { BrokerError, systemCodeOf } from '../errors.ts';
+import { FORWARDED_HEADER } from './request-origin.ts';
 import type { SharedStorage, Writer } from './persistence/meta-storage.ts';
 
 /** What forwarding works with. */
@@ -22,11 +23,15 @@ export interface ForwardingOptions {
 type Access = 'local' | 'read' | 'write';
 type OtherWriter = Extract<Writer, { readonly kind: 'other' }>;
 
-/** Stands in a request that another broker forwards. It is not forwarded again. */
-const FORWARDED = 'undermoon-forwarded';
 const LEADER_WAIT_MS = 100;
 
-const PASSED_REQUEST_HEADERS = ['content-type', 'accept', 'accept-encoding', 'authorization'];
+const PASSED_REQUEST_HEADERS = [
+  'content-type',
+  'accept',
+  'accept-encoding',
+  'authorization',
+  'user-agent',
+];
 const PASSED_ANSWER_HEADERS = [
   'content-type',
   'content-encoding',
@@ -71,7 +76,8 @@ export class Forwarding {
   // Returns without an answer when this broker has become the leader: the route then does the work.
   async #forward(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const { storage, forwardTimeoutMs, clock } = this.#options;
-    if (request.headers[FORWARDED] !== undefined) throw noLeader('this broker does not lead');
+    if (request.headers[FORWARDED_HEADER] !== undefined)
+      throw noLeader('this broker does not lead');
     const giveUpAt = clock.monotonicMs() + forwardTimeoutMs;
     for (;;) {
       const { writer } = storage;
@@ -120,7 +126,12 @@ export class Forwarding {
         method: methodOf(request),
         dispatcher: this.#agent,
         signal: AbortSignal.any([replaced.signal, AbortSignal.timeout(forwardAnswerTimeoutMs)]),
-        headers: { ...picked(request.headers, PASSED_REQUEST_HEADERS), [FORWARDED]: '1' },
+        headers: {
+          ...picked(request.headers, PASSED_REQUEST_HEADERS),
+          // The audit log of the leader names who asked, not who passed it on.
+          'x-request-id': request.id,
+          [FORWARDED_HEADER]: request.ip,
+        },
         body: Buffer.isBuffer(request.body) ? request.body : null,
       });
       const body = Buffer.from(await answer.body.arrayBuffer());

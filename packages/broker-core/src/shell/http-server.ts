@@ -1,6 +1,7 @@
 import { BROKER_ROUTES } from '@undermoon/broker-api';
 import type { Logger } from '@undermoon/runtime';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { CustomRoute } from '../custom-route.ts';
 import { BrokerError } from '../errors.ts';
 import { addApiPage, type ApiDocument } from './api-page.ts';
 import { answerClientError, refusalOf, sendRefusal } from './http-errors.ts';
@@ -49,6 +50,7 @@ export function createHttpServer(
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, next) => next(null, body));
   for (const row of ROUTES) addRoute(app, context, row);
+  for (const route of options.routes) addCustomRoute(app, context, route);
   addWatchRoute(app, {
     hub,
     clock: options.clock,
@@ -99,6 +101,31 @@ function addRoute(app: FastifyInstance, context: RouteContext, row: RouteRow): v
         body: row.body === 'none' ? undefined : decodeBody(request),
       });
       return sendReply(request, reply, answer);
+    },
+  });
+}
+
+function addCustomRoute(app: FastifyInstance, context: RouteContext, route: CustomRoute): void {
+  const { runner } = context;
+  app.route<{ Params: Readonly<Record<string, string>> }>({
+    method: route.method,
+    url: route.path,
+    handler: async (request, reply) => {
+      const origin = originOf(request);
+      const { params, query, headers, id: requestId } = request;
+      const body = route.hasBody === true ? decodeBody(request) : undefined;
+      const answer = await route.handle(
+        { params, query, headers, body, requestId },
+        {
+          state: () => runner.state,
+          run: async (command) => (await runner.run(command, origin)).outcome,
+        },
+      );
+      const { status = 200, headers: more = {}, json, text } = answer;
+      reply.code(status).headers(more);
+      if (text !== undefined) return reply.type('text/plain; charset=utf-8').send(text);
+      if (json === undefined) return reply.send();
+      return reply.type('application/json').send(Buffer.from(JSON.stringify(json)));
     },
   });
 }

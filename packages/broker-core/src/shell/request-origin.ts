@@ -3,6 +3,9 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Origin } from './mutation.ts';
 
+/** Stands in a request that another broker forwards, with the address it came from. It is not forwarded again. */
+export const FORWARDED_HEADER = 'undermoon-forwarded';
+
 const USER_AGENT_LENGTH_MAX = 256;
 const REQUEST_ID = /^[\w.:/+=-]{1,128}$/;
 
@@ -17,7 +20,13 @@ export function originOf(request: FastifyRequest): Origin {
   const userAgent = request.headers['user-agent'];
   return {
     requestId: request.id,
-    remoteAddress: request.ip,
+    remoteAddress: addressOf(request),
     userAgent: userAgent === undefined ? null : userAgent.slice(0, USER_AGENT_LENGTH_MAX),
   };
+}
+
+function addressOf(request: FastifyRequest): string {
+  const from = request.headers[FORWARDED_HEADER];
+  const isAddress = typeof from === 'string' && /^[\w.:%]{2,64}$/.test(from);
+  return isAddress ? `${from} through ${request.ip}` : request.ip;
 }
