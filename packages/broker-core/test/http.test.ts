@@ -203,6 +203,29 @@ async function exchange(at: string, text: string): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+describe('tags of documents', () => {
+  test.each([
+    '/api/v3/metadata',
+    '/api/v3/clusters/meta/demo',
+    '/api/v3/proxies/meta/10.0.1.1:6001',
+    '/api/v3/proxies/meta/9.9.9.9:1',
+  ])('%s is not sent again to who has it', async (path) => {
+    const { ask, client } = await startBroker();
+    await ask('PUT', '/api/v3/metadata', EXPANDING_DUMP);
+    const first = await ask('GET', path);
+    const tag = first.headers.get('etag') ?? '';
+    expect(tag).toMatch(/^W\/"[\w-]{27}"$/);
+    for (const known of [tag, tag.slice(2), `"x", ${tag}`, '*']) {
+      const again = await ask('GET', path, undefined, { 'if-none-match': known });
+      expect([again.status, again.text, again.headers.get('etag')]).toEqual([304, '', tag]);
+    }
+    expect((await ask('GET', path, undefined, { 'if-none-match': '"x"' })).text).toBe(first.text);
+    await client.setEpoch(50 as never);
+    const later = await ask('GET', path, undefined, { 'if-none-match': tag });
+    expect(later.status).toBe(path.includes('9.9.9.9') || path.includes('null') ? 304 : 200);
+  });
+});
+
 describe('paging', () => {
   test.each([
     ['', ['1', '2', '3', '4', '5']],

@@ -80,6 +80,8 @@ function watchInvariants(world: World, label: string): void {
 
 function buildWorld(seed: number): World {
   const world = new World(seed);
+  // Half of the worlds have a broker that tells changes as they are made.
+  world.offersWatch = seed % 2 === 1;
   const [a, b, c, d, ...spares] = PROXIES as [
     NodeAddress,
     NodeAddress,

@@ -80,6 +80,27 @@ describe('in virtual time, for many seeds', () => {
     }
   });
 
+  test('a change reaches every proxy within a tenth of a second where the broker tells it, else in a round', () => {
+    for (const seed of SEEDS) {
+      for (const [offersWatch, limitMs] of [
+        [true, 100],
+        [false, 1400],
+      ] as const) {
+        const world = settledWorld(seed, 2);
+        world.offersWatch = offersWatch;
+        // Watches that failed before are tried again after a while.
+        world.run(40_000);
+        for (let round = 0; round < 3; round++) {
+          world.broker.touch('demo');
+          world.run(limitMs);
+          for (const proxy of [A, B]) {
+            expect(world.proxy(proxy).clusterEpoch, `seed ${seed}`).toBe(world.broker.epoch);
+          }
+        }
+      }
+    }
+  });
+
   test('without changes nothing is sent, however long', () => {
     const world = settledWorld(7, 2);
     const before = world.log.length;

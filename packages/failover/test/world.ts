@@ -44,11 +44,14 @@ export interface Observation {
   readonly effect: CoordinatorEffect;
 }
 
+type EffectOf<K extends CoordinatorEffect['kind']> = Extract<CoordinatorEffect, { kind: K }>;
 type Answered = Exclude<CoordinatorEffect, { kind: 'notice' | 'forget' }>;
 
 const PROXY_TIMEOUT_MS = 2000;
 const BROKER_TIMEOUT_MS = 3000;
 const TICK_MS = 50;
+const WATCH_MS = 10_000;
+const WATCH_STEP_MS = 5;
 
 /** A broker, proxies and coordinators in virtual time, with a network that loses, delays and repeats. */
 export class World {
@@ -57,6 +60,8 @@ export class World {
   readonly broker: BrokerModel;
   readonly proxies: Map<NodeAddress, ProxyModel> = new Map();
   readonly coordinators: SimulatedCoordinator[] = [];
+  /** Whether the broker tells changes as they are made. */
+  offersWatch = false;
   readonly faults: Faults = { drop: 0, duplicate: 0, delayMs: 5 };
   readonly log: Observation[] = [];
   /** Called with each effect before it is carried out, and with each event before it is delivered. */
@@ -165,6 +170,10 @@ export class World {
       expire();
       return;
     }
+    if (effect.kind === 'watch' && this.offersWatch) {
+      this.#at(this.now + this.#delay(), () => this.#watch(by, effect, this.now + WATCH_MS));
+      return;
+    }
     this.#at(this.now + this.#delay(), () => {
       const answer = isToProxy ? this.#askProxy(effect) : this.#askBroker(by, effect);
       if (answer === null || this.random.chance(this.faults.drop)) {
@@ -181,6 +190,35 @@ export class World {
         this.#at(arrivesAt + this.#delay() * 10, () => this.#deliver(by, answer));
       }
     });
+  }
+
+  // Looked at again and again until there is something to tell. It may tell more than what changed.
+  #watch(by: SimulatedCoordinator, effect: EffectOf<'watch'>, until: number): void {
+    const { broker } = this;
+    const { id, since } = effect;
+    const answer = (input: CoordinatorInput): void => {
+      if (!this.random.chance(this.faults.drop)) {
+        this.#at(this.now + this.#delay(), () => this.#deliver(by, input));
+        return;
+      }
+      this.#at(until + BROKER_TIMEOUT_MS, () =>
+        this.#deliver(by, failureOf(effect, 'BROKER_TIMEOUT')),
+      );
+    };
+    if (broker.isDown) {
+      answer(failureOf(effect, 'BROKER_UNREACHABLE'));
+    } else if (since === null || since.epoch < broker.epoch || this.now >= until) {
+      const isResync = since === null || since.epoch > broker.epoch;
+      const cursor = { epoch: epoch(broker.epoch), stream: 's' };
+      const names = isResync ? [] : [...broker.clusters.keys()];
+      const clusters = names.map((name) => broker.cluster(name)!);
+      const free = isResync ? [] : [...broker.registered].map((one) => broker.document(one));
+      const freeProxies = free.filter((one) => one !== null && one.clusterName === null);
+      const changes = { isResync, isComplete: true, clusters, removedClusters: [], freeProxies };
+      answer({ kind: 'watched', id, cursor, ...changes } as CoordinatorInput);
+    } else {
+      this.#at(this.now + WATCH_STEP_MS, () => this.#watch(by, effect, until));
+    }
   }
 
   #delay(): number {

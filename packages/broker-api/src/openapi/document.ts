@@ -74,7 +74,11 @@ function operationOf(name: BrokerRouteName): JsonObject {
     ...(doc.body === undefined
       ? {}
       : { requestBody: { required: true, content: jsonContent(jsonSchemaOf(doc.body)) } }),
-    responses: { 200: answerOf(doc.answer), ...errorsOf(doc, parameters.length > 0) },
+    responses: {
+      200: answerOf(doc.answer),
+      ...(doc.isTagged === true ? { 304: { description: 'As `If-None-Match` says.' } } : {}),
+      ...errorsOf(doc, parameters.length > 0),
+    },
   };
 }
 

@@ -43,6 +43,8 @@ export interface RouteDoc {
   readonly answer: AnswerDoc;
   /** Codes that are this route's own; those that follow from its form are added. */
   readonly codes: readonly BrokerErrorCode[];
+  /** Answers 304 to a client that has the content already. */
+  readonly isTagged?: true;
   /** Changes the store. */
   readonly isMutation?: true;
 }
@@ -93,6 +95,7 @@ export const ROUTE_DOCS: Readonly<Record<BrokerRouteName, RouteDoc>> = {
     summary: 'This document.',
     answer: json(z.record(z.string(), z.unknown())),
     codes: [],
+    isTagged: true,
   },
   version: {
     tag: 'broker',
@@ -105,6 +108,7 @@ export const ROUTE_DOCS: Readonly<Record<BrokerRouteName, RouteDoc>> = {
     summary: 'The whole state.',
     answer: json(dumpSchema),
     codes: [],
+    isTagged: true,
   },
   restoreMetadata: {
     tag: 'broker',
@@ -126,6 +130,7 @@ export const ROUTE_DOCS: Readonly<Record<BrokerRouteName, RouteDoc>> = {
     summary: 'A cluster, or null.',
     answer: json(clusterSchema),
     codes: [],
+    isTagged: true,
   },
   createCluster: {
     tag: 'clusters',
@@ -279,6 +284,7 @@ export const ROUTE_DOCS: Readonly<Record<BrokerRouteName, RouteDoc>> = {
     summary: 'What a proxy has to know, or null.',
     answer: json(proxySchema),
     codes: [],
+    isTagged: true,
   },
   addProxy: {
     tag: 'proxies',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 
@@ -10,9 +11,16 @@ const GZIP_BYTES_MIN = 1024;
 export class JsonDocument {
   readonly json: Buffer;
   #compressed: Promise<Buffer> | null = null;
+  #tag: string | null = null;
 
   constructor(value: unknown) {
     this.json = Buffer.from(JSON.stringify(value));
+  }
+
+  /** Names this content, whether compressed or not. */
+  get tag(): string {
+    this.#tag ??= `W/"${createHash('sha1').update(this.json).digest('base64url')}"`;
+    return this.#tag;
   }
 
   /** Null when compression is not worth it. */

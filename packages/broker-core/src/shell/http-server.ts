@@ -144,7 +144,10 @@ async function sendReply(
     case 'json':
       return reply.type('application/json').send(Buffer.from(JSON.stringify(answer.value)));
     case 'document': {
-      reply.header('vary', 'accept-encoding').type('application/json');
+      const { tag } = answer.document;
+      reply.headers({ vary: 'accept-encoding', etag: tag });
+      if (isKnown(request, tag)) return reply.code(304).send();
+      reply.type('application/json');
       const compressed = acceptsGzip(request) ? await answer.document.compressed() : null;
       if (compressed === null) return reply.send(answer.document.json);
       return reply.header('content-encoding', 'gzip').send(compressed);
@@ -169,6 +172,16 @@ function decodeBody(request: FastifyRequest): unknown {
     if (!isMalformed) throw cause;
     throw new BrokerError('INVALID_BODY', 'body: not JSON in UTF-8', { cause, field: '' });
   }
+}
+
+// Whether the client has this content already.
+function isKnown(request: FastifyRequest, tag: string): boolean {
+  const known = request.headers['if-none-match'];
+  if (known === undefined) return false;
+  return known.split(',').some((item) => {
+    const one = item.trim();
+    return one === '*' || one.replace(/^W\//, '') === tag.replace(/^W\//, '');
+  });
 }
 
 function acceptsGzip(request: FastifyRequest): boolean {
