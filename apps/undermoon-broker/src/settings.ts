@@ -135,6 +135,19 @@ export const BROKER_SETTINGS = {
     default: false,
     doc: 'Speaks TLS to etcd. Certificates of an authority of your own go into the variable `NODE_EXTRA_CA_CERTS`.',
   },
+  etcd_username: {
+    type: 'string',
+    group: 'etcd storage',
+    default: '',
+    doc: 'User of etcd. Empty: etcd is asked without one.',
+  },
+  etcd_password: {
+    type: 'string',
+    group: 'etcd storage',
+    default: '',
+    secret: true,
+    doc: 'Password of that user.',
+  },
   etcd_prefix: {
     type: 'string',
     group: 'etcd storage',

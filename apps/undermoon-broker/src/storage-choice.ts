@@ -75,10 +75,15 @@ function etcdOf(values: BrokerSettings): NonNullable<BrokerOptions['storage']> {
       `advertise_address is needed, because other brokers cannot connect to ${values.address}`,
     );
   }
+  const { etcd_username: username, etcd_password: password } = values;
+  if (username === '' && password !== '') {
+    throw refusal('etcd_password is set, but etcd_username is empty');
+  }
   const scheme = values.etcd_tls ? 'https' : 'http';
   return {
     kind: 'etcd',
     endpoints: values.etcd_endpoints.map((address) => `${scheme}://${address}`),
+    ...(username === '' ? {} : { credentials: { username, password } }),
     prefix: values.etcd_prefix,
     leaseTtlSeconds: values.etcd_lease_ttl,
     timeoutMs: values.etcd_timeout,

@@ -95,6 +95,10 @@ describe('undermoon-broker', { timeout: 60_000 }, () => {
       'recover_from_meta_file, auto_update_meta_file',
       ['--storage-type=etcd', '--etcd-endpoints=a:1', '--auto-update-meta-file'],
     ],
+    [
+      'etcd_password is set, but etcd_username is empty',
+      ['--storage-type=etcd', '--etcd-endpoints=a:1', '--etcd-password=x'],
+    ],
   ])('refuses settings that contradict each other: %s', async (text, argv) => {
     const { code, stderr } = await start(argv).ended;
     expect(code).toBe(2);

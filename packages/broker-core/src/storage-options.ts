@@ -33,6 +33,8 @@ export interface EtcdStorageChoice {
   readonly kind: 'etcd';
   /** `http://host:port` or `https://host:port` of the members, at least one. */
   readonly endpoints: readonly string[];
+  /** A user of etcd who may read and write these keys. Default: etcd is asked without one. */
+  readonly credentials?: { readonly username: string; readonly password: string };
   /** What all keys begin with; ends in `/`. Default `/undermoon/`. */
   readonly prefix?: string;
   /** Seconds after which another broker takes over from a leader that is gone. Default 2, the least that etcd grants. */
@@ -87,6 +89,7 @@ export function createStorage(choice: StorageChoice, setting: StorageSetting): M
       return etcdStorage({
         ...setting,
         endpoints: toEndpoints(choice.endpoints),
+        credentials: choice.credentials ?? null,
         prefix: toPrefix(choice.prefix ?? '/undermoon/'),
         leaseTtlSeconds: whole('storage.leaseTtlSeconds', choice.leaseTtlSeconds ?? 2, 1),
         timeoutMs: whole('storage.timeoutMs', choice.timeoutMs ?? 1000, 1),

@@ -169,6 +169,41 @@ describe.skipIf(findEtcd() === null)(
       expect(await fresh.client.epoch()).toBe(0);
     });
 
+    test('an etcd with users is asked as one of them', async () => {
+      const etcd = await etcdOf();
+      const [endpoint = ''] = etcd.endpoints;
+      const ask = async (path: string, body: unknown): Promise<void> => {
+        const response = await fetch(`${endpoint}/v3/auth/${path}`, {
+          method: 'POST',
+          body: JSON.stringify(body),
+        });
+        assert.equal(response.status, 200, await response.text());
+      };
+      await ask('user/add', { name: 'root', password: 'secret' });
+      await ask('user/grant', { user: 'root', role: 'root' });
+      await ask('enable', {});
+      const storage = { kind: 'etcd', endpoints: etcd.endpoints } as const;
+      const of = (password: string): Partial<BrokerOptions> => ({
+        storage: { ...storage, credentials: { username: 'root', password } },
+        storageStartTimeoutMs: 1,
+      });
+      const { client } = await start(etcd, of('secret'));
+      await add(client, 1);
+      // Tokens are gone after a restart; a new one is asked for.
+      const [member] = etcd.members;
+      assert(member !== undefined);
+      await member.kill();
+      await member.start();
+      await retried(() => add(client, 2));
+      expect(await client.proxyAddresses()).toHaveLength(2);
+      for (const more of [of('wrong'), { storage, storageStartTimeoutMs: 1 }]) {
+        await expect(start(etcd, more)).rejects.toMatchObject({
+          code: 'STORE_UNREADABLE',
+          message: expect.stringContaining('etcd answered 400') as string,
+        });
+      }
+    });
+
     test('a slow etcd is waited for', async () => {
       const etcd = await etcdOf();
       const { client } = await start(etcd);

@@ -51,6 +51,7 @@ describe('metrics', () => {
       undermoon_broker_failures: 1,
       undermoon_broker_queue_length: 0,
       undermoon_broker_watchers: 0,
+      undermoon_broker_leads: 1,
       'undermoon_broker_proxies{state="member"}': 4,
       'undermoon_broker_proxies{state="free"}': 0,
       'undermoon_broker_proxies{state="failed"}': 0,

@@ -181,6 +181,7 @@ class HttpBroker implements Broker {
       queueLength: () => runner.queueLength,
       watcherCount: () => hub.watcherCount,
       connectionCount: () => connectionCountOf(app),
+      isWriter: () => runner.isWriter,
     });
     const runner: StoreRunner = new StoreRunner({
       initial,

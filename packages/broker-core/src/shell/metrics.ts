@@ -10,6 +10,7 @@ export interface MetricSources {
   readonly queueLength: () => number;
   readonly watcherCount: () => number;
   readonly connectionCount: () => Promise<number>;
+  readonly isWriter: () => boolean;
 }
 
 const PREFIX = 'undermoon_broker_';
@@ -98,6 +99,9 @@ export class BrokerMetrics {
     this.#gauge('failures', 'Proxies with a failure report.', () => state().failures.size);
     this.#gauge('queue_length', 'Mutations that wait.', sources.queueLength);
     this.#gauge('watchers', 'Requests that watch for changes.', sources.watcherCount);
+    this.#gauge('leads', 'Whether this broker makes the changes: 1 or 0.', () =>
+      Number(sources.isWriter()),
+    );
     this.#gauge('connections', 'Open connections.', sources.connectionCount);
     const proxies = new Gauge({
       name: `${PREFIX}proxies`,

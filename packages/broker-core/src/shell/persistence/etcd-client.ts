@@ -8,15 +8,24 @@ import {
   endOfPrefix,
   keepAliveSchema,
   leaseSchema,
+  tokenSchema,
   transactionSchema,
   type EtcdAnswer,
   type EtcdTransaction,
 } from './etcd-wire.ts';
 
+/** A user of etcd. */
+export interface EtcdCredentials {
+  readonly username: string;
+  readonly password: string;
+}
+
 /** What a client of etcd works with. */
 export interface EtcdClientOptions {
   /** `http://host:port` or `https://host:port`, at least one. */
   readonly endpoints: readonly string[];
+  /** Null: etcd asks for none. */
+  readonly credentials: EtcdCredentials | null;
   /** For one answer of one endpoint. */
   readonly timeoutMs: number;
   readonly responseBytesMax: number;
@@ -37,6 +46,7 @@ export class EtcdClient {
   readonly #agent: Agent;
   #current = 0;
   #isClosed = false;
+  #token: string | null = null;
 
   constructor(options: EtcdClientOptions) {
     this.#options = options;
@@ -88,6 +98,7 @@ export class EtcdClient {
         method: 'POST',
         dispatcher: agent,
         signal,
+        headers: this.#headers(),
         body: JSON.stringify({ create_request: range }),
       });
       if (statusCode !== 200) {
@@ -116,7 +127,7 @@ export class EtcdClient {
       }
       const endpoint = this.endpoint;
       try {
-        return await this.#send(endpoint, path, text, schema);
+        return await this.#sendAuthenticated(endpoint, path, text, schema);
       } catch (error) {
         if (error instanceof BrokerError && error.code === 'EXTERNAL') throw error;
         failure = error;
@@ -128,12 +139,42 @@ export class EtcdClient {
     throw new BrokerError('EXTERNAL_TIMEOUT', message, { cause: failure });
   }
 
+  // A token lives for some minutes; one that etcd does not know any more is replaced once.
+  async #sendAuthenticated<T>(
+    endpoint: string,
+    path: string,
+    text: string,
+    schema: z.ZodType<T>,
+  ): Promise<T> {
+    const { credentials } = this.#options;
+    if (credentials === null) return this.#send(endpoint, path, text, schema);
+    this.#token ??= await this.#authenticate(endpoint, credentials);
+    try {
+      return await this.#send(endpoint, path, text, schema);
+    } catch (error) {
+      if (!(error instanceof UnknownToken)) throw error;
+      this.#token = await this.#authenticate(endpoint, credentials);
+      return this.#send(endpoint, path, text, schema);
+    }
+  }
+
+  #authenticate(endpoint: string, { username, password }: EtcdCredentials): Promise<string> {
+    this.#token = null;
+    const text = JSON.stringify({ name: username, password });
+    return this.#send(endpoint, '/v3/auth/authenticate', text, tokenSchema);
+  }
+
+  #headers(): Record<string, string> {
+    const headers = { 'content-type': 'application/json' };
+    return this.#token === null ? headers : { ...headers, authorization: this.#token };
+  }
+
   async #send<T>(endpoint: string, path: string, text: string, schema: z.ZodType<T>): Promise<T> {
     const response = await request(`${endpoint}${path}`, {
       method: 'POST',
       dispatcher: this.#agent,
       signal: AbortSignal.timeout(this.#options.timeoutMs),
-      headers: { 'content-type': 'application/json' },
+      headers: this.#headers(),
       body: text,
     });
     const answer = await response.body.text();
@@ -148,7 +189,10 @@ export class EtcdClient {
 // a request that ran out of time.
 const RETRIED_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
+class UnknownToken extends BrokerError {}
+
 function refusalOf(status: number, answer: string): Error {
   const message = `etcd answered ${status}: ${answer.slice(0, 300)}`;
+  if (status === 401) return new UnknownToken('EXTERNAL', message);
   return RETRIED_STATUS.has(status) ? new Error(message) : new BrokerError('EXTERNAL', message);
 }

@@ -15,7 +15,7 @@ import {
   splitState,
   type Bucket,
 } from './etcd-buckets.ts';
-import { EtcdClient } from './etcd-client.ts';
+import { EtcdClient, type EtcdCredentials } from './etcd-client.ts';
 import { EtcdLeadership } from './etcd-leadership.ts';
 import {
   base64,
@@ -31,6 +31,7 @@ import { TurnQueue } from './turn-queue.ts';
 export interface EtcdStorageOptions {
   /** `http://host:port` or `https://host:port`, at least one. */
   readonly endpoints: readonly string[];
+  readonly credentials: EtcdCredentials | null;
   /** What all keys begin with; ends in `/`. */
   readonly prefix: string;
   /** Seconds after which another broker takes over from one that is gone. */
@@ -78,8 +79,8 @@ class EtcdStorage implements SharedStorage {
 
   constructor(options: EtcdStorageOptions) {
     this.#options = options;
-    const { endpoints, timeoutMs, stateBytesMax: responseBytesMax, clock } = options;
-    this.#client = new EtcdClient({ endpoints, timeoutMs, responseBytesMax, clock });
+    const { clock } = options;
+    this.#client = new EtcdClient({ ...options, responseBytesMax: options.stateBytesMax });
     this.#leadership = new EtcdLeadership({
       client: this.#client,
       id: this.#id,

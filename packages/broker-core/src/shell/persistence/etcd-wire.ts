@@ -95,6 +95,11 @@ export const leaseSchema: z.ZodType<string> = z
   .object({ ID: z.string().regex(/^\d{1,19}$/) })
   .transform(({ ID }) => ID);
 
+/** The answer to an authentication: a token for the header of requests. */
+export const tokenSchema: z.ZodType<string> = z
+  .object({ token: z.string().min(1) })
+  .transform(({ token }) => token);
+
 /** The answer to a keep-alive: the seconds that are left; 0 for a lease that is gone. */
 export const keepAliveSchema: z.ZodType<number> = z
   .object({ result: z.object({ TTL: z.coerce.number().default(0) }) })
