@@ -27,7 +27,7 @@ export function clusterName(index: number): string {
 /** Registers the proxies and makes the clusters. */
 export async function buildFleet(broker: BrokerInstance, size: FleetSize): Promise<void> {
   await eachAtOnce(size.proxies, AT_ONCE, async (index) => {
-    await broker.ask('POST', '/api/v3/proxies/meta', proxyOf(index));
+    await broker.ask('POST', '/api/v3/proxies/meta', proxyBody(proxyAddress(index)));
   });
   const nodes = (size.chunks / size.clusters) * 4;
   for (let index = 0; index < size.clusters; index += 1) {
@@ -37,15 +37,14 @@ export async function buildFleet(broker: BrokerInstance, size: FleetSize): Promi
 }
 
 /** The body that registers a proxy. */
-export function proxyOf(index: number): unknown {
-  const address = proxyAddress(index);
+export function proxyBody(address: string): unknown {
   const [host = '', port = ''] = address.split(':');
   const nodes = [`${host}:${Number(port) + 1000}`, `${host}:${Number(port) + 2000}`];
   return { proxy_address: address, nodes, host };
 }
 
 /** Calls for 0 to count - 1, so many at a time. */
-export async function eachAtOnce(
+async function eachAtOnce(
   count: number,
   atOnce: number,
   work: (index: number) => Promise<void>,

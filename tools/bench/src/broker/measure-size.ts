@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { residentBytes } from '../os-counters.ts';
 import { startBroker, type BrokerInstance } from './broker-instance.ts';
-import { buildFleet, clusterName, fleetOf, proxyAddress, type FleetSize } from './fleet.ts';
+import {
+  buildFleet,
+  clusterName,
+  fleetOf,
+  proxyAddress,
+  proxyBody,
+  type FleetSize,
+} from './fleet.ts';
 import { timeDiskSync, timeEach, timingOf, type Timing } from './timing.ts';
 
 /** How much is measured. */
@@ -106,9 +113,7 @@ async function timeFailover(broker: BrokerInstance, count: number): Promise<Timi
   });
   return timeEachBetween(samples, async (index) => {
     // Trusted again, it is a spare for the next ones.
-    const [host = '', port = ''] = (taken[index] ?? '').split(':');
-    const nodes = [`${host}:${Number(port) + 1000}`, `${host}:${Number(port) + 2000}`];
-    const body = { proxy_address: taken[index], nodes, host };
+    const body = proxyBody(taken[index] ?? '');
     await broker.ask('POST', '/api/v3/proxies/meta', body, [200, 409]);
   });
 }
