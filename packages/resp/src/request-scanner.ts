@@ -164,7 +164,8 @@ export class RequestScanner {
     const digits = isNegative ? pos + 2 : pos + 1;
     const count = readLength(buf, digits, end);
     if (count === INCOMPLETE) {
-      return this.#wait(-1, 0, Math.max(HEADER_BYTES_MIN, end - pos + 1));
+      // Not the length of the shortest right header: a wrong one may be shorter, and is answered at once.
+      return this.#wait(-1, 0, end - pos + 1);
     }
     if (count === MALFORMED || (isNegative ? count === 0 : count > this.#arrayLengthMax)) {
       return this.#refuseLine(buf, pos, end, INVALID_COUNT);
@@ -197,14 +198,13 @@ export class RequestScanner {
     argsLeft: number,
   ): number {
     const offset = at - frameStart;
-    if (at >= end) return this.#wait(argsLeft, offset, offset + ARGUMENT_BYTES_MIN);
+    if (at >= end) return this.#wait(argsLeft, offset, end - frameStart + 1);
     if (buf[at] !== DOLLAR) {
       return this.#refuseLine(buf, at, end, `expected '$', got '${printable(buf[at]!)}'`);
     }
     const length = readLength(buf, at + 1, end);
     if (length === INCOMPLETE) {
-      const seen = end - frameStart;
-      return this.#wait(argsLeft, offset, Math.max(offset + ARGUMENT_BYTES_MIN, seen + 1));
+      return this.#wait(argsLeft, offset, end - frameStart + 1);
     }
     if (length === MALFORMED || length > this.#bulkBytesMax) {
       return this.#refuseLine(buf, at, end, 'invalid bulk length');

@@ -177,6 +177,15 @@ describe('work over many chunks is linear', () => {
     expect(reads()).toBeLessThan(bytes.length * 25);
   });
 
+  it('a fault that is shorter than what was awaited is found as soon as it is there', () => {
+    const scanner = new RequestScanner();
+    for (const text of ['*x', '*1\r\n$x\r\n', '*2\r\n$3\r\nGET\r\n+\r\n', '*1\r\n$-5\r\n']) {
+      const bytes = Buffer.from(text);
+      const pieces = Array.from(bytes, (byte) => Uint8Array.of(byte));
+      expect(resumedEnd(scanner, pieces)).toBe(MALFORMED);
+    }
+  });
+
   it('neededBytes lets a large bulk be awaited without a look at it', () => {
     const scanner = new RequestScanner();
     const head = Buffer.from('*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$500000000\r\nabc');
