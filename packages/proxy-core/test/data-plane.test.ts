@@ -213,6 +213,10 @@ describe.each([
     };
     expect(await text('SELECT', '0')).toBe('OK');
     expect(await text('SELECT', '1')).toBe('ERR SELECT is not allowed in cluster mode');
+    expect(await text('SELECT', '00')).toBe('ERR value is not an integer or out of range');
+    expect(await text('SELECT', '2147483648')).toBe(
+      'ERR value is out of range, value must between -2147483648 and 2147483647',
+    );
     expect(await text('CLIENT', 'SETNAME', 'tester')).toBe('OK');
     expect(await text('CLIENT', 'GETNAME')).toBe('tester');
     expect(await text('CLIENT', 'SETNAME', 'a b')).toContain('cannot contain spaces');

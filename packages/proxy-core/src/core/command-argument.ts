@@ -28,8 +28,15 @@ export function argumentIs(
  * beyond 53 bits the value is rounded.
  */
 export function integerArgument(bytes: Uint8Array, frame: CommandFrame, index: number): number {
-  const start = frame.argStart[index] ?? 0;
-  const end = frame.argEnd[index] ?? 0;
+  return integerIn(bytes, frame.argStart[index] ?? 0, frame.argEnd[index] ?? 0);
+}
+
+/** The same for all of `bytes`. */
+export function integerOf(bytes: Uint8Array): number {
+  return integerIn(bytes, 0, bytes.length);
+}
+
+function integerIn(bytes: Uint8Array, start: number, end: number): number {
   const isNegative = end > start && bytes[start] === MINUS;
   const from = isNegative ? start + 1 : start;
   const length = end - from;

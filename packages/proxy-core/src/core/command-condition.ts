@@ -12,6 +12,11 @@ export const SORT_BY_PATTERN = -12;
 export const SORT_GET = -13;
 /** COPY: the DB option names another database than 0. */
 export const OTHER_DATABASE = -14;
+/** COPY: the DB option names a database that no server has unless it is configured to. */
+export const NO_SUCH_DATABASE = -15;
+
+/** As many databases as Redis has by default. */
+const DATABASES = 16;
 
 /** Whether a command with the flag HAS_CONDITION has an option that this version does not carry. */
 export function checkCondition(id: number, bytes: Uint8Array, frame: CommandFrame): number {
@@ -30,14 +35,18 @@ export function checkCondition(id: number, bytes: Uint8Array, frame: CommandFram
 }
 
 function checkCopy(bytes: Uint8Array, frame: CommandFrame): number {
-  for (let i = 3; i + 1 < frame.argc; i++) {
-    if (!argumentIs('DB', bytes, frame, i)) continue;
+  let isOther = false;
+  for (let i = 3; i < frame.argc; i++) {
+    if (argumentIs('REPLACE', bytes, frame, i)) continue;
+    // Other faults, and what is no integer of 32 bits, are left to the server, which copies nothing then.
+    if (!argumentIs('DB', bytes, frame, i) || i + 1 === frame.argc) return CONDITION_OK;
     i++;
     const database = integerArgument(bytes, frame, i);
-    // What is no integer is left to the server's own error.
-    if (database !== 0 && !Number.isNaN(database)) return OTHER_DATABASE;
+    if (Number.isNaN(database) || (database | 0) !== database) return CONDITION_OK;
+    if (database < 0 || database >= DATABASES) return NO_SUCH_DATABASE;
+    isOther = database !== 0;
   }
-  return CONDITION_OK;
+  return isOther ? OTHER_DATABASE : CONDITION_OK;
 }
 
 function checkSort(bytes: Uint8Array, frame: CommandFrame): number {

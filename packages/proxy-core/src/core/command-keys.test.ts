@@ -118,6 +118,9 @@ describe('findKeys', () => {
     ['SORT a BY w*', /^ERR BY option of SORT denied/],
     ['SORT_RO a LIMIT 0 1 GET #', /^ERR GET option of SORT denied/],
     ['COPY a b DB 1', /^ERR Copying to another database/],
+    ['COPY a b DB 1 REPLACE', /^ERR Copying to another database/],
+    ['COPY a b DB 16', /^ERR DB index is out of range/],
+    ['COPY a b DB -1', /^ERR DB index is out of range/],
   ])('%s is refused for its option', (line, error) => {
     expect(keysOf(line)).toBeTypeOf('number');
     expect(errorOf(line)).toMatch(error);
@@ -130,6 +133,10 @@ describe('findKeys', () => {
     'SORT GET STORE BY',
     'SORT a STORE GET',
     'COPY DB b REPLACE',
+    // The server finds these faults and copies nothing.
+    'COPY a b DB 1 nonsense',
+    'COPY a b DB 4294967296',
+    'COPY a b DB',
   ])('%s: a word in the place of an argument is no option', (line) => {
     expect(keysOf(line)).toBeInstanceOf(Array);
   });

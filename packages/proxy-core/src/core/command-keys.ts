@@ -1,6 +1,12 @@
 import { keySlot } from '@undermoon/slots';
 import { argumentIs, integerArgument } from './command-argument.ts';
-import { checkCondition, OTHER_DATABASE, SORT_BY_PATTERN, SORT_GET } from './command-condition.ts';
+import {
+  checkCondition,
+  NO_SUCH_DATABASE,
+  OTHER_DATABASE,
+  SORT_BY_PATTERN,
+  SORT_GET,
+} from './command-condition.ts';
 import { type CommandFrame, commandName, hasFlag, resolveSubcommand } from './command-lookup.ts';
 import {
   COMMAND_ARITY,
@@ -17,6 +23,7 @@ import {
   LAST_KEY,
   SINGLE_KEY,
 } from './command-table.generated.ts';
+import { streamReadFault, streamReadFaultText } from './stream-read-fault.ts';
 
 /** findKeys: the number of arguments does not fit the command. */
 export const BAD_ARITY = -1;
@@ -79,6 +86,9 @@ export function findKeys(
   out: KeyPositions,
 ): number {
   const count = locateKeys(id, bytes, frame, out);
+  if (count === KEYS_SYNTAX && (id === COMMAND_ID.XREAD || id === COMMAND_ID.XREADGROUP)) {
+    return streamReadFault(id, bytes, frame);
+  }
   if (count === 0 && hasOptionalKeys(id)) return SCRIPT_WITHOUT_KEYS;
   if (count <= 0 || (COMMAND_FLAGS[id]! & COMMAND_FLAG.HAS_CONDITION) === 0) return count;
   const refusal = checkCondition(id, bytes, frame);
@@ -133,10 +143,12 @@ export function keyErrorText(id: number, code: number): string {
       return 'ERR BY option of SORT denied in Cluster mode.';
     case SORT_GET:
       return 'ERR GET option of SORT denied in Cluster mode.';
+    case NO_SUCH_DATABASE:
+      return 'ERR DB index is out of range';
     case OTHER_DATABASE:
       return 'ERR Copying to another database is not allowed in cluster mode';
     default:
-      return SYNTAX;
+      return streamReadFaultText(name, code) || SYNTAX;
   }
 }
 

@@ -2,6 +2,9 @@ import { Buffer } from 'node:buffer';
 
 const bytesOf = (line: string): Buffer => Buffer.from(`${line}\r\n`, 'latin1');
 
+/** Bytes of an unknown command, and of its arguments together, that its error shows. */
+const SHOWN_BYTES_MAX = 128;
+
 /** Replies that never change, encoded once. */
 export const REPLY_OK: Buffer = bytesOf('+OK');
 export const REPLY_PONG: Buffer = bytesOf('+PONG');
@@ -19,9 +22,22 @@ export const REPLY_NOAUTH: Buffer = bytesOf('-NOAUTH Authentication required.');
 export const REPLY_MAX_CLIENTS: Buffer = bytesOf('-ERR max number of clients reached');
 export const REPLY_SYNTAX: Buffer = bytesOf('-ERR syntax error');
 
-/** An error reply. Line breaks, which would end it early, become blanks, as Redis does. */
+/** An error reply. Line breaks, which would end it early, become blanks or go, as in Redis. */
 export function errorReply(text: string): Buffer {
-  return Buffer.from(`-${text.replace(/[\r\n]/g, ' ')}\r\n`);
+  return Buffer.from(`-${onOneLine(text)}\r\n`);
+}
+
+/** The same for a text with one character per byte, such as one that quotes bytes by `quotedBytes`. */
+export function byteErrorReply(text: string): Buffer {
+  return bytesOf(`-${onOneLine(text)}`);
+}
+
+/** Bytes of a client for an error text: up to the first NUL, as in Redis, which prints C strings. */
+export function quotedBytes(bytes: Uint8Array | undefined, lengthMax: number = Infinity): string {
+  if (bytes === undefined) return '';
+  const nul = bytes.indexOf(0);
+  const end = Math.min(nul < 0 ? bytes.length : nul, lengthMax);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, end).toString('latin1');
 }
 
 /** `MOVED` to a peer; `movedSuffix` is " host:port\r\n". */
@@ -31,16 +47,19 @@ export function movedReply(slot: number, movedSuffix: Uint8Array): Buffer {
 
 /** Redis' error for a command that it does not know. */
 export function unknownCommandReply(args: readonly Buffer[]): Buffer {
-  const shown = args.slice(1, 21).map((arg) => `'${clip(arg)}' `);
   let list = '';
-  for (const piece of shown) if (list.length < 128) list += piece;
-  return errorReply(`ERR unknown command '${clip(args[0])}', with args beginning with: ${list}`);
+  for (let i = 1; i < args.length && list.length < SHOWN_BYTES_MAX; i++) {
+    list += `'${quotedBytes(args[i], SHOWN_BYTES_MAX - list.length)}' `;
+  }
+  const name = quotedBytes(args[0], SHOWN_BYTES_MAX);
+  return byteErrorReply(`ERR unknown command '${name}', with args beginning with: ${list}`);
 }
 
 /** Redis' error for a container command with a subcommand that it does not know. */
 export function unknownSubcommandReply(args: readonly Buffer[]): Buffer {
-  const container = clip(args[0]).toUpperCase();
-  return errorReply(`ERR unknown subcommand '${clip(args[1])}'. Try ${container} HELP.`);
+  const container = quotedBytes(args[0], SHOWN_BYTES_MAX).toUpperCase();
+  const name = quotedBytes(args[1], SHOWN_BYTES_MAX);
+  return byteErrorReply(`ERR unknown subcommand '${name}'. Try ${container} HELP.`);
 }
 
 /** Redis' error for a subcommand of CLIENT with too many arguments; `given` as the client wrote it. */
@@ -54,8 +73,8 @@ export function arityReply(name: string): Buffer {
   return errorReply(`ERR wrong number of arguments for '${name}' command`);
 }
 
-function clip(arg: Buffer | undefined): string {
-  return (arg ?? Buffer.alloc(0)).subarray(0, 128).toString();
+function onOneLine(text: string): string {
+  return text.replace(/[\r\n]+$/, '').replace(/[\r\n]/g, ' ');
 }
 
 /** Redis' error for a transaction that an error reply (here with its '-' and line end) put an end to. */

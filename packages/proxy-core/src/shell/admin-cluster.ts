@@ -3,6 +3,7 @@ import type { RespWriter } from '@undermoon/resp';
 import { keySlot } from '@undermoon/slots';
 import { nodeHead, replicasOf } from '../core/cluster-rendering.ts';
 import type { ClusterView } from '../core/cluster-view.ts';
+import { byteErrorReply, quotedBytes } from '../core/replies.ts';
 import type { ControlCall, ControlState } from './control-state.ts';
 import { wordAt, writeArityError, writeError, writeUnknownSubcommand } from './admin-words.ts';
 
@@ -41,6 +42,7 @@ const TOPOLOGY_COMMANDS: readonly string[] = [
 ];
 const KEY_COMMANDS: readonly string[] = ['COUNTKEYSINSLOT', 'GETKEYSINSLOT'];
 
+const QUOTED_BYTES_MAX = 512;
 const NO_CLUSTER = 'CLUSTERDOWN This proxy is in no cluster: ask another one';
 
 const HELP: readonly string[] = [
@@ -117,7 +119,11 @@ function answer(state: ControlState, call: ControlCall, name: string): void {
       break;
     case 'REPLICAS':
     case 'SLAVES':
-      writeReplicas(finishSlices(viewOf(state, new SliceMeter())), wordAt(args, 2) ?? '', writer);
+      writeReplicas(
+        finishSlices(viewOf(state, new SliceMeter())),
+        Buffer.from(args[2] ?? []).toString('latin1'),
+        writer,
+      );
       break;
     default:
       writer.array(HELP.length);
@@ -133,10 +139,14 @@ export function viewOf(
   return clusterReplies.viewSlices(clusterReplies.drawnOf(table), meter);
 }
 
-/** CLUSTER REPLICAS. */
+/** CLUSTER REPLICAS; `id` has one character per byte. */
 export function writeReplicas(view: ClusterView, id: string, writer: RespWriter): void {
   const member = view.members.find(({ nodeId }) => nodeId === id);
-  if (member === undefined) return writeError(writer, `ERR Unknown node ${id}`);
+  if (member === undefined) {
+    const shown = quotedBytes(Buffer.from(id, 'latin1'), QUOTED_BYTES_MAX);
+    writer.raw(byteErrorReply(`ERR Unknown node ${shown}`));
+    return;
+  }
   if (member.master !== null) return writeError(writer, 'ERR The specified node is not a master');
   const replicas = replicasOf(view, member);
   writer.array(replicas.length);

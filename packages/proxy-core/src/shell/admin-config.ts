@@ -5,15 +5,12 @@ import {
   readOnlyParameter,
   type ConfigSource,
 } from '../core/config-table.ts';
+import { byteErrorReply, quotedBytes } from '../core/replies.ts';
 import { limitsOf, type ProxyOptions } from '../options.ts';
 import type { ControlCall, ControlState } from './control-state.ts';
-import {
-  wordAt,
-  wordsFrom,
-  writeArityError,
-  writeError,
-  writeUnknownSubcommand,
-} from './admin-words.ts';
+import { wordAt, writeArityError, writeError, writeUnknownSubcommand } from './admin-words.ts';
+
+const WORD_BYTES_MAX = 512;
 
 const HELP: readonly string[] = [
   'CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
@@ -99,10 +96,13 @@ function configGet(state: ControlState, { args, writer }: ControlCall): void {
 
 function configSet(state: ControlState, { args, writer }: ControlCall): void {
   if (args.length < 4) return writeArityError(writer, 'config|set');
-  const words = wordsFrom(args, 2);
-  if (typeof words === 'number') return writeError(writer, 'ERR syntax error');
+  // One character per byte: names and values are ASCII, and what is not comes back as it was.
+  const words = args.slice(2).map((word) => quotedBytes(word, WORD_BYTES_MAX));
   const plan = planConfigSet(state.config, words);
-  if (!plan.ok) return writeError(writer, `ERR ${plan.message}`);
+  if (!plan.ok) {
+    writer.raw(byteErrorReply(`ERR ${plan.message}`));
+    return;
+  }
   for (const step of plan.value) step();
   writer.simple('OK');
 }

@@ -1,6 +1,13 @@
 import { accept, type Outcome, refuse } from '@undermoon/runtime';
+import { integerOf } from '../core/command-argument.ts';
 import { REDIS_VERSION } from '../core/info.ts';
-import { errorReply, REPLY_OK, REPLY_SYNTAX } from '../core/replies.ts';
+import {
+  byteErrorReply,
+  errorReply,
+  quotedBytes,
+  REPLY_OK,
+  REPLY_SYNTAX,
+} from '../core/replies.ts';
 import { secretEquals } from '../core/secret.ts';
 import { BAD_CLIENT_NAME, isPrintableWord } from './client-command.ts';
 import type { Client } from './proxy-context.ts';
@@ -44,7 +51,7 @@ export function hello(client: Client, args: readonly Buffer[]): void {
   const { session } = client;
   const parsed = parseHello(session.protocol, args);
   if (!parsed.ok) {
-    client.reply(errorReply(`${parsed.code} ${parsed.message}`));
+    client.reply(byteErrorReply(`${parsed.code} ${parsed.message}`));
     return;
   }
   const request = parsed.value;
@@ -84,9 +91,10 @@ function parseHello(
   protocol: 2 | 3,
   args: readonly Buffer[],
 ): Outcome<HelloRequest, 'ERR' | 'NOPROTO'> {
-  const [, version, ...options] = args.map(String);
+  // One character per byte: what is not ASCII is quoted as it was.
+  const [, version, ...options] = args.map((arg) => arg.toString('latin1'));
   if (version === undefined) return accept({ protocol, credentials: null, name: null });
-  if (!/^-?\d{1,10}$/.test(version)) {
+  if (Number.isNaN(integerOf(args[1] ?? Buffer.alloc(0)))) {
     return refuse('ERR', 'Protocol version is not an integer or out of range');
   }
   if (version !== '2' && version !== '3') return refuse('NOPROTO', 'unsupported protocol version');
@@ -102,7 +110,7 @@ function parseHello(
       if (!isPrintableWord(first)) return refuse('ERR', BAD_CLIENT_NAME);
       name = first;
       i += 2;
-    } else return refuse('ERR', `Syntax error in HELLO option '${options[i] ?? ''}'`);
+    } else return refuse('ERR', `Syntax error in HELLO option '${quotedBytes(args[i + 2])}'`);
   }
   return accept({ protocol: version === '2' ? 2 : 3, credentials, name });
 }

@@ -103,7 +103,7 @@ export class LaterReplies {
     const drawn = clusterReplies.drawnOf(table);
     if (request.wordCount !== 3 || drawn.view !== null) return 'quick';
     const state = this.#state;
-    const id = request.args()[2]?.toString() ?? '';
+    const id = request.args()[2]?.toString('latin1') ?? '';
     const slices = function* () {
       const view = yield* viewOf(state, state.meters.of('REPLICAS'));
       const writer = new RespWriter(protocol);

@@ -1,3 +1,4 @@
+import { integerOf } from '../core/command-argument.ts';
 import { writeCommandReply, writeHelpReply } from '../core/command-reply.ts';
 import { arityReply, errorReply, REPLY_OK, REPLY_PONG, REPLY_RESET } from '../core/replies.ts';
 import { auth, hello } from './auth-commands.ts';
@@ -9,6 +10,7 @@ import { written } from './written.ts';
 
 type Handler = (client: Client, args: readonly Buffer[]) => void;
 
+const BEYOND_INT32 = 'ERR value is out of range, value must between -2147483648 and 2147483647';
 const EMPTY = Buffer.alloc(0);
 const OPEN_COMMANDS: ReadonlySet<string> = new Set(['auth', 'hello', 'quit', 'reset', 'umctl']);
 
@@ -81,10 +83,10 @@ function echo(client: Client, args: readonly Buffer[]): void {
 }
 
 function select(client: Client, args: readonly Buffer[]): void {
-  const index = String(args[1]);
-  if (!/^-?\d{1,10}$/.test(index)) {
-    client.reply(errorReply('ERR value is not an integer or out of range'));
-  } else if (Number(index) === 0) client.reply(REPLY_OK);
+  const index = integerOf(args[1] ?? EMPTY);
+  if (Number.isNaN(index)) client.reply(errorReply('ERR value is not an integer or out of range'));
+  else if (index < -(2 ** 31) || index >= 2 ** 31) client.reply(errorReply(BEYOND_INT32));
+  else if (index === 0) client.reply(REPLY_OK);
   else client.reply(errorReply('ERR SELECT is not allowed in cluster mode'));
 }
 
