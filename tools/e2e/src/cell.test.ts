@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Cell, type Attempt } from './cell.ts';
 import { CELL_KINDS, type CellKind, type Operation } from './operation.ts';
-import { seededRandom } from './seeded-random.ts';
+import { seededRandom } from '@undermoon/testkit';
 
 const TIMES = { faultAt: 10_000, recoveredAt: 12_000, replicationLagMs: 1000 };
 

@@ -8,7 +8,7 @@ import {
   type CellValue,
   type Operation,
 } from './operation.ts';
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '@undermoon/testkit';
 import { plainReply } from './stock-client.ts';
 
 /** Possible values kept of one cell. More come only out of dozens of lost replies in a row. */

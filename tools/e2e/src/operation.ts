@@ -1,4 +1,4 @@
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '@undermoon/testkit';
 import { plainReply } from './stock-client.ts';
 
 /** The value of one cell of the workload: what its keys hold. Plain JSON, so that values can be compared. */

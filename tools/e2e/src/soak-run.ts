@@ -7,7 +7,7 @@ import { proxyEpoch } from './node-facts.ts';
 import { startProgramCluster, type ProgramCluster } from './program-cluster.ts';
 import { failedProxies, freeze, thaw } from './proxy-signals.ts';
 import { isAlive, killProxy, type ProxyPart } from './running-cluster.ts';
-import { seededRandom, type SeededRandom } from './seeded-random.ts';
+import { seededRandom, type SeededRandom } from '@undermoon/testkit';
 import { until } from './until.ts';
 
 // A frozen node neither answers nor closes its connections, so applications set a time limit.

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { chooseSeed } from './seeded-random.ts';
+import { chooseSeed } from '@undermoon/testkit';
 import { runSoak, type SoakOptions } from './soak-run.ts';
 
 const USAGE = 'usage: soak [--minutes N] [--seed S] [--client ioredis|node-redis] [--port P]';
@@ -9,7 +9,7 @@ const { values } = parseArgs({
   args: process.argv.slice(2).filter((word) => word !== '--'),
   options: {
     minutes: { type: 'string', default: '5' },
-    seed: { type: 'string', default: String(chooseSeed()) },
+    seed: { type: 'string', default: String(chooseSeed(process.env['E2E_SEED'])) },
     client: { type: 'string', default: 'ioredis' },
     port: { type: 'string', default: '26500' },
   },

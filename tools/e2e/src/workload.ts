@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Cell, type Attempt, type FaultTimes } from './cell.ts';
 import { slotTags, SLOT_COUNT } from './key-slot.ts';
 import { CELL_KINDS } from './operation.ts';
-import { seededRandom, type SeededRandom } from './seeded-random.ts';
+import { seededRandom, type SeededRandom } from '@undermoon/testkit';
 import type { StockClient } from './stock-client.ts';
 import { within } from './until.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { RunningCluster } from '../src/running-cluster.ts';
-import { chooseSeed } from '../src/seeded-random.ts';
+import { chooseSeed } from '@undermoon/testkit';
 
 const START_TIMEOUT_MS = 90_000;
 
@@ -23,7 +23,7 @@ export function useCluster<T extends RunningCluster>(start: () => Promise<T>): (
 
 /** The seed of a test, printed so that the run can be repeated. */
 export function printedSeed(what: string): number {
-  const seed = chooseSeed();
+  const seed = chooseSeed(process.env['E2E_SEED']);
   console.info(`${what}: seed ${seed} (to repeat it: E2E_SEED=${seed})`);
   return seed;
 }

@@ -10,6 +10,8 @@ export { RawClient } from './raw-client.ts';
 export type { RawTarget } from './raw-client.ts';
 export { startRedis } from './redis-server.ts';
 export type { RedisServer, RedisServerOptions } from './redis-server.ts';
+export { chooseSeed, seededRandom } from './seeded-random.ts';
+export type { SeededRandom } from './seeded-random.ts';
 export { startScriptedPeer } from './scripted-peer.ts';
 export type { Request, ScriptedPeer, ScriptedPeerOptions, ScriptStep } from './scripted-peer.ts';
 export { installPacked } from './packed-command.ts';

@@ -32,9 +32,9 @@ export function seededRandom(seed: number): SeededRandom {
   };
 }
 
-/** The seed of a run: $E2E_SEED to repeat one, a new one otherwise. */
-export function chooseSeed(env: NodeJS.ProcessEnv = process.env): number {
-  const given = Number(env['E2E_SEED'] ?? Number.NaN);
+/** The seed that `text` (an environment variable, say) names, to repeat a run; a new one otherwise. */
+export function chooseSeed(text: string | undefined): number {
+  const given = Number(text ?? Number.NaN);
   return Number.isSafeInteger(given) ? given >>> 0 : Math.floor(Math.random() * 2 ** 32);
 }
 
