@@ -29,7 +29,7 @@ describe('the generator', () => {
 });
 
 test('a line of the grammar is read with its marks, choices, repeats and rule', () => {
-  const [form] = parseGrammar('? ! cmd|sub <k>+ [(A | <v> B)] + => sorted');
+  const [form] = parseGrammar('? ! cmd|sub <k>+ [(A | <v> B)] - + => sorted');
   expect(form).toEqual({
     command: 'cmd|sub',
     parts: [
@@ -49,6 +49,7 @@ test('a line of the grammar is read with its marks, choices, repeats and rule', 
           },
         ],
       },
+      { kind: 'literal', text: '-' },
       { kind: 'literal', text: '+' },
     ],
     rule: 'sorted',

@@ -84,7 +84,7 @@ export function textOfProgram(batches: readonly Batch[]): string[] {
 const TEXT_CHARS_MAX = 600;
 
 /** A long text with its middle left out. */
-export function shortened(text: string): string {
+function shortened(text: string): string {
   if (text.length <= TEXT_CHARS_MAX) return text;
   return `${text.slice(0, TEXT_CHARS_MAX - 100)} … (${text.length} characters) … ${text.slice(-60)}`;
 }

@@ -39,7 +39,14 @@ test('requests that differ in one pipeline only stay in it', async () => {
 
 test('a limit of tries ends the search with what was found', async () => {
   let tries = 0;
-  const found = await shrink(PROGRAM, () => Promise.resolve(++tries > 0), 3);
+  const found = await shrink(
+    PROGRAM,
+    () => {
+      tries++;
+      return Promise.resolve(false);
+    },
+    3,
+  );
   expect(tries).toBe(3);
-  expect(textOfProgram(found).length).toBeLessThan(4);
+  expect(found).toEqual(PROGRAM);
 });

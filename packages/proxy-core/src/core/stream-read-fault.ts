@@ -3,17 +3,17 @@ import type { CommandFrame } from './command-lookup.ts';
 import { COMMAND_ID } from './command-table.generated.ts';
 
 /** COUNT is no integer. */
-export const COUNT_NOT_INTEGER = -21;
+const COUNT_NOT_INTEGER = -21;
 /** BLOCK is no integer. */
-export const BLOCK_NOT_INTEGER = -22;
+const BLOCK_NOT_INTEGER = -22;
 /** BLOCK is negative. */
-export const BLOCK_NEGATIVE = -23;
+const BLOCK_NEGATIVE = -23;
 /** Not as many ids as streams. */
-export const STREAMS_UNBALANCED = -24;
+const STREAMS_UNBALANCED = -24;
 /** XREAD with GROUP. */
-export const GROUP_IN_XREAD = -25;
+const GROUP_IN_XREAD = -25;
 /** XREAD with NOACK. */
-export const NOACK_IN_XREAD = -26;
+const NOACK_IN_XREAD = -26;
 /** What stands where an option should be is none. */
 const NO_OPTION = -5;
 
