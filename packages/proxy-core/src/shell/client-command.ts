@@ -1,3 +1,4 @@
+import { integerOf } from '../core/command-argument.ts';
 import type { Outcome } from '@undermoon/runtime';
 import { type ClientFilter, parseKillFilter, parseListFilter } from '../core/client-filter.ts';
 import { renderClient } from '../core/client-line.ts';
@@ -126,7 +127,7 @@ function unblock(client: Client, words: readonly string[], given: string): void 
   if (more.length > 0) client.reply(clientSyntaxReply(given));
   else if (reason !== 'TIMEOUT' && reason !== 'ERROR') {
     client.reply(errorReply('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR'));
-  } else if (!/^(?:0|-?[1-9]\d{0,18})$/.test(id)) {
+  } else if (Number.isNaN(integerOf(Buffer.from(id)))) {
     client.reply(errorReply('ERR value is not an integer or out of range'));
   } else {
     const blocked = client.context.directory.find(Number(id))?.blocked ?? null;
@@ -142,7 +143,7 @@ function pause(client: Client, words: readonly string[], given: string): void {
   if (more.length > 0) client.reply(clientSyntaxReply(given));
   else if (!isForAll && mode.toLowerCase() !== 'write') {
     client.reply(errorReply('ERR CLIENT PAUSE mode must be WRITE or ALL'));
-  } else if (!/^-?\d{1,19}$/.test(time) || BigInt(time) > 9_223_372_036_854_775_807n) {
+  } else if (Number.isNaN(integerOf(Buffer.from(time)))) {
     client.reply(errorReply('ERR timeout is not an integer or out of range'));
   } else if (time.startsWith('-')) client.reply(errorReply('ERR timeout is negative'));
   else {
