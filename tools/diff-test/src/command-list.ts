@@ -15,6 +15,8 @@ export interface CommandList {
   readonly conditional: ReadonlySet<string>;
   /** Commands that came after the version of the server that tests run on. */
   readonly unknownToServer: ReadonlySet<string>;
+  /** Commands that take other numbers of arguments since. */
+  readonly changedArity: ReadonlySet<string>;
   /** Words that a command has, its name included; negative: at least so many. */
   readonly arities: ReadonlyMap<string, number>;
 }
@@ -34,7 +36,9 @@ export function readCommandList(): CommandList {
   const policy = readObject('policy.json');
   const own = objectAt(policy, 'own');
   const all = objectAt(readObject('commands.json'));
-  const added = objectAt(readObject('changes-7.2.json'), 'add');
+  const changes = readObject('changes-7.2.json');
+  const added = objectAt(changes, 'add');
+  const changed = Object.entries(objectAt(changes, 'change'));
   const supported: SupportedCommand[] = [];
   for (const [verdict, section] of Object.entries(policy)) {
     if (NO_VERDICT.has(verdict)) continue;
@@ -53,6 +57,9 @@ export function readCommandList(): CommandList {
     supported,
     conditional: new Set(Object.keys(objectAt(policy, 'conditions'))),
     unknownToServer: new Set(Object.keys(added)),
+    changedArity: new Set(
+      changed.filter(([, facts]) => 'arity' in objectAt(facts)).map(([name]) => name),
+    ),
     arities: new Map(
       Object.entries({ ...all, ...added }).map(([name, facts]) => [name, arityOf(facts)]),
     ),

@@ -51,9 +51,10 @@ export class CommandMaker {
     return this.#names;
   }
 
-  /** Those that the reference knows. */
+  /** Those that the reference refuses and accepts in the same forms. */
   get comparableNames(): readonly string[] {
-    return this.#names.filter((name) => !this.#list.unknownToServer.has(name));
+    const { unknownToServer, changedArity } = this.#list;
+    return this.#names.filter((name) => !unknownToServer.has(name) && !changedArity.has(name));
   }
 
   /** A command of the given name, or of any of `names`; all its keys have mostly the same `tag`. */

@@ -254,6 +254,20 @@ auth <v>
 auth default <v>
 auth <v> <v>
 client|getname
+client|caching (YES | NO | X)
+client|getredir
+! client|kill <word>
+! client|kill (ID 999999999 | ADDR <word> | LADDR <word> | USER <word> | TYPE <word> | SKIPME <word>)
+! client|list => type
+! client|list TYPE <word>
+! client|list ID 999999999
+client|no-evict (ON | OFF | X)
+client|no-touch (ON | OFF | X)
+! client|pause (0 | -1 | x) [(WRITE | ALL | X)]
+! client|tracking (OFF | X)
+client|trackinginfo
+client|unblock <num> [(TIMEOUT | ERROR | X)]
+client|unpause
 client|help => type
 client|id => type
 client|info => type
