@@ -8,7 +8,13 @@ const UNITS_MAX = 24;
 const SCENE = 0.06;
 const RARE = 0.1;
 /** These take away what others built; every tenth of them is enough. */
-const RARE_NAMES: ReadonlySet<string> = new Set(['flushall', 'flushdb', 'reset', 'script|flush']);
+const RARE_NAMES: ReadonlySet<string> = new Set([
+  'flushall',
+  'flushdb',
+  'reset',
+  'script|flush',
+  'function|flush',
+]);
 
 /** An endless random program that depends on nothing but the seed and the list of commands. */
 export class ProgramGenerator {

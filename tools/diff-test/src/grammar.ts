@@ -340,7 +340,14 @@ dbsize
 ! flushall [(SYNC | ASYNC)]
 ! flushdb [(SYNC | ASYNC)]
 flushall <v>
+function|delete <word>
+! function|flush [(ASYNC | SYNC | X)]
+function|help => type
+function|kill
 function|list => type
+! function|load [REPLACE] <library>
+! function|load <library> <v>
+function|restore <v> [(FLUSH | APPEND | REPLACE | X)]
 function|stats => type
 function|dump => type
 keys <pat> => sorted
@@ -355,7 +362,9 @@ pubsub|shardnumsub <word>
 ! scan 0 [MATCH <pat>] COUNT 100000 => scan
 ! scan 0 TYPE (string | list) COUNT 100000 => scan
 script|exists <sha>+
-script|flush
+! script|flush [(ASYNC | SYNC | X)]
+script|help => type
+script|kill
 ! script|load <lua>
 spublish <word> <v>
 sunsubscribe nothing

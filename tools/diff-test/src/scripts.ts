@@ -33,7 +33,18 @@ export const LIBRARY: string = [
   "redis.register_function{function_name='difftest_type', callback=function(keys) return redis.call('TYPE', keys[1]) end, flags={'no-writes'}}",
 ].join('\n');
 
-export const FUNCTIONS = ['difftest_echo', 'difftest_set', 'difftest_type'] as const;
+/** Loaded by the stream. */
+export const OTHER_LIBRARY: string = [
+  '#!lua name=word-1',
+  "redis.register_function('difftest_later', function(keys, args) return #keys + #args end)",
+].join('\n');
+
+export const FUNCTIONS = [
+  'difftest_echo',
+  'difftest_set',
+  'difftest_type',
+  'difftest_later',
+] as const;
 
 /** As EVALSHA names a script. */
 export function sha1Of(script: string): string {

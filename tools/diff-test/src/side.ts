@@ -32,9 +32,16 @@ export class Side {
   async reset(): Promise<void> {
     this.#closeConnections();
     await this.#ask('FLUSHALL');
-    await this.#ask('SCRIPT', 'FLUSH');
-    await this.#ask('FUNCTION', 'FLUSH');
-    await this.#ask('FUNCTION', 'LOAD', LIBRARY);
+    // Not behind the proxy's back: it remembers scripts.
+    await using client = await RawClient.connect(this.address);
+    for (const words of [
+      ['SCRIPT', 'FLUSH'],
+      ['FUNCTION', 'FLUSH'],
+      ['FUNCTION', 'LOAD', LIBRARY],
+    ]) {
+      const reply = await client.command(...words);
+      if (reply.type === 'error') throw new Error(`${words.slice(0, 2).join(' ')}: ${reply.value}`);
+    }
     this.#connections = await Promise.all(
       Array.from({ length: CONNECTIONS }, () => ReplyConnection.open(this.address)),
     );

@@ -1,5 +1,5 @@
 import type { SeededRandom } from '@undermoon/testkit';
-import { FUNCTIONS, SCRIPTS, sha1Of } from './scripts.ts';
+import { FUNCTIONS, LIBRARY, OTHER_LIBRARY, SCRIPTS, sha1Of } from './scripts.ts';
 
 /** What random words depend on besides chance. */
 export interface WordContext {
@@ -197,6 +197,7 @@ const MAKERS: ReadonlyMap<string, WordMaker> = new Map<string, WordMaker>([
   ['dump', ({ random }) => Buffer.from(random.pick(DUMPS), 'hex')],
   ['lua', ({ random }) => random.pick(SCRIPTS)],
   ['sha', ({ random }) => random.pick([...SCRIPTS.map(sha1Of), sha1Of('other'), 'short'])],
+  ['library', oneOf(LIBRARY, OTHER_LIBRARY, 'no library', '#!lua name=broken\n(', '#!js name=x\n')],
   ['function', oneOf(...FUNCTIONS, 'no_such_function')],
   ['wait', mostly(oneOf('0.01', '0.02'), oneOf('x', '-1', '', '1e400', 'nan'))],
   ['word', mostly(({ random }) => `word-${random.int(9)}`, oneOf('two words', '', 'line\nbreak'))],
