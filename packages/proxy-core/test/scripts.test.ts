@@ -27,6 +27,7 @@ describe('as Redis answers', () => {
     ],
     [`EVALSHA ${ONE} 1 a`, `EVALSHA_RO ${ONE} 1 a`, `EVALSHA ${ONE.toUpperCase()} 0`],
     ['SCRIPT FLUSH x', 'SCRIPT FLUSH SYNC', `SCRIPT EXISTS ${ONE}`, `EVALSHA ${ONE} 0`],
+    ['SCRIPT_LOAD return 1', 'MULTI', 'SCRIPT FLUSH', 'EXEC', `SCRIPT EXISTS ${ONE}`],
     [
       'SCRIPT LOAD',
       'SCRIPT_LOAD return (',

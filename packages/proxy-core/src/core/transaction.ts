@@ -36,6 +36,8 @@ export class Transaction {
   /** Some command may write. */
   isWriting = false;
   readonly locals: QueuedLocal[] = [];
+  /** SCRIPT FLUSH is among the commands. */
+  isFlushingScripts = false;
   /** Digests of the scripts that queued commands run. */
   readonly scripts: string[] = [];
   readonly #limits: TransactionLimits;

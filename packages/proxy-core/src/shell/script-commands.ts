@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { encodeCommand } from '@undermoon/resp';
 import { REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection } from './backend-connection.ts';
-import type { Client } from './proxy-context.ts';
+import type { Client, ProxyContext } from './proxy-context.ts';
 import { ReplyText } from './reply-text.ts';
 import { loadInto } from './script-loading.ts';
 
@@ -74,11 +74,15 @@ function loaded(client: Client, body: Buffer, answers: readonly string[]): strin
 
 function flushed(client: Client, answers: readonly string[]): string {
   const answer = firstOf(answers);
-  const { scripts, groups } = client.context;
   if (answer.startsWith('-')) return answer;
+  forgetScripts(client.context);
+  return answer;
+}
+
+/** No script is loaded again for the sake of an EVALSHA. */
+export function forgetScripts({ scripts, groups }: ProxyContext): void {
   scripts.clear();
   for (const group of groups) group.scripts.clear();
-  return answer;
 }
 
 /** A script counts as there if it can be loaded when it is needed. */

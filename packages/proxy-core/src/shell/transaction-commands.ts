@@ -16,6 +16,7 @@ import type { BackendGroup } from './backend-pool.ts';
 import { composeReply, ExecCall } from './exec-call.ts';
 import { mayWrite } from './paused-commands.ts';
 import type { Client, Span, Watching } from './proxy-context.ts';
+import { forgetScripts } from './script-commands.ts';
 import { loadInto } from './script-loading.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { endWatch } from './watch-commands.ts';
@@ -73,6 +74,7 @@ export function queueForwarded(client: Client, id: number, span: Span, slot: num
   const { transaction } = client.session;
   const isQueued = transaction?.queueForwarded(span.bytes, span.start, span.end, slot) === true;
   if (transaction !== null && isQueued && mayWrite(id)) transaction.isWriting = true;
+  if (transaction !== null && id === COMMAND_ID.SCRIPT_FLUSH) transaction.isFlushingScripts = true;
   answerQueued(client, isQueued);
 }
 
@@ -167,6 +169,7 @@ function sendTransaction(
     for (const digest of transaction.scripts) loadInto(client, group, backend, digest);
   }
   const call = new ExecCall(client, transaction);
+  if (transaction.isFlushingScripts) forgetScripts(client.context);
   // Once the first is accepted the others are: nothing comes in between.
   if (!send(backend, call, 1, MULTI)) {
     client.reply(unreachableReply(backend.options.address));
