@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { canMount, runDiskFaults } from './broker-faults/disk-faults.ts';
 import { runEtcdFaults } from './broker-faults/etcd-faults.ts';
 import { runFileFaults } from './broker-faults/file-faults.ts';
-import { chooseSeed } from './seeded-random.ts';
+import { chooseSeed } from '@undermoon/testkit';
 
 const USAGE =
   'usage: fault-test broker [--seed N] [--kills N] [--mutations N] [--etcd-rounds N] [--json]';
@@ -13,7 +13,7 @@ const { values, positionals } = parseArgs({
   args: process.argv.slice(2).filter((word) => word !== '--'),
   allowPositionals: true,
   options: {
-    seed: { type: 'string', default: String(chooseSeed()) },
+    seed: { type: 'string', default: String(chooseSeed(process.env['E2E_SEED'])) },
     kills: { type: 'string', default: '200' },
     mutations: { type: 'string', default: '10000' },
     'etcd-rounds': { type: 'string', default: '24' },

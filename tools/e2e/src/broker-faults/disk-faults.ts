@@ -4,7 +4,7 @@ import path from 'node:path';
 import { startProgram } from '@undermoon/testkit';
 import { programFile } from '../programs.ts';
 import { runTool } from '../run-tool.ts';
-import { seededRandom } from '../seeded-random.ts';
+import { seededRandom } from '@undermoon/testkit';
 import { Ledger } from './ledger.ts';
 import { dumpOf, send } from './load.ts';
 

@@ -9,7 +9,7 @@ import {
   type RunningProgram,
 } from '@undermoon/testkit';
 import { programFile } from '../programs.ts';
-import { seededRandom, type SeededRandom } from '../seeded-random.ts';
+import { seededRandom, type SeededRandom } from '@undermoon/testkit';
 import { until } from '../until.ts';
 import { Ledger, type LedgerCounts } from './ledger.ts';
 import { dumpOf, Load } from './load.ts';

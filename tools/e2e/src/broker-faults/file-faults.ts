@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { startProgram, type RunningProgram } from '@undermoon/testkit';
 import { programFile } from '../programs.ts';
-import { seededRandom, type SeededRandom } from '../seeded-random.ts';
+import { seededRandom, type SeededRandom } from '@undermoon/testkit';
 import { Ledger, type LedgerCounts } from './ledger.ts';
 import { dumpOf, Load } from './load.ts';
 

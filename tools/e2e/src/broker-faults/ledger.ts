@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../seeded-random.ts';
+import type { SeededRandom } from '@undermoon/testkit';
 
 /** A change that is asked for once, about a proxy that no other change under way is about. */
 export interface Mutation {

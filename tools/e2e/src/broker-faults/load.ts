@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { SeededRandom } from '../seeded-random.ts';
+import type { SeededRandom } from '@undermoon/testkit';
 import type { Ledger, Mutation, Outcome } from './ledger.ts';
 
 /** What a load runs with. */
