@@ -191,6 +191,20 @@ describe('as Redis answers', () => {
     expect(ours).toEqual(theirs);
   });
 
+  test('a reply to be skipped is skipped after the pause too', async () => {
+    const [ours, theirs] = await onBoth(async (address) => {
+      await using client = await RawClient.connect(address);
+      await using other = await RawClient.connect(address);
+      const before = await transcript(other, ['CLIENT PAUSE 100000 WRITE']);
+      await client.send(pipeline('CLIENT REPLY SKIP', 'SET p 1', 'PING one', 'DEL p'));
+      await whenBlocked(address, 1);
+      const after = await transcript(other, ['CLIENT UNPAUSE']);
+      await client.replies(2);
+      return [before, after, client.receivedBytes.toString()];
+    });
+    expect(ours).toEqual(theirs);
+  });
+
   test('PAUSE ALL ends by itself', async () => {
     const [ours, theirs] = await onBoth(async (address) => {
       await using client = await RawClient.connect(address);

@@ -73,7 +73,8 @@ export function answerOther(client: Client, scanner: RequestScanner, span: Span)
   if ((client.session.detours & DETOUR.SKIP) === 0) return answerChecked(client, scanner, span);
   client.beginSkip();
   const isDone = answerChecked(client, scanner, span);
-  if (isDone) endSkipWhenQuiet(client);
+  // A command that a pause holds back is still the one whose reply is skipped.
+  if (isDone && !client.isHeld) endSkipWhenQuiet(client);
   else {
     client.endSkip();
     client.session.detours |= DETOUR.SKIP;
@@ -116,7 +117,7 @@ function waitsForSlot(client: Client, slot: number): boolean {
 function rerun(client: Client, command: Buffer): void {
   const { scanner } = client.context.loop;
   const end = scanner.scan(command, 0, command.length);
-  if (answerChecked(client, scanner, { bytes: command, start: 0, end })) return;
+  if (answerOther(client, scanner, { bytes: command, start: 0, end })) return;
   client.whenUnparked(() => rerun(client, command));
 }
 
