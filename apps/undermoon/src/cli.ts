@@ -3,12 +3,13 @@ import { EXIT_CODES, packageVersion } from '@undermoon/settings/node';
 
 import { parseCommandLine, type Command } from './command-line.ts';
 import { CLUSTER_COMMANDS } from './commands/cluster.ts';
+import { SCALE_COMMANDS } from './commands/scale.ts';
 import { STATUS_COMMAND } from './commands/status.ts';
 import { UP_COMMAND } from './commands/up.ts';
 import { CommandError, errorCodeOf } from './errors.ts';
 import { printHelp } from './help.ts';
 
-const COMMANDS: readonly Command[] = [UP_COMMAND, STATUS_COMMAND, ...CLUSTER_COMMANDS];
+const COMMANDS: readonly Command[] = [UP_COMMAND, STATUS_COMMAND, ...CLUSTER_COMMANDS, ...SCALE_COMMANDS];
 
 // Whoever reads the output may have gone; that must not end a cluster.
 for (const stream of [process.stdout, process.stderr]) {

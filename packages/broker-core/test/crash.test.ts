@@ -21,7 +21,7 @@ async function startChild(path: string): Promise<{ child: ChildProcess; at: stri
   return { child, at: line.toString().trim() };
 }
 
-test('a broker killed under load keeps every mutation that it acknowledged', async () => {
+test('LIM-1: a broker killed under load keeps every mutation that it acknowledged', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'undermoon-crash-'));
   const path = join(directory, 'metadata');
   const acknowledged = new Set<string>();

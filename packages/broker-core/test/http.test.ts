@@ -102,7 +102,7 @@ describe('answers', () => {
   });
 
   test.each(['/api/v3', '/api/v2'])(
-    'POST %s/proxies/failover answers the replacement',
+    'BUG-8: POST %s/proxies/failover answers the replacement',
     async (base) => {
       const { ask } = await startWithCluster();
       const answer = await ask('POST', `${base}/proxies/failover/10.0.0.1:6001`);
@@ -259,7 +259,7 @@ describe('paging', () => {
     }
   });
 
-  test('names are sorted, also past one page of a client', async () => {
+  test('LIM-4: names are sorted, also past one page of a client', async () => {
     const { client } = await startBroker();
     await addProxies(client, 120);
     const addresses = await client.proxyAddresses();

@@ -165,6 +165,12 @@ describe('a broker', () => {
     expect(closed).toBe(1);
   });
 
+  test('BUG-7: listens on the address of a host name', async () => {
+    const { client, broker } = await startBroker({ address: 'localhost:0' });
+    expect(broker.address).toMatch(/^localhost:\d+$/);
+    expect(await client.health()).toBe(true);
+  });
+
   test('starts once', async () => {
     const { broker } = await startBroker();
     await expect(broker.listen()).rejects.toMatchObject({ code: 'NOT_RUNNING' });

@@ -140,7 +140,7 @@ async function startWithProxies(
 const AUTO = '/api/v3/clusters/migrations/auto/demo';
 
 describe('auto', () => {
-  test('adds nodes, waits for their proxies, and plans; then shrinks again', async () => {
+  test('LIM-14: adds nodes, waits for their proxies, and plans; other clusters are not held up', async () => {
     const running = await startWithProxies();
     const { ask, client, proxies } = running;
     const asked = proxies.asked();
@@ -156,7 +156,6 @@ describe('auto', () => {
       const answer = await ask(method, path, body);
       expect([answer.status, answer.json]).toMatchObject([409, { error: 'NODE_NUMBER_CHANGING' }]);
     }
-    // LIM-14: other clusters are not held up.
     await client.createCluster(clusterName('other'), 4);
     await expect(client.expandCluster(clusterName('other'))).rejects.toMatchObject({
       code: 'SLOTS_ALREADY_EVEN',
@@ -181,13 +180,13 @@ describe('auto', () => {
     { what: 'do not answer', answer: null },
     { what: 'lag behind', answer: 1 },
   ])(
-    'LIM-6: gives up on proxies that $what, and goes on when it is repeated',
+    'LIM-6, BUG-10: gives up on proxies that $what, and goes on when it is repeated',
     async ({ answer }) => {
       const { ask, client, proxies } = await startWithProxies({ scaleSyncTimeoutMs: 0 });
       proxies.answer = answer;
       const refused = await ask('POST', `${AUTO}/8`);
       expect([refused.status, refused.json]).toMatchObject([500, { error: 'PROXY_NOT_SYNC' }]);
-      // BUG-10: the answer says that the nodes stay.
+      // Nothing is hidden: the answer says that the nodes stay.
       expect(refused.text).toContain('the nodes were added');
       const joined = (await client.cluster(DEMO))?.nodes.map((node) => node.address);
       expect(joined?.length).toBe(8);
@@ -249,6 +248,13 @@ describe('auto', () => {
     expect([answer.status, answer.json]).toMatchObject([status, { error: code }]);
     expect(broker.state()).toBe(before);
   });
+});
+
+test('LIM-15: proxies and their servers may have IPv6 addresses', async () => {
+  const { ask, client } = await startBroker();
+  const body = { proxy_address: '[::1]:6001', nodes: ['[::1]:7001', '[::1]:7002'], host: null };
+  expect((await ask('POST', '/api/v3/proxies/meta', body)).status).toBe(200);
+  expect(await client.proxyAddresses()).toEqual(['[::1]:6001']);
 });
 
 test('POST /resources/failures/check', async () => {

@@ -5,61 +5,22 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import fc from 'fast-check';
 import { test } from 'vitest';
 import { allocateChunks } from '../src/core/allocate.ts';
-import type { StoreCommand } from '../src/core/command.ts';
-import { isReported } from '../src/core/failure-log.ts';
+import { apply } from '../src/core/apply.ts';
+import {
+  commandToJson,
+  contextToJson,
+  parseCommand,
+  parseContext,
+} from '../src/core/command-codec.ts';
+import { isDown, isReported } from '../src/core/failure-log.ts';
 import { placementViolations, storeViolations } from '../src/core/invariants.ts';
 import { emptyStore, findMember, type StoreState } from '../src/core/model.ts';
 import { clusterView } from '../src/core/query.ts';
 import { parseDump } from '../src/core/restore.ts';
+import { isFree } from '../src/core/scale-ops.ts';
 import { metaStoreToJson } from '@undermoon/broker-api';
-import {
-  addProxyCommand,
-  CheckedStore,
-  clusterName,
-  EXPANDING_DUMP,
-  proxyAt,
-} from './store-fixture.ts';
-
-const PROXIES = 14;
-const HOSTS = 5;
-
-const proxyNumber = fc.integer({ min: 1, max: PROXIES });
-const name = fc.constantFrom('x', 'y', 'z').map(clusterName);
-
-const command: fc.Arbitrary<StoreCommand | number> = fc.oneof(
-  { weight: 8, arbitrary: proxyNumber.map((n) => addProxyCommand(n, `h${n % HOSTS}`, n)) },
-  {
-    weight: 1,
-    arbitrary: proxyNumber.map((n) => ({ kind: 'remove-proxy', address: proxyAt(n) }) as const),
-  },
-  {
-    weight: 3,
-    arbitrary: fc
-      .tuple(name, fc.constantFrom(4, 8, 12))
-      .map(
-        ([cluster, nodeNumber]) => ({ kind: 'create-cluster', name: cluster, nodeNumber }) as const,
-      ),
-  },
-  {
-    weight: 1,
-    arbitrary: name.map((cluster) => ({ kind: 'delete-cluster', name: cluster }) as const),
-  },
-  { weight: 1, arbitrary: name.map((cluster) => ({ kind: 'balance', name: cluster }) as const) },
-  {
-    weight: 6,
-    arbitrary: fc
-      .tuple(proxyNumber, fc.constantFrom('r1', 'r2', 'r3'))
-      .map(
-        ([n, reporterId]) => ({ kind: 'report-failure', address: proxyAt(n), reporterId }) as const,
-      ),
-  },
-  {
-    weight: 6,
-    arbitrary: proxyNumber.map((n) => ({ kind: 'failover', address: proxyAt(n) }) as const),
-  },
-  // Seconds that pass.
-  { weight: 3, arbitrary: fc.constantFrom(1, 30, 60) },
-);
+import { commandOf, HOSTS, PROXIES, storeAction, type StoreAction } from './command-arbitrary.ts';
+import { addProxyCommand, CheckedStore, clusterName, EXPANDING_DUMP } from './store-fixture.ts';
 
 function membersOf(state: StoreState): Map<NodeAddress, string> {
   const members = new Map<NodeAddress, string>();
@@ -72,16 +33,18 @@ function membersOf(state: StoreState): Map<NodeAddress, string> {
   return members;
 }
 
-// A chunk half got another proxy: it was free, or became free by the deletion of its cluster, and unsuspected.
+// A chunk half got another proxy: it was free, or became free by the same command, and unsuspected.
 function checkReplacements(before: StoreState, store: CheckedStore): void {
   const then = new Set(membersOf(before).values());
-  const old = membersOf(before);
   for (const [proxy, place] of membersOf(store.state)) {
-    if (!then.has(place) || old.get(proxy) === place) continue;
+    // A chunk moves up in its cluster when free ones before it are removed.
+    const isMoved = before.proxies.get(proxy)?.cluster === place.split(' ')[0];
+    if (!then.has(place) || isMoved) continue;
     assert(!store.state.failedProxies.has(proxy), `${proxy} is failed and was taken`);
     assert(!store.state.failures.has(proxy), `${proxy} is reported and was taken`);
     const from = before.proxies.get(proxy)?.cluster ?? null;
-    const wasFreed = from === null || !store.state.clusters.has(from);
+    const chunk = findMember(before, proxy)?.chunk;
+    const wasFreed = from === null || !store.state.clusters.has(from) || (chunk && isFree(chunk));
     assert(wasFreed, `${proxy} was taken from the cluster ${from}`);
   }
 }
@@ -89,13 +52,18 @@ function checkReplacements(before: StoreState, store: CheckedStore): void {
 // Roles only move to a half that nobody sees as down.
 function checkRoles(before: StoreState, store: CheckedStore): void {
   for (const [cluster, { chunks }] of store.state.clusters) {
-    for (const [index, chunk] of chunks.entries()) {
-      const old = before.clusters.get(cluster)?.chunks[index];
-      if (old === undefined || old.rolePosition === chunk.rolePosition) continue;
+    const old = new Map(
+      before.clusters
+        .get(cluster)
+        ?.chunks.flatMap((chunk) => chunk.proxyAddresses.map((address) => [address, chunk])),
+    );
+    for (const chunk of chunks) {
+      const then = chunk.proxyAddresses.map((address) => old.get(address)).find(Boolean);
+      if (then === undefined || then.rolePosition === chunk.rolePosition) continue;
       if (chunk.rolePosition === 'Normal') continue;
-      const master = old.proxyAddresses[chunk.rolePosition === 'FirstChunkMaster' ? 0 : 1];
-      assert(!before.failedProxies.has(master), `roles moved to the failed ${master}`);
-      assert(!isReported(before, master, store.context), `roles moved to the reported ${master}`);
+      const master = then.proxyAddresses[chunk.rolePosition === 'FirstChunkMaster' ? 0 : 1];
+      // A failed one that registers again in this step is in service again.
+      assert(!isDown(store.state, master, store.context), `roles moved to ${master}, which is down`);
     }
   }
 }
@@ -144,50 +112,85 @@ function checkNobodyWaitsInVain(store: CheckedStore): void {
   }
 }
 
-function runAll(store: CheckedStore, commands: readonly (StoreCommand | number)[]): StoreState {
-  for (const item of commands) {
-    if (typeof item === 'number') {
-      store.pass(item);
-      continue;
-    }
+interface LoggedStep {
+  readonly command: unknown;
+  readonly context: unknown;
+}
+
+let stepCount = 0;
+
+function runAll(store: CheckedStore, actions: readonly StoreAction[]): StoreState {
+  const start = store.state;
+  const log: LoggedStep[] = [];
+  for (const action of actions) {
+    stepCount++;
+    if (action.kind === 'pass') store.pass(action.seconds);
+    const command = commandOf(action, store.state);
+    if (command === null) continue;
     const before = store.state;
-    const frozen = JSON.stringify(metaStoreToJson(before));
-    store.step(item);
-    assert.equal(JSON.stringify(metaStoreToJson(before)), frozen, 'the old state was changed');
+    // Text forms of whole states take most of the time, so not after every step.
+    const frozen = stepCount % 8 === 0 ? textOf(before) : null;
+    log.push({ command: commandToJson(command), context: contextToJson(store.context) });
+    store.step(command);
+    if (frozen !== null) assert.equal(textOf(before), frozen, 'the old state was changed');
     checkReplacements(before, store);
     checkRoles(before, store);
     checkMigrations(before, store);
     checkNobodyWaitsInVain(store);
     if (!store.state.enableOrderedProxy) assert.deepEqual(placementViolations(store.state), []);
   }
-  const dump = JSON.parse(JSON.stringify(metaStoreToJson(store.state))) as unknown;
-  const read = parseDump(dump);
+  const read = parseDump(JSON.parse(textOf(store.state)));
   assert(read.ok, JSON.stringify(read));
-  assert.deepEqual(metaStoreToJson(read.value), metaStoreToJson(store.state));
+  assert.equal(textOf(read.value), textOf(store.state));
+  assert.equal(textOf(replay(start, log)), textOf(store.state), 'a replay leads elsewhere');
   return store.state;
 }
 
-test('every sequence of mutations keeps the store sound', () => {
+function textOf(state: StoreState): string {
+  return JSON.stringify(metaStoreToJson(state));
+}
+
+function replay(start: StoreState, log: readonly LoggedStep[]): StoreState {
+  return log.reduce((state, step) => {
+    const command = parseCommand(JSON.parse(JSON.stringify(step.command)));
+    const context = parseContext(JSON.parse(JSON.stringify(step.context)));
+    assert(command.ok && context.ok, JSON.stringify(step));
+    return apply(state, command.value, context.value).state;
+  }, start);
+}
+
+const settings = fc.record({
+  failureQuorum: fc.integer({ min: 1, max: 2 }),
+  migrationLimit: fc.integer({ min: 0, max: 2 }),
+  hostMigrationLimit: fc.constantFrom(0, 0, 1, 2),
+});
+
+test('every sequence of mutations keeps the store sound, and its log leads to the same state', () => {
   const input = fc.record({
-    commands: fc.array(command, { minLength: 20, maxLength: 80 }),
-    quorum: fc.integer({ min: 1, max: 2 }),
+    actions: fc.array(storeAction, { minLength: 150, maxLength: 250, size: 'max' }),
+    settings,
   });
   fc.assert(
-    fc.property(input, ({ commands, quorum }) => {
-      const store = new CheckedStore(emptyStore(false), { failureQuorum: quorum });
-      assert.deepEqual(storeViolations(runAll(store, commands)), []);
+    fc.property(input, ({ actions, settings: context }) => {
+      const store = new CheckedStore(emptyStore(false), context);
+      for (let n = 1; n <= PROXIES; n += 2) store.must(addProxyCommand(n, `h${n % HOSTS}`));
+      assert.deepEqual(storeViolations(runAll(store, actions)), []);
     }),
-    { numRuns: 80 },
+    // Making a case of this length smaller takes minutes; the seed replays it.
+    { numRuns: 450, endOnFailure: true },
   );
-}, 60_000);
+}, 120_000);
 
 test('in ordered mode too', () => {
+  const actions = fc.array(storeAction, { minLength: 100, maxLength: 200, size: 'max' });
   fc.assert(
-    fc.property(fc.array(command, { minLength: 20, maxLength: 60 }), (commands) => {
-      const state = runAll(new CheckedStore(emptyStore(true)), commands);
+    fc.property(actions, settings, (run, context) => {
+      const store = new CheckedStore(emptyStore(true), context);
+      for (let n = 1; n <= PROXIES; n++) store.must(addProxyCommand(n, 'h', n - 1));
+      const state = runAll(store, run);
       assert(state.clusters.size <= 1 && state.failedProxies.size <= PROXIES);
     }),
-    { numRuns: 30 },
+    { numRuns: 100, endOnFailure: true },
   );
 }, 60_000);
 
@@ -195,16 +198,18 @@ test('and in the middle of an expansion', () => {
   const parsed = parseDump(EXPANDING_DUMP);
   assert(parsed.ok);
   const start = parsed.value;
-  const members = [...start.proxies.keys()];
-  const onMember: fc.Arbitrary<StoreCommand | number> = fc.oneof(
-    command,
-    fc.constantFrom(...members).map((address) => ({ kind: 'failover', address }) as const),
+  const members = [...start.proxies.values()];
+  const onMember: fc.Arbitrary<StoreAction> = fc.oneof(
+    storeAction,
+    fc
+      .constantFrom(...members)
+      .map((proxy) => ({ kind: 'failover', address: proxy.proxyAddress }) as const),
     fc.constantFrom(...members).map(
-      (address) =>
+      (proxy) =>
         ({
           kind: 'add-proxy',
-          address,
-          nodeAddresses: start.proxies.get(address)!.nodeAddresses,
+          address: proxy.proxyAddress,
+          nodeAddresses: proxy.nodeAddresses,
           host: 'ignored',
           index: null,
           zone: null,
@@ -214,12 +219,16 @@ test('and in the middle of an expansion', () => {
     fc.constant({ kind: 'balance', name: clusterName('demo') } as const),
   );
   fc.assert(
-    fc.property(fc.array(onMember, { minLength: 10, maxLength: 40 }), (commands) => {
-      runAll(new CheckedStore(start), commands);
+    fc.property(fc.array(onMember, { minLength: 40, maxLength: 100, size: 'max' }), (actions) => {
+      runAll(new CheckedStore(start), actions);
     }),
-    { numRuns: 50 },
+    { numRuns: 120 },
   );
 }, 60_000);
+
+test('that was enough steps to trust them', () => {
+  assert(stepCount >= 100_000, `${stepCount} steps`);
+});
 
 test('allocation does not depend on the order of registration', () => {
   const order = fc.shuffledSubarray(

@@ -15,8 +15,15 @@ const MEANINGS: Readonly<Partial<Record<BrokerClientError['code'], string>>> = {
     'there are not enough free proxies; 4 nodes take 2 proxies on different hosts, and "undermoon status" shows which are free',
   RESOURCE_NOT_BALANCE: 'the free proxies are too unevenly spread over their hosts',
   PROXY_RESOURCE_OUT_OF_ORDER: 'the indexes of the free proxies leave gaps',
-  MIGRATION_RUNNING: 'slots are being moved; try again when that is done',
+  MIGRATION_RUNNING:
+    'slots are being moved, which cannot be taken back once it has begun; try again when that is done',
   NODE_NUMBER_CHANGING: 'the number of nodes is being changed already; try again later',
+  SLOTS_ALREADY_EVEN: 'all nodes have their share of the slots already',
+  FREE_NODE_NOT_FOUND: 'all nodes have slots',
+  FREE_NODE_FOUND: 'some nodes have no slots; "undermoon cluster remove-free" removes them',
+  MIGRATION_TASK_NOT_FOUND: 'no slots are being moved',
+  PROXY_NOT_SYNC:
+    'the nodes were added, but their proxies do not know the cluster yet; run it again to go on (are coordinators running?)',
   RETRY: 'somebody else changed the metadata at the same time; try again',
   PERSISTENCE_IO_ERROR: 'the broker could not write its file',
   SHUTTING_DOWN: 'the broker is being stopped',

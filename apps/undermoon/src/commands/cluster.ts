@@ -1,22 +1,16 @@
 import type { BrokerClient } from '@undermoon/broker-api/client';
-import {
-  parseClusterName,
-  type ClusterMeta,
-  type ClusterName,
-  type NodeMeta,
-} from '@undermoon/cluster-meta';
+import type { ClusterMeta, ClusterName, NodeMeta } from '@undermoon/cluster-meta';
 
-import { usage, wholeNumber, type Command, type Invocation } from '../command-line.ts';
+import { usage, wholeNumber, type Command } from '../command-line.ts';
 import { CommandError } from '../errors.ts';
 import { slotText } from '../sight/slot-text.ts';
 import { plainTable } from '../sight/status-table.ts';
-import { explainRefusals } from './broker-refusal.ts';
-import { BROKER_FLAG, brokerTarget, withBroker } from './broker-target.ts';
+import { BROKER_FLAG } from './broker-target.ts';
+import { askBroker, clusterNameOf, NODES_MAX, type Call } from './cluster-call.ts';
 import { confirm } from './confirm.ts';
 import { NO_CLUSTERS, printJson, printText } from './output.ts';
 
 const FLAGS = [BROKER_FLAG, { name: 'json', doc: 'Print one JSON object' }] as const;
-const NODES_MAX = 100_000;
 
 /** `undermoon cluster …`. */
 export const CLUSTER_COMMANDS: readonly Command[] = [
@@ -56,20 +50,6 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     run: (invocation) => askBroker(invocation, deleteCluster),
   },
 ];
-
-interface Call {
-  readonly broker: BrokerClient;
-  readonly invocation: Invocation;
-}
-
-async function askBroker(
-  invocation: Invocation,
-  run: (call: Call) => Promise<void>,
-): Promise<number> {
-  const target = brokerTarget(invocation);
-  await explainRefusals(target, () => withBroker(target, (broker) => run({ broker, invocation })));
-  return 0;
-}
 
 async function listClusters({ broker, invocation }: Call): Promise<void> {
   const names = await broker.clusterNames();
@@ -133,14 +113,6 @@ async function deleteCluster({ broker, invocation }: Call): Promise<void> {
   await broker.deleteCluster(name);
   if (invocation.has('json')) printJson({ deleted: name, proxies });
   else printText(`cluster ${name} deleted; free again: ${proxies.join(' ')}`);
-}
-
-function clusterNameOf({ words }: Invocation): ClusterName {
-  const name = parseClusterName(words[0]);
-  if (name !== null) return name;
-  throw usage(
-    `name: expected 1 to 31 characters out of A-Z a-z 0-9 @ - _, got ${JSON.stringify(words[0])}`,
-  );
 }
 
 async function existingCluster(broker: BrokerClient, name: ClusterName): Promise<ClusterMeta> {

@@ -224,7 +224,7 @@ describe('uneven pools', () => {
     }
   });
 
-  test('pair proxies of like weights, and deal slots by them', () => {
+  test('LIM-11: pair proxies of like weights, and deal slots by them', () => {
     const store = new CheckedStore();
     for (const [index, weight] of [300, 100, 300, 100].entries()) {
       store.must(addProxyCommand(index + 1, `h${index}`, null, { weight }));

@@ -74,6 +74,14 @@ describe('changeConfig', () => {
     changes,
   });
 
+  test('LIM-8: to the same values changes nothing, not even the epoch', () => {
+    const store = storeWithCluster(2, 4);
+    store.must(change(['migration_scan_count', '32']));
+    const { state } = store;
+    store.must(change(['migration_scan_count', '32'], ['compression_strategy', 'DISABLED']));
+    expect(store.state).toBe(state);
+  });
+
   test('changes several fields', () => {
     const store = storeWithCluster(2, 4);
     store.must(change(['compression_strategy', 'ALLOW_ALL'], ['migration_scan_interval', '0']));

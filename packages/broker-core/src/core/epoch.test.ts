@@ -166,7 +166,7 @@ describe('forced epochs', () => {
     );
   });
 
-  test('leave room to rise', () => {
+  test('LIM-16: leave room to rise', () => {
     const store = startingStore();
     expect(store.code({ kind: 'set-epoch', epoch: epoch(FORCED_EPOCH_MAX + 1) })).toBe(
       'INVALID_REQUEST',

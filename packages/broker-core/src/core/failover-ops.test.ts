@@ -70,7 +70,7 @@ describe('failover of a member', () => {
     expect([...store.state.failedProxies]).toEqual([proxyAt(n)]);
   });
 
-  test('repeated does not raise the epoch again', () => {
+  test('BUG-4: repeated does not raise the epoch again', () => {
     const store = storeWithCluster(2, 4);
     store.report(1);
     store.run(failoverOf(1));
@@ -79,7 +79,7 @@ describe('failover of a member', () => {
     expect(store.state).toBe(state);
   });
 
-  test('never puts the replacement on the host of the survivor', () => {
+  test('BUG-2: never puts the replacement on the host of the survivor', () => {
     const store = new CheckedStore();
     for (const [i, host] of ['a', 'b', 'b', 'b'].entries())
       store.must(addProxyCommand(i + 1, host));
@@ -117,7 +117,7 @@ describe('failover of a member', () => {
   });
 });
 
-describe('both halves down', () => {
+describe('BUG-9: both halves down', () => {
   test('the roles stay where they are, whoever is asked for', () => {
     const store = storeWithCluster(4, 4);
     store.report(1);
@@ -174,7 +174,7 @@ describe('both halves down', () => {
   });
 });
 
-describe('waiting replacements', () => {
+describe('LIM-3: waiting replacements', () => {
   test.each<{ what: string; happens: (store: CheckedStore) => void }>([
     { what: 'a new proxy', happens: (store) => store.must(addProxyCommand(9)) },
     {
@@ -254,7 +254,7 @@ describe('failover of a free proxy', () => {
     expect(store.epochs).toEqual(epochs);
   });
 
-  test('that registered again in the meantime is left alone', () => {
+  test('BUG-5: that registered again in the meantime is left alone', () => {
     const store = storeWithCluster(3, 4);
     store.report(3);
     expect(store.code(addProxyCommand(3))).toBe('ALREADY_EXISTED');
@@ -321,7 +321,7 @@ describe('running migrations', () => {
     expect(taskEpochs(store)).toEqual([7, 8]);
   });
 
-  test('of both parts get it when the masters change sides', () => {
+  test('BUG-3: of both parts get it when the masters change sides', () => {
     const store = expandingStore();
     store.run({ kind: 'failover', address: first });
     expect(store.code({ ...addProxyCommand(1), address: first } as StoreCommand)).toBe(
@@ -339,7 +339,7 @@ describe('running migrations', () => {
     expect(taskEpochs(store)).toEqual([8, 7]);
   });
 
-  test('get a new epoch when masters are balanced', () => {
+  test('BUG-3: get a new epoch when masters are balanced', () => {
     const store = expandingStore();
     store.state = withRoles(store.state, 0, 'SecondChunkMaster');
     store.must({ kind: 'balance', name: DEMO });
@@ -358,7 +358,7 @@ describe('balance', () => {
     expect(store.chunk().rolePosition).toBe('Normal');
   });
 
-  test('changes nothing, not even the epoch, if there is nothing to do', () => {
+  test('LIM-8: changes nothing, not even the epoch, if there is nothing to do', () => {
     const store = storeWithCluster(2, 4);
     const { state } = store;
     store.must(balance);

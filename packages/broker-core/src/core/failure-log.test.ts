@@ -36,7 +36,7 @@ describe('failure reports', () => {
     expect(listed(store)).toEqual(expected);
   });
 
-  test('are renewed by being repeated', () => {
+  test('LIM-10: are renewed by being repeated', () => {
     const store = storeOf(1);
     store.report(1);
     store.pass(40);
@@ -47,7 +47,7 @@ describe('failure reports', () => {
     expect(listed(store)).toEqual([]);
   });
 
-  test('about unknown addresses are refused and change nothing', () => {
+  test('BUG-6: about unknown addresses are refused and change nothing', () => {
     const store = storeOf(1);
     const { state } = store;
     const report = { kind: 'report-failure', address: proxyAt(2), reporterId: 'r' } as const;

@@ -55,7 +55,7 @@ function slotCounts(store: CheckedStore): number[] {
   );
 }
 
-describe('a paused cluster', () => {
+describe('LIM-12: a paused cluster', () => {
   test('finishes what runs, and goes on when it is resumed', () => {
     const store = expanding();
     expect(running(store)).toEqual([true, false, false, false, false]);
@@ -100,7 +100,7 @@ describe('a paused cluster', () => {
   });
 });
 
-describe('a cancelled plan', () => {
+describe('LIM-12: a cancelled plan', () => {
   test('leaves the slots that have not begun to move where they are', () => {
     const store = expanding();
     store.must(CANCEL);

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { addProxyCommand, CheckedStore, proxyAt } from '../../test/store-fixture.ts';
 import { parseDump } from './restore.ts';
 
-test('zone and weight are in the dump where there are any, and change with a registration', () => {
+test('LIM-15: zone and weight are in the dump where there are any, and change with a registration', () => {
   const store = new CheckedStore();
   store.must(addProxyCommand(1));
   expect(JSON.stringify(metaStoreToJson(store.state))).not.toMatch(/zone|weight/);

@@ -83,7 +83,7 @@ describe('StoreRunner', () => {
     expect(storage.saves.length).toBe(0);
   });
 
-  test('a failed save leaves the state as it was, and the next mutation tries again', async () => {
+  test('BUG-10: a failed save leaves the state as it was, and the next mutation tries again', async () => {
     const storage = new HeldStorage();
     const runner = runnerOf(storage);
     const before = runner.state;
