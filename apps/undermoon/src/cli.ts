@@ -9,7 +9,12 @@ import { UP_COMMAND } from './commands/up.ts';
 import { CommandError, errorCodeOf } from './errors.ts';
 import { printHelp } from './help.ts';
 
-const COMMANDS: readonly Command[] = [UP_COMMAND, STATUS_COMMAND, ...CLUSTER_COMMANDS, ...SCALE_COMMANDS];
+const COMMANDS: readonly Command[] = [
+  UP_COMMAND,
+  STATUS_COMMAND,
+  ...CLUSTER_COMMANDS,
+  ...SCALE_COMMANDS,
+];
 
 // Whoever reads the output may have gone; that must not end a cluster.
 for (const stream of [process.stdout, process.stderr]) {

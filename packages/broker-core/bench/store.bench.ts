@@ -1,6 +1,10 @@
 // Mutations and questions on stores of 2,000 and 10,000 proxies: ten per host, four of five in a cluster, twenty clusters.
 // `pnpm bench micro` runs it.
-import { DEFAULT_CLUSTER_CONFIG, parseClusterName, parseNodeAddress } from '@undermoon/cluster-meta';
+import {
+  DEFAULT_CLUSTER_CONFIG,
+  parseClusterName,
+  parseNodeAddress,
+} from '@undermoon/cluster-meta';
 import { apply } from '../src/core/apply.ts';
 import type { ApplyContext, StoreCommand } from '../src/core/command.ts';
 import { emptyStore, type StoreState } from '../src/core/model.ts';

@@ -63,7 +63,10 @@ function checkRoles(before: StoreState, store: CheckedStore): void {
       if (chunk.rolePosition === 'Normal') continue;
       const master = then.proxyAddresses[chunk.rolePosition === 'FirstChunkMaster' ? 0 : 1];
       // A failed one that registers again in this step is in service again.
-      assert(!isDown(store.state, master, store.context), `roles moved to ${master}, which is down`);
+      assert(
+        !isDown(store.state, master, store.context),
+        `roles moved to ${master}, which is down`,
+      );
     }
   }
 }

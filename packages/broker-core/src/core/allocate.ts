@@ -15,6 +15,7 @@
 import type { Chunk, StoredCluster, StoredProxy } from '@undermoon/broker-api';
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { StoreRefusal } from './command.ts';
+import { HostPool, isIn, type FreeHost } from './host-pool.ts';
 import { LinkTable } from './link-table.ts';
 import { compareText, PROXIES_PER_CHUNK, type StoreState } from './model.ts';
 
@@ -40,10 +41,11 @@ export function allocateChunks(
     );
   }
   for (const host of hosts) host.unused = host.proxies.splice(usableAt(host, level)).length;
+  const pool = new HostPool(hosts);
   const links = LinkTable.of(state);
   const pairs: ProxyPair[] = [];
   while (pairs.length < chunkCount) {
-    const pair = takePair(hosts, links, chunkCount - pairs.length);
+    const pair = takePair(pool, links, chunkCount - pairs.length);
     if (pair === null) return noResource('the free proxies cannot be paired over two hosts');
     pairs.push(pair);
   }
@@ -109,18 +111,6 @@ export function isAllocatable(state: StoreState, proxy: StoredProxy): boolean {
   );
 }
 
-interface FreeHost {
-  readonly name: string;
-  /** What must not hold both halves of a chunk: the zone, or the host itself. */
-  readonly zone: string;
-  /** Masters that the cluster has on this host already. */
-  readonly masterCount: number;
-  /** Heaviest first, then by address; taken from the front. */
-  readonly proxies: StoredProxy[];
-  /** Free proxies past the level. */
-  unused: number;
-}
-
 function freeHosts(state: StoreState, cluster: StoredCluster | null): FreeHost[] {
   const masters = new Map<string, number>();
   for (const host of cluster?.chunks.flatMap((chunk) => chunk.hosts) ?? []) {
@@ -178,47 +168,18 @@ function chunksAt(hosts: readonly FreeHost[], level: number): number {
   return Math.min(Math.floor(total / 2), total - Math.max(0, ...zones.values()));
 }
 
-function takePair(
-  hosts: readonly FreeHost[],
-  links: LinkTable,
-  chunksLeft: number,
-): ProxyPair | null {
-  const critical = criticalZones(hosts, chunksLeft);
-  const first = mostRemaining(hosts.filter((host) => isIn(host, critical)));
-  if (first === null) return null;
-  const others = critical.filter((zone) => zone !== first.zone);
-  const firstProxy = first.proxies.shift();
-  if (firstProxy === undefined) return null;
-  const second = bestPartner(hosts, { host: first, proxy: firstProxy, zones: others }, links);
+function takePair(pool: HostPool, links: LinkTable, chunksLeft: number): ProxyPair | null {
+  const critical = pool.criticalZones(chunksLeft);
+  const first = pool.first(critical);
+  const firstProxy = first?.proxies[0];
+  if (first === null || firstProxy === undefined) return null;
+  const zones = critical.filter((zone) => zone !== first.zone);
+  const second = bestPartner(pool, { host: first, proxy: firstProxy, zones }, links);
   if (second === null) return null;
-  second.host.proxies.splice(second.host.proxies.indexOf(second.proxy), 1);
+  pool.take(first, firstProxy);
+  pool.take(second.host, second.proxy);
   links.add(first.name, second.host.name);
   return [firstProxy, second.proxy];
-}
-
-function criticalZones(hosts: readonly FreeHost[], chunksLeft: number): string[] {
-  let total = 0;
-  const zones = new Map<string, number>();
-  for (const { zone, proxies } of hosts) {
-    total += proxies.length;
-    zones.set(zone, (zones.get(zone) ?? 0) + proxies.length);
-  }
-  return [...zones].filter(([, count]) => count >= total - chunksLeft).map(([zone]) => zone);
-}
-
-// No zone in particular means any.
-function isIn(host: FreeHost, zones: readonly string[]): boolean {
-  return zones.length === 0 || zones.includes(host.zone);
-}
-
-function mostRemaining(hosts: readonly FreeHost[]): FreeHost | null {
-  let most: FreeHost | null = null;
-  for (const host of hosts) {
-    if (host.proxies.length === 0) continue;
-    const more = most === null ? 1 : host.proxies.length - most.proxies.length;
-    if (more > 0 || (more === 0 && host.unused > (most?.unused ?? 0))) most = host;
-  }
-  return most;
 }
 
 interface Candidate {
@@ -228,22 +189,29 @@ interface Candidate {
 
 /** The other half: of a like weight, on the host with the fewest links, then with the most proxies left. */
 function bestPartner(
-  hosts: readonly FreeHost[],
+  pool: HostPool,
   first: Candidate & { readonly zones: readonly string[] },
   links: LinkTable,
 ): Candidate | null {
   let best: Candidate | null = null;
-  let bestRank: readonly number[] = [];
-  for (const host of hosts) {
+  let bestDifference = 0;
+  let bestLinks = 0;
+  for (const host of pool.hosts()) {
     if (host.zone === first.host.zone || host === first.host || !isIn(host, first.zones)) continue;
     const proxy = closestInWeight(host.proxies, first.proxy.weight);
     if (proxy === null) continue;
     const difference = Math.abs(proxy.weight - first.proxy.weight);
     const linkCount = links.get(first.host.name, host.name);
-    const rank = [difference, linkCount, -host.proxies.length, -host.unused];
-    if (best !== null && !isLower(rank, bestRank)) continue;
+    const isBetter =
+      best === null ||
+      difference < bestDifference ||
+      (difference === bestDifference && linkCount < bestLinks);
+    if (!isBetter) continue;
     best = { host, proxy };
-    bestRank = rank;
+    bestDifference = difference;
+    bestLinks = linkCount;
+    // None that follows has more proxies left.
+    if (difference === 0 && linkCount === 0) break;
   }
   return best;
 }
@@ -257,14 +225,6 @@ function closestInWeight(proxies: readonly StoredProxy[], weight: number): Store
     if (proxy.weight <= weight) break;
   }
   return closest;
-}
-
-function isLower(left: readonly number[], right: readonly number[]): boolean {
-  for (const [index, value] of left.entries()) {
-    const other = right[index] ?? 0;
-    if (value !== other) return value < other;
-  }
-  return false;
 }
 
 function noResource(message: string): StoreRefusal {

@@ -11,6 +11,7 @@
 
 import { DEFAULT_WEIGHT, type Chunk, type StoredCluster } from '@undermoon/broker-api';
 import type { ClusterName, NodeAddress } from '@undermoon/cluster-meta';
+import { isAllocatable } from './allocate.ts';
 import { clusterNotFound } from './cluster-ops.ts';
 import { done, refused, type ApplyContext, type StoreEvent, type StoreStep } from './command.ts';
 import { bumpCluster } from './epoch.ts';
@@ -52,10 +53,13 @@ export function failover(
 export function retryReplacements(state: StoreState, context: ApplyContext): StoreStep {
   let next = state;
   const events: StoreEvent[] = [];
-  if (state.enableOrderedProxy) return done(state, events);
+  if (state.enableOrderedProxy || state.failedProxies.size === 0) return done(state, events);
+  const hasFree = [...state.proxies.values()].some((proxy) => isAllocatable(state, proxy));
   for (const address of [...state.failedProxies].toSorted()) {
     const place = findMember(next, address);
     if (place === null || isDown(next, survivorOf(place), context)) continue;
+    // Many may wait for a long time: what cannot be helped should cost nothing.
+    if (!hasFree && !holdsMaster(place)) continue;
     const step = failMember(next, address, place, context);
     next = step.state;
     events.push(...step.events);
@@ -114,10 +118,7 @@ function failMember(
 
 function flipAway(state: StoreState, place: MemberPlace): StoreState {
   const { cluster, chunk, chunkIndex, half } = place;
-  const holdsMaster = CHUNK_PARTS.some(
-    (part) => halfOf(masterOf(chunk.rolePosition, part)) === half,
-  );
-  if (!holdsMaster) return state;
+  if (!holdsMaster(place)) return state;
   const rolePosition = positionAwayFrom(half);
   return storeMoved(state, cluster, withChunk(cluster, chunkIndex, { ...chunk, rolePosition }));
 }
@@ -171,6 +172,10 @@ function storeMoved(state: StoreState, before: StoredCluster, after: StoredClust
   const clusters = new Map(bumped.clusters);
   clusters.set(after.name, { ...renewed, epoch: bumped.globalEpoch });
   return { ...bumped, clusters };
+}
+
+function holdsMaster({ chunk, half }: MemberPlace): boolean {
+  return CHUNK_PARTS.some((part) => halfOf(masterOf(chunk.rolePosition, part)) === half);
 }
 
 function survivorOf({ chunk, half }: MemberPlace): NodeAddress {

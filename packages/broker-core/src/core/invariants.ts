@@ -118,26 +118,24 @@ function recordViolations(
 
 // Each slot is stable at one part, or at the source of one migration.
 function slotViolations(cluster: StoredCluster): string[] {
-  const owned = new Uint8Array(SLOT_COUNT);
-  let total = 0;
+  const owned: SlotRange[] = [];
   for (const chunk of cluster.chunks) {
     for (const part of CHUNK_PARTS) {
-      const sources = chunk.migratingSlots[part].filter((entry) => entry.isMigrating);
-      for (const ranges of [chunk.stableSlots[part] ?? [], ...sources.map((task) => task.ranges)]) {
-        total += countSlots(ranges);
-        for (const range of ranges) markOwned(owned, range);
+      owned.push(...(chunk.stableSlots[part] ?? []));
+      for (const entry of chunk.migratingSlots[part]) {
+        if (entry.isMigrating) owned.push(...entry.ranges);
       }
     }
   }
-  const covered = owned.reduce((sum, flag) => sum + flag, 0);
-  if (covered < SLOT_COUNT) {
-    return [`${cluster.name}: slot ${owned.indexOf(0)} has no owner`];
+  owned.sort(([left], [right]) => left - right);
+  let next = 0;
+  for (const [start, end] of owned) {
+    if (start > next) break;
+    next = Math.max(next, end + 1);
   }
+  if (next < SLOT_COUNT) return [`${cluster.name}: slot ${next} has no owner`];
+  const total = countSlots(owned);
   return total > SLOT_COUNT ? [`${cluster.name}: ${total - SLOT_COUNT} slots have two owners`] : [];
-}
-
-function markOwned(owned: Uint8Array, [start, end]: SlotRange): void {
-  owned.fill(1, start, end + 1);
 }
 
 function migrationViolations(cluster: StoredCluster): string[] {
