@@ -17,6 +17,7 @@ export function brokerOptionsOf(values: BrokerSettings): BrokerOptions {
     failureQuorum: values.failure_quorum,
     enableOrderedProxy: values.enable_ordered_proxy,
     migrationLimit: values.migration_limit,
+    hostMigrationLimit: values.host_migration_limit,
     compressionStrategy: values.compression_strategy,
     migrationMaxMigrationTime: values.migration_max_migration_time,
     migrationMaxBlockingTime: values.migration_max_blocking_time,

@@ -225,6 +225,14 @@ export const BROKER_SETTINGS = {
     unit: 'migrations',
     doc: 'Migrations of one cluster that run at a time; 0 is no limit.',
   },
+  host_migration_limit: {
+    type: 'int',
+    group: 'Clusters',
+    default: 0,
+    min: 0,
+    unit: 'migrations',
+    doc: 'Migrations of all clusters that run at a time with an end on one host; 0 is no limit.',
+  },
   compression_strategy: {
     type: 'enum',
     group: 'Clusters',
