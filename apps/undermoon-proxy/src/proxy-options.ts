@@ -26,6 +26,7 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     transactionBytesMax: values.transaction_bytes_max,
     transactionCommandsMax: values.transaction_commands_max,
     threads: values.thread_number,
+    spreadClients: values.spread_clients,
     backendConnNum: values.backend_conn_num,
     dedicatedConnectionsMax: values.dedicated_connections_max,
     dedicatedIdleMs: values.dedicated_idle_ms,

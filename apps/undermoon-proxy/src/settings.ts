@@ -303,6 +303,13 @@ export const PROXY_SETTINGS = {
     unit: 'threads',
     doc: 'Event loops that carry clients. More than one is for machines with cores to spare and pipelined loads.',
   },
+  spread_clients: {
+    type: 'enum',
+    group: 'Process',
+    default: 'when-needed',
+    values: ['when-needed', 'at-once'],
+    doc: 'When clients go to other loops than the first: those that pipeline, and others while it is busy and a core is idle; or every new one at once.',
+  },
 } as const;
 
 /** The proxy's command. */

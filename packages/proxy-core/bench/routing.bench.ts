@@ -25,6 +25,7 @@ class Sink {
     this.context = {
       loop: { scanner: new RequestScanner() },
       gate: new Gate(),
+      spread: null,
       slots,
       table: { ...EMPTY_TABLE, clusterName: 'bench', slots, peers: [{ movedSuffix: PEER_SUFFIX }] },
       groups: [group, { ...group }],

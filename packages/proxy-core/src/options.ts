@@ -3,6 +3,7 @@ import { DEFAULT_RESP_LIMITS, type RespLimits } from '@undermoon/resp';
 import { type Clock, type Logger, silentLogger } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
 import { ProxyError } from './errors.ts';
+import type { SpreadKind } from './core/spread-policy.ts';
 import type { SocketKind } from './shell/transport.ts';
 
 /** Options of `createProxyServer`; every field may be left out. */
@@ -84,6 +85,11 @@ export interface ProxyServerOptions {
    * main thread; where that cannot be had, one loop is used and a warning logged. At most 1024. Default 1.
    */
   threads?: number;
+  /**
+   * When clients go to other loops than the first: 'when-needed', those that pipeline, and others while the first
+   * loop is busy and a core is idle; 'at-once', every new client to the loop with the fewest. Default 'when-needed'.
+   */
+  spreadClients?: SpreadKind;
   /** Milliseconds that all loops have to agree on new routing; a loop that is later is left behind. Default 1000. */
   loopHoldTimeoutMs?: number;
   /** Milliseconds between two looks at the roles of the Redis servers. Default 1000. */
@@ -151,6 +157,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
         : addressOption('defaultRedirectionAddress', given.defaultRedirectionAddress),
     sockets: given.sockets ?? 'raw-handle',
     threads: given.threads ?? 1,
+    spreadClients: given.spreadClients ?? 'when-needed',
     loopHoldTimeoutMs: given.loopHoldTimeoutMs ?? 1000,
     replicationCheckIntervalMs: given.replicationCheckIntervalMs ?? 1000,
     logger: given.logger ?? silentLogger,
@@ -183,6 +190,9 @@ function checkCounts(options: ProxyOptions): void {
     'replicationCheckIntervalMs',
   ] as const;
   for (const name of atLeastOne) checkInteger(name, options[name], 1);
+  if (!['when-needed', 'at-once'].includes(options.spreadClients)) {
+    throw new ProxyError('INVALID_OPTION', "spreadClients: expected 'when-needed' or 'at-once'");
+  }
   if (options.threads > THREADS_MAX) {
     throw new ProxyError('INVALID_OPTION', `threads: expected at most ${THREADS_MAX}`);
   }

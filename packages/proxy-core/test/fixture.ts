@@ -22,7 +22,8 @@ export async function startFixture(
   peers: readonly (readonly [address: string, range: string])[] = [],
 ): Promise<Fixture> {
   const redis = await Promise.all(ranges.map(() => startRedis()));
-  const proxy = createProxyServer({ address: '127.0.0.1:0', ...options });
+  // Tests of several loops want clients on all of them.
+  const proxy = createProxyServer({ address: '127.0.0.1:0', spreadClients: 'at-once', ...options });
   await proxy.listen();
   await setCluster(
     proxy,

@@ -14,6 +14,17 @@ export const DETOUR = {
   PAUSE: 16,
 } as const;
 
+/** What of a session goes along when its client moves to another event loop. */
+export interface SessionFacts {
+  readonly protocol: 2 | 3;
+  readonly isReadonly: boolean;
+  readonly isNoEvict: boolean;
+  readonly isNoTouch: boolean;
+  readonly name: string;
+  readonly libraryName: string;
+  readonly libraryVersion: string;
+}
+
 /** Protocol state of one client: what commands change and later commands depend on. */
 export class Session {
   readonly id: number;
@@ -59,6 +70,18 @@ export class Session {
   endTransaction(): void {
     this.transaction = null;
     this.detours &= ~DETOUR.TRANSACTION;
+  }
+
+  /** Of a session without detours. */
+  facts(): SessionFacts {
+    const { protocol, isReadonly, isNoEvict, isNoTouch, name, libraryName, libraryVersion } = this;
+    return { protocol, isReadonly, isNoEvict, isNoTouch, name, libraryName, libraryVersion };
+  }
+
+  /** Makes a new session what another one was that had no detours. */
+  restore(facts: SessionFacts): void {
+    this.logIn();
+    Object.assign(this, facts);
   }
 
   /** RESET: back to the state right after connecting. */

@@ -45,6 +45,7 @@ export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddre
     ['port', portOf(announceAddress)],
     ['proto-max-bulk-len', options.limits.bulkBytesMax],
     ['session_timeout', options.sessionTimeoutMs],
+    ['spread_clients', options.spreadClients],
     ['thread_number', options.threads],
     ['timeout', Math.ceil(options.sessionTimeoutMs / 1000)],
     ...limitsOf(options),

@@ -63,6 +63,10 @@ class CapturedClient implements Client {
     this.replies.push(bytes);
   }
 
+  leave(): null {
+    return null;
+  }
+
   park(): void {}
 
   whenUnparked(): void {}

@@ -1,11 +1,15 @@
 import type { Session } from '../core/session.ts';
+import { PIPELINED_REPLIES } from '../core/spread-policy.ts';
 import { ClientReplies } from './client-replies.ts';
 import { dispatch, failProtocol } from './dispatcher.ts';
 import { inOrder } from './in-order.ts';
 import { InputCarry } from './input-carry.ts';
 import { CLIENTS_OVER_INPUT, NET_INPUT_BYTES } from './loop-counters.ts';
-import type { Blocking, Client, ProxyContext, Watching } from './proxy-context.ts';
+import type { Blocking, Client, Departure, ProxyContext, Watching } from './proxy-context.ts';
 import type { Transport, TransportHandler } from './transport.ts';
+
+/** With more undispatched input than this a client stays where it is. */
+const LEAVING_INPUT_MAX = 65_536;
 
 /**
  * One client: bytes in, replies out in request order, backpressure both ways. Parsing and routing are in
@@ -23,6 +27,8 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   #isParked = false;
   #afterPark: (() => void) | null = null;
   #endsWhenUnparked = false;
+  /** Its loop was chosen anew, since it pipelines. */
+  #isSpread = false;
   #isEnding = false;
 
   constructor(context: ProxyContext, session: Session) {
@@ -59,6 +65,34 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     if (this.#carry !== null && this.isAccepting) this.#runCarry(this.#carry);
     if (this.#endsWhenUnparked && !this.#isParked) this.endAfterReplies();
     this.updateReading();
+  }
+
+  leave(): Departure | null {
+    const { session, context } = this;
+    if (this.owed > 0 || !this.isAccepting || session.detours !== 0 || this.isMuted) return null;
+    if (this.blocked !== null || this.watching !== null || this.inputBytes > LEAVING_INPUT_MAX) {
+      return null;
+    }
+    context.loop.output.flush();
+    const connection = this.transport?.detach() ?? null;
+    if (connection === null) return null;
+    const departure = {
+      id: session.id,
+      ageMs: context.loop.nowMs - session.createdMs,
+      session: session.facts(),
+      input: new Uint8Array(this.#carry?.bytes.subarray(0, this.#carry.length) ?? []),
+      connection,
+    };
+    this.transport = null;
+    this.onClose();
+    return departure;
+  }
+
+  /** Goes on with what the client had sent before it came to this loop. */
+  takeOver(input: Buffer): void {
+    if (input.length > 0) this.#keep(input, 0, input.length);
+    if (this.#carry !== null) this.#runCarry(this.#carry);
+    this.context.loop.output.flush();
   }
 
   deferReply(): void {
@@ -143,6 +177,11 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     }
     this.context.loop.output.flush();
     if (!this.isReading || this.isBackendFull) this.updateReading();
+    const { spread } = this.context;
+    if (spread !== null && this.owed >= PIPELINED_REPLIES && !this.#isSpread) {
+      this.#isSpread = true;
+      spread.onPipelined(this);
+    }
   }
 
   onDrain(): void {

@@ -55,6 +55,11 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     return this.#fullBackends > 0;
   }
 
+  /** Some or all replies are not wanted. */
+  protected get isMuted(): boolean {
+    return this.#muted !== 0;
+  }
+
   /** Replies that wait for others before them. */
   protected get heldBytes(): number {
     return this.#order === null ? 0 : this.#order.heldBytes;

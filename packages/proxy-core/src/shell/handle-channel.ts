@@ -8,6 +8,9 @@ import type { AcceptedConnection } from './transport.ts';
 /** Digits of the number that travels with a connection: every message has one length. */
 const ID_DIGITS = 16;
 
+/** Added to the number of a connection whose client comes from another loop. */
+export const ARRIVAL_BASE = 1e15;
+
 /** A pipe's handle, as far as it is used here. */
 interface PipeHandle {
   readonly fd: number;

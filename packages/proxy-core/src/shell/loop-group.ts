@@ -1,7 +1,8 @@
 import type { BackendStats, DedicatedStats } from '../core/info.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import { addDedicated, mergeBackends } from '../core/merge-stats.ts';
-import { CLIENTS_CLOSED, type LoopCounters } from './loop-counters.ts';
+import { ClientSpread, type ClientSpreadParts, clientsOf } from './client-spread.ts';
+import type { LoopCounters } from './loop-counters.ts';
 import type { LoopThread } from './loop-thread.ts';
 import type { ServingLoop } from './serving-loop.ts';
 import { TableBarrier, type TableBarrierParts } from './table-barrier.ts';
@@ -16,33 +17,29 @@ export class LoopGroup {
   #threads: readonly LoopThread[];
   readonly #counters: LoopCounters;
   readonly #barrier: TableBarrier;
+  /** Null: there is one loop. */
+  readonly #spread: ClientSpread | null;
 
-  constructor(parts: TableBarrierParts & { readonly counters: LoopCounters }) {
+  constructor(parts: TableBarrierParts & ClientSpreadParts) {
     this.#own = parts.own;
     this.#threads = parts.threads;
     this.#counters = parts.counters;
     this.#barrier = new TableBarrier(parts);
+    this.#spread = parts.threads.length === 0 ? null : new ClientSpread(parts);
   }
 
   get clientCount(): number {
     return this.#threads.reduce(
-      (sum, thread) => sum + this.#clientsOf(thread),
+      (sum, thread) => sum + clientsOf(thread, this.#counters),
       this.#own.clientCount,
     );
   }
 
-  /** Gives a connection to the loop with the fewest clients. */
+  /** Gives a connection to a loop. */
   accept(connection: AcceptedConnection, id: number): void {
-    let chosen: LoopThread | null = null;
-    let fewest = this.#own.clientCount;
-    for (const thread of this.#threads) {
-      const count = this.#clientsOf(thread);
-      if (count >= fewest) continue;
-      fewest = count;
-      chosen = thread;
-    }
-    if (chosen === null) this.#own.accept(connection, id);
-    else chosen.serve(connection, id);
+    const thread = this.#spread?.choose() ?? null;
+    if (thread === null) this.#own.accept(connection, id);
+    else thread.serve(connection, id);
   }
 
   turnAway(connection: AcceptedConnection): void {
@@ -79,13 +76,10 @@ export class LoopGroup {
   /** Closes everything. Threads take a moment to end: the promise tells when they have. */
   async destroy(): Promise<void> {
     this.#barrier.destroy();
+    this.#spread?.destroy();
     this.#own.destroy();
     const threads = this.#threads;
     this.#threads = [];
     await Promise.all(threads.map((thread) => thread.end()));
-  }
-
-  #clientsOf(thread: LoopThread): number {
-    return thread.connectionsSent - (this.#counters.of(thread.index)[CLIENTS_CLOSED] ?? 0);
   }
 }

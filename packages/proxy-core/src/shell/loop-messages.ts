@@ -5,6 +5,7 @@ import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats } from '../core/info.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { ProxyOptions } from '../options.ts';
+import type { Departure } from './proxy-context.ts';
 
 /** The options that another thread needs: those that are data. */
 export type LoopOptions = Omit<ProxyOptions, 'logger' | 'clock' | 'onShutdown' | 'onFailure'>;
@@ -31,7 +32,7 @@ export interface SharedTable {
   readonly peers: readonly { readonly address: NodeAddress; readonly movedSuffix: Uint8Array }[];
 }
 
-/** What the control loop says about tables. `number` is that of the gate. */
+/** What the control loop says that has to be known before the next chunk. `number` is that of the gate. */
 export type GateMessage =
   | {
       readonly kind: 'hold';
@@ -39,7 +40,12 @@ export type GateMessage =
       readonly generation: number;
       readonly slots: SlotMarks;
     }
-  | { readonly kind: 'commit'; readonly number: number; readonly table: SharedTable };
+  | { readonly kind: 'commit'; readonly number: number; readonly table: SharedTable }
+  /** A client comes from the control loop; its connection follows over the other channel. */
+  | { readonly kind: 'arrival'; readonly client: Arrival };
+
+/** A client that moves, without its connection. */
+export type Arrival = Omit<Departure, 'connection'>;
 
 /** What the control loop says besides. */
 export type LoopOrder =
@@ -94,7 +100,11 @@ const ORDER_KINDS: ReadonlySet<unknown> = new Set<LoopOrder['kind']>([
   'drain',
   'answer',
 ]);
-const GATE_KINDS: ReadonlySet<unknown> = new Set<GateMessage['kind']>(['hold', 'commit']);
+const GATE_KINDS: ReadonlySet<unknown> = new Set<GateMessage['kind']>([
+  'hold',
+  'commit',
+  'arrival',
+]);
 
 export function isLoopReport(value: unknown): value is LoopReport {
   return REPORT_KINDS.has(kindOf(value));

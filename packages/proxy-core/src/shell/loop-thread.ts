@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import type { Logger } from '@undermoon/runtime';
 import { NO_DEDICATED } from '../core/info.ts';
-import { type HandleSender, openHandleChannel } from './handle-channel.ts';
+import { ARRIVAL_BASE, type HandleSender, openHandleChannel } from './handle-channel.ts';
 import {
   type GateMessage,
   isLoopReport,
@@ -11,6 +11,7 @@ import {
   type LoopReport,
   type LoopStats,
 } from './loop-messages.ts';
+import type { Departure } from './proxy-context.ts';
 import type { AcceptedConnection, TransportFactory } from './transport.ts';
 import { isSendingWorking, TRIAL_ID } from './trial-echo.ts';
 
@@ -97,6 +98,14 @@ export class LoopThread {
   serve(connection: AcceptedConnection, id: number): void {
     this.connectionsSent++;
     this.#sender.send(connection, id, () => {
+      this.connectionsSent--;
+    });
+  }
+
+  /** Gives it a client of the control loop; `connectionsSent` counts the client already. */
+  adopt({ connection, ...client }: Departure): void {
+    this.tellGate({ kind: 'arrival', client });
+    this.#sender.send(connection, ARRIVAL_BASE + client.id, () => {
       this.connectionsSent--;
     });
   }

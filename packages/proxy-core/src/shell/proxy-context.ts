@@ -5,12 +5,13 @@ import type { ClientFilter } from '../core/client-filter.ts';
 import type { KeyPositions } from '../core/command-keys.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { ScriptCache } from '../core/script-cache.ts';
-import type { Session } from '../core/session.ts';
+import type { Session, SessionFacts } from '../core/session.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { DataLoop } from './data-loop.ts';
 import type { Gate } from './gate.ts';
+import type { AcceptedConnection } from './transport.ts';
 import type { DedicatedPool } from './dedicated-pool.ts';
 
 /** Whole commands within a buffer. */
@@ -28,6 +29,23 @@ export interface AdminDesk {
   answer(client: Client, args: readonly Buffer[]): void;
 }
 
+/** Which loop serves which client; told by the loop that accepts. */
+export interface Spread {
+  /** A client waits for many replies at once. Called once for a client. */
+  onPipelined(client: Client): void;
+  onGone(client: Client): void;
+}
+
+/** A client on its way to another loop. */
+export interface Departure {
+  readonly id: number;
+  readonly ageMs: number;
+  readonly session: SessionFacts;
+  /** What it has sent that was not dispatched yet. */
+  readonly input: Uint8Array;
+  readonly connection: AcceptedConnection;
+}
+
 /** What the connections of one loop share. `table` and `groups` change together, between two chunks. */
 export interface ProxyContext {
   readonly options: ProxyOptions;
@@ -39,6 +57,8 @@ export interface ProxyContext {
   /** Numbers that INFO shows, bumped on the data path: see `loop-counters.ts`. */
   readonly counters: Float64Array;
   readonly gate: Gate;
+  /** Null: clients stay. */
+  spread: Spread | null;
   /** Stops dispatching for a client whose next command is for a held slot, until the hold ends. */
   readonly park: (client: Client) => void;
   /** Called once when a client is gone. */
@@ -158,6 +178,8 @@ export interface Client extends ReplySink {
   replyDeferred(bytes: Buffer): void;
   /** Stops dispatching, before the command in hand, until `unpark`. What was dispatched goes on. */
   park(): void;
+  /** Gives the connection away, if nothing is owed and the state of the client can travel. Null: it cannot. */
+  leave(): Departure | null;
   /** What `unpark` does before it goes on with the input. */
   whenUnparked(action: () => void): void;
   unpark(): void;

@@ -8,7 +8,6 @@ import {
 } from '@undermoon/cluster-meta';
 import { RespWriter } from '@undermoon/resp';
 import { NO_DEDICATED, type ProxyStats } from '../core/info.ts';
-import { errorReply } from '../core/replies.ts';
 import { ProxyError } from '../errors.ts';
 import {
   type ProxyOptions,
@@ -21,7 +20,7 @@ import { configSourceOf } from './admin-config.ts';
 import { LocalDesk } from './admin-desk.ts';
 import { createProxyControl, type ProxyControl } from './admin.ts';
 import { chooseTransports } from './choose-transports.ts';
-import { controlRequestOf } from './control-request.ts';
+import { answerAsk } from './answer-ask.ts';
 import { DataLoop } from './data-loop.ts';
 import { Gate } from './gate.ts';
 import { Listener } from './listener.ts';
@@ -35,7 +34,6 @@ import {
   NET_OUTPUT_BYTES,
 } from './loop-counters.ts';
 import { LoopGroup } from './loop-group.ts';
-import type { LoopAsk } from './loop-messages.ts';
 import type { LoopThread } from './loop-thread.ts';
 import { credentialsOf, ServingLoop } from './serving-loop.ts';
 import { endThreads, type ExtraLoops, startThreads } from './start-threads.ts';
@@ -194,7 +192,10 @@ class Proxy implements ProxyServer {
 
   #startThreads(transports: TransportFactory): Promise<ExtraLoops> {
     return startThreads(this.#options, transports, {
-      onAsk: (thread, ask) => this.#onAsk(thread, ask),
+      onAsk: (thread, ask) => {
+        const control = this.#running?.control;
+        if (control !== undefined) answerAsk(control, this.#options.limits, thread, ask);
+      },
       onHeld: (thread, generation) => this.#running?.loops.onHeld(thread, generation),
       onDeath: (thread, error) => this.#onDeath(thread, error),
     });
@@ -215,28 +216,21 @@ class Proxy implements ProxyServer {
       loopCount: 1 + threads.length,
     });
     const timeoutMs = loopHoldTimeoutMs;
-    const loops = new LoopGroup({ own, threads, counters, gateWord, timeoutMs, clock, logger });
+    const loops = new LoopGroup({
+      own,
+      threads,
+      counters,
+      gateWord,
+      timeoutMs,
+      kind: this.#options.spreadClients,
+      clock,
+      logger,
+    });
     this.#counters = counters;
     this.#running = { control, loops };
     for (const thread of threads) thread.order({ kind: 'listening', address: this.#address });
     control.onTableChange((table) => loops.useTable(table));
     control.start();
-  }
-
-  /** A client of another loop has a command for the control side. */
-  #onAsk(thread: LoopThread, { ask, frame, protocol }: LoopAsk): void {
-    const answer = (bytes: Uint8Array): void => {
-      // A small Buffer is a part of a larger one, all of which would travel.
-      thread.order({ kind: 'answer', ask, bytes: new Uint8Array(bytes) });
-    };
-    const control = this.#running?.control;
-    const { limits } = this.#options;
-    const refusal = control?.refusalOf(frame.length) ?? null;
-    if (refusal !== null) answer(errorReply(refusal));
-    else {
-      const reply = control?.begin(controlRequestOf(frame, limits), { protocol }, answer) ?? null;
-      if (reply !== null) answer(reply);
-    }
   }
 
   /** Its clients are gone, and half a proxy would look like a whole one. */

@@ -149,6 +149,18 @@ export class RawTransport implements Transport {
     if (status !== 0) this.#fail('shutdown', status);
   }
 
+  // Cold path: once per connection.
+  detach(): StreamHandle | null {
+    const handle = this.#handle;
+    if (handle === null || this.#isEnding || this.#hasPeerEnded || this.queuedBytes > 0)
+      return null;
+    handle.readStop();
+    handle.transport = null;
+    this.#handle = null;
+    this.#isDropped = true;
+    return handle;
+  }
+
   destroy(): void {
     this.#isDropped = true;
     this.#connecting?.destroy();

@@ -1,21 +1,24 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { LogFields, Logger } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
+import type { ProxyOptions } from '../options.ts';
 import { chooseTransports } from './choose-transports.ts';
 import { DataLoop } from './data-loop.ts';
 import { Gate } from './gate.ts';
-import { receiveHandles } from './handle-channel.ts';
+import { ARRIVAL_BASE, receiveHandles } from './handle-channel.ts';
 import {
-  type GateMessage,
+  type Arrival,
   isGateMessage,
   isLoopOrder,
   type LoopBoot,
+  type LoopOrder,
   type LoopReport,
   takeTable,
 } from './loop-messages.ts';
 import { CLIENTS_CLOSED } from './loop-counters.ts';
 import { RemoteDesk } from './remote-desk.ts';
 import { ServingLoop } from './serving-loop.ts';
+import type { AcceptedConnection } from './transport.ts';
 import { echoTrial, TRIAL_ID } from './trial-echo.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -39,61 +42,113 @@ export async function serveInThread(port: MessagePort, boot: LoopBoot): Promise<
     return;
   }
   const desk = new RemoteDesk(port);
-  const gate: Gate = new Gate(boot.gateWord, () => {
-    for (let next = receiveMessageOnPort(boot.gatePort); next !== undefined;) {
-      onGateMessage(next.message);
-      next = receiveMessageOnPort(boot.gatePort);
-    }
-  });
-  const serving = new ServingLoop({
-    options,
-    address: options.address,
-    loop,
-    desk,
-    gate,
-    counters: boot.counters,
-    logger: options.logger,
-    loopCount: options.threads,
-  });
-  let isDraining = false;
-  const onGateMessage = (message: unknown): void => {
-    if (!isGateMessage(message)) return;
-    gate.seen = message.number;
-    obey(serving, message);
-    if (message.kind === 'hold') report({ kind: 'held', generation: message.generation });
-  };
-  boot.gatePort.on('message', onGateMessage);
+  const served = new ThreadLoop(boot, { options, loop, desk, report });
+  boot.gatePort.on('message', (message: unknown) => served.onGateMessage(message));
   port.on('message', (order: unknown) => {
     if (!isLoopOrder(order)) return;
     if (order.kind === 'answer') desk.onAnswer(order.ask, order.bytes);
-    else if (order.kind === 'listening') serving.listensAt(order.address);
-    else {
-      isDraining = true;
-      serving.endClients();
-    }
+    else served.obey(order);
   });
   const isReceiving = receiveHandles(boot.connectionsFd, (connection, id) => {
     if (id === TRIAL_ID) echoTrial(loop.transports, connection);
-    else if (isDraining) {
-      serving.turnAway(connection);
-      boot.counters[CLIENTS_CLOSED] = (boot.counters[CLIENTS_CLOSED] ?? 0) + 1;
-    } else serving.accept(connection, id);
+    else served.take(connection, id);
   });
   if (!isReceiving) {
     report({ kind: 'unfit', reason: 'connections cannot be received' });
     return;
   }
-  reportStats(serving, report);
+  reportStats(served.serving, report);
   report({ kind: 'ready' });
 }
 
-function obey(serving: ServingLoop, message: GateMessage): void {
-  if (message.kind === 'hold') {
-    serving.holdSlots(message.slots);
-    return;
+/** What a loop in a thread is told, and what it does about it. */
+class ThreadLoop {
+  readonly serving: ServingLoop;
+  readonly #boot: LoopBoot;
+  readonly #gate: Gate;
+  readonly #report: (message: LoopReport) => void;
+  /** Clients whose connection is on its way. */
+  readonly #arrivals = new Map<number, Arrival>();
+  #isDraining = false;
+
+  constructor(
+    boot: LoopBoot,
+    parts: {
+      readonly options: ProxyOptions;
+      readonly loop: DataLoop;
+      readonly desk: RemoteDesk;
+      readonly report: (message: LoopReport) => void;
+    },
+  ) {
+    const { options, loop, desk } = parts;
+    this.#boot = boot;
+    this.#report = parts.report;
+    this.#gate = new Gate(boot.gateWord, () => this.#drainGate());
+    this.serving = new ServingLoop({
+      options,
+      address: options.address,
+      loop,
+      desk,
+      gate: this.#gate,
+      counters: boot.counters,
+      logger: options.logger,
+      loopCount: options.threads,
+    });
   }
-  serving.useTable(takeTable(message.table));
-  serving.release();
+
+  onGateMessage(message: unknown): void {
+    if (!isGateMessage(message)) return;
+    switch (message.kind) {
+      case 'arrival':
+        this.#arrivals.set(message.client.id, message.client);
+        break;
+      case 'hold':
+        this.#gate.seen = message.number;
+        this.serving.holdSlots(message.slots);
+        this.#report({ kind: 'held', generation: message.generation });
+        break;
+      case 'commit':
+        this.#gate.seen = message.number;
+        this.serving.useTable(takeTable(message.table));
+        this.serving.release();
+        break;
+    }
+  }
+
+  obey(order: Exclude<LoopOrder, { kind: 'answer' }>): void {
+    if (order.kind === 'listening') this.serving.listensAt(order.address);
+    else {
+      this.#isDraining = true;
+      this.serving.endClients();
+    }
+  }
+
+  take(connection: AcceptedConnection, id: number): void {
+    if (id < ARRIVAL_BASE && !this.#isDraining) {
+      this.serving.accept(connection, id);
+      return;
+    }
+    // A client was announced before its connection was sent.
+    this.#drainGate();
+    const arrival = this.#arrivals.get(id - ARRIVAL_BASE);
+    if (arrival === undefined) {
+      const { counters } = this.#boot;
+      this.serving.turnAway(connection);
+      counters[CLIENTS_CLOSED] = (counters[CLIENTS_CLOSED] ?? 0) + 1;
+      return;
+    }
+    this.#arrivals.delete(arrival.id);
+    this.serving.adopt(connection, arrival);
+    if (this.#isDraining) this.serving.endClients();
+  }
+
+  #drainGate(): void {
+    const { gatePort } = this.#boot;
+    for (let next = receiveMessageOnPort(gatePort); next !== undefined;) {
+      this.onGateMessage(next.message);
+      next = receiveMessageOnPort(gatePort);
+    }
+  }
 }
 
 /** Says now and then how the connections to the Redis servers are, for INFO. */

@@ -22,7 +22,14 @@ import {
   COMMANDS_PROCESSED,
   NET_INPUT_BYTES,
 } from './loop-counters.ts';
-import type { AdminDesk, Client, OutputReader, ProxyContext } from './proxy-context.ts';
+import type {
+  AdminDesk,
+  Client,
+  Departure,
+  OutputReader,
+  ProxyContext,
+  Spread,
+} from './proxy-context.ts';
 import type { AcceptedConnection, TransportHandler } from './transport.ts';
 
 const TICK_MS = 100;
@@ -103,6 +110,7 @@ export class ServingLoop {
     this.#context = {
       ...parts,
       clock: options.clock,
+      spread: null,
       park: (client) => this.#park(client),
       forget: (client) => this.#forget(client),
       dedicated: this.#dedicated,
@@ -126,18 +134,25 @@ export class ServingLoop {
     return this.#clients.count;
   }
 
+  clients(): Iterable<Client> {
+    return this.#clients.all();
+  }
+
+  /** Clients may go to other loops. */
+  spreadBy(spread: Spread): void {
+    this.#context.spread = spread;
+  }
+
   /** Serves a connection. `id` is the proxy's for this client. */
   accept(connection: AcceptedConnection, id: number): void {
-    const { loop } = this.#context;
-    const session = new Session({
-      id,
-      lane: this.#acceptedCount++,
-      createdMs: loop.nowMs,
-      needsPassword: this.#options.password !== null,
-    });
-    const client = new ClientConnection(this.#context, session);
-    this.#clients.add(client);
-    client.attach(loop.transports.accepted(connection, client));
+    this.#serve(connection, this.#sessionOf(id, 0));
+  }
+
+  /** Serves a client that another loop has served before. */
+  adopt(connection: AcceptedConnection, from: Omit<Departure, 'connection'>): void {
+    const session = this.#sessionOf(from.id, from.ageMs);
+    session.restore(from.session);
+    this.#serve(connection, session).takeOver(Buffer.from(from.input));
   }
 
   /** Tells a client that there are too many, and closes. */
@@ -221,8 +236,25 @@ export class ServingLoop {
     client.destroy();
   }
 
+  #sessionOf(id: number, ageMs: number): Session {
+    return new Session({
+      id,
+      lane: this.#acceptedCount++,
+      createdMs: this.#context.loop.nowMs - ageMs,
+      needsPassword: this.#options.password !== null,
+    });
+  }
+
+  #serve(connection: AcceptedConnection, session: Session): ClientConnection {
+    const client = new ClientConnection(this.#context, session);
+    this.#clients.add(client);
+    client.attach(this.#context.loop.transports.accepted(connection, client));
+    return client;
+  }
+
   #forget(client: Client): void {
     this.#clients.delete(client);
+    this.#context.spread?.onGone(client);
     const { counters } = this.#context;
     counters[CLIENTS_CLOSED] = (counters[CLIENTS_CLOSED] ?? 0) + 1;
   }

@@ -64,6 +64,10 @@ class SocketTransport implements Transport {
     });
   }
 
+  detach(): null {
+    return null;
+  }
+
   destroy(): void {
     this.#isDropped = true;
     this.#socket.destroy();

@@ -39,6 +39,12 @@ export interface Transport {
    * what it has not read, so the peer gets a moment to close first.
    */
   end(): void;
+  /**
+   * Gives the connection away, to be taken over by `accepted` of another loop's factory: it is no longer read and
+   * the handler hears nothing more. Null: something waits to be written, the peer has ended, or this kind of
+   * transport cannot do it.
+   */
+  detach(): AcceptedConnection | null;
   /** Closes at once. The handler hears nothing more: a late event would be taken for the next socket's. */
   destroy(): void;
 }

@@ -87,14 +87,17 @@ async function storm(
   return counts;
 }
 
-async function startStorm(threads: number): Promise<{
+async function startStorm(
+  threads: number,
+  spreadClients: 'at-once' | 'when-needed',
+): Promise<{
   redis: readonly RedisServer[];
   proxy: ProxyServer;
   clients: RawClient[];
   stop(): Promise<void>;
 }> {
   const redis = await Promise.all([startRedis(), startRedis()]);
-  const proxy = createProxyServer({ address: '127.0.0.1:0', threads });
+  const proxy = createProxyServer({ address: '127.0.0.1:0', spreadClients, threads });
   await proxy.listen();
   const second = await RawClient.connect(redis[1].address);
   for (let i = 0; i < CLIENTS; i++) {
@@ -130,11 +133,17 @@ async function checkCounters(
   }
 }
 
-test.each([1, 2, 3])(
-  'with %i loops no command goes by an old table after another went by a new one',
+test.each([
+  [1, 'at-once'],
+  [2, 'at-once'],
+  [3, 'at-once'],
+  [2, 'when-needed'],
+  [3, 'when-needed'],
+] as const)(
+  'with %i loops, clients spread %s, no command goes by an old table after another went by a new one',
   { timeout: 60_000 },
-  async (threads) => {
-    const started = await startStorm(threads);
+  async (threads, spreadClients) => {
+    const started = await startStorm(threads, spreadClients);
     const { redis, proxy, clients } = started;
     const oracle = new Oracle();
     const install = (generation: number): void => {
