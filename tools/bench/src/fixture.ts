@@ -75,11 +75,12 @@ export class Fixture {
   /** Starts one more instance of a proxy before the first Redis; it is the caller's to stop. */
   startProxy(target: ProxyName, shards: 1 | 2): Promise<ProxyInstance> {
     const { programs, cores } = this.#plan;
-    const program = programs[target];
+    const program = target === 'undermoon-2-threads' ? programs.undermoon : programs[target];
     if (program === null) throw new Error(`the program of ${target} is not known`);
     const redisPorts = this.#redis.slice(0, shards).map(({ port }) => port);
     const plan = { program, redisPorts, cores: cores.proxy };
-    return target === 'nutcracker' ? startNutcracker(plan) : startUndermoon(plan);
+    if (target === 'nutcracker') return startNutcracker(plan);
+    return startUndermoon({ ...plan, threads: target === 'undermoon-2-threads' ? 2 : 1 });
   }
 
   async stop(): Promise<void> {

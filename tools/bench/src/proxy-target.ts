@@ -32,6 +32,8 @@ export interface ProxyPlan {
   readonly redisPorts: readonly number[];
   /** The built file of undermoon-proxy, or the program nutcracker. */
   readonly program: string;
+  /** Event loops of undermoon-proxy; default: 1. */
+  readonly threads?: number;
   /** Of Node.js, for undermoon-proxy; default: none. */
   readonly nodeFlags?: readonly string[];
   /** See `ProcessPlan`; default: false. */
@@ -43,8 +45,10 @@ export async function startUndermoon(plan: ProxyPlan): Promise<ProxyInstance> {
   const port = await takePort();
   const address = `127.0.0.1:${port}`;
   return startProxy(port, async (folder) => {
-    const { program, cores, nodeFlags = [], hasChannel = false } = plan;
+    const { program, cores, threads = 1, nodeFlags = [], hasChannel = false } = plan;
     const args = [...nodeFlags, program, '--address', address, '--clients-max', '20000'];
+    // Other builds may not know the setting.
+    if (threads > 1) args.push('--thread-number', `${threads}`);
     const server = startProcess({
       command: process.execPath,
       args,

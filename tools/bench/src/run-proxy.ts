@@ -79,10 +79,10 @@ export function select({
   const all = workloads();
   const chosen = only.length > 0 ? named(all, only) : all.filter((one) => one.isQuick || !isQuick);
   if (!isQuick) return chosen;
-  // What decides on the goals: pinned, and the targets that goals speak of.
+  // What decides on the goals: pinned where that is possible, and the targets that goals speak of.
   return chosen.map((workload) => ({
     ...workload,
-    placements: ['pinned'],
+    placements: workload.placements.includes('pinned') ? ['pinned'] : workload.placements,
     targets: workload.targets.filter((target) => target !== 'redis-cluster'),
   }));
 }

@@ -36,9 +36,9 @@ export function judge(
 }
 
 function judgeOne(goal: Goal, rows: readonly RowSummary[], rounds: number): Verdict[] {
-  const { workload, metric, against, bound, limit } = goal;
-  const own = findRow(workload, 'undermoon', rows);
-  const other = against === null ? null : findRow(workload, against, rows);
+  const { metric, against, bound, limit } = goal;
+  const own = findRow(goal, goal.of ?? 'undermoon', rows);
+  const other = against === null ? null : findRow(goal, against, rows);
   if (own === undefined || other === undefined) return [];
   const { value, doubt } =
     other === null ? findingOf(metric, own, rounds) : ratioFinding(metric, own, other, rounds);
@@ -48,8 +48,8 @@ function judgeOne(goal: Goal, rows: readonly RowSummary[], rounds: number): Verd
 }
 
 /** The most that Redis without a proxy reached in any round; null when it was not measured. */
-function ceilingOf({ workload, metric }: Goal, rows: readonly RowSummary[]): number | null {
-  const values = findRow(workload, 'direct', rows)?.figures[metric]?.values ?? [];
+function ceilingOf(goal: Goal, rows: readonly RowSummary[]): number | null {
+  const values = findRow(goal, 'direct', rows)?.figures[goal.metric]?.values ?? [];
   return values.length === 0 ? null : Math.max(...values);
 }
 
@@ -60,11 +60,11 @@ export function exitCodeOf(verdicts: readonly Verdict[]): 0 | 1 | 3 {
 }
 
 function findRow(
-  workload: string,
+  { workload, placement = 'pinned' }: Goal,
   target: TargetName,
   rows: readonly RowSummary[],
 ): RowSummary | undefined {
   return rows.find(
-    (row) => row.workload === workload && row.target === target && row.placement === 'pinned',
+    (row) => row.workload === workload && row.target === target && row.placement === placement,
   );
 }

@@ -1,7 +1,16 @@
 import type { LoadPart } from './redis-benchmark.ts';
 
-/** What is measured: Redis itself, the proxies before it, and Redis Cluster. `base` is another build of undermoon. */
-export type TargetName = 'direct' | 'undermoon' | 'base' | 'nutcracker' | 'redis-cluster';
+/**
+ * What is measured: Redis itself, the proxies before it, and Redis Cluster. `base` is another build of undermoon,
+ * `undermoon-2-threads` the same build with two event loops.
+ */
+export type TargetName =
+  | 'direct'
+  | 'undermoon'
+  | 'undermoon-2-threads'
+  | 'base'
+  | 'nutcracker'
+  | 'redis-cluster';
 
 /** Pinned: the proxy on one core, Redis and the load on another. Free: as the kernel likes. */
 export type Placement = 'pinned' | 'free';
@@ -58,6 +67,7 @@ export function workloads(): readonly Workload[] {
     ...SHAPES.flatMap((shape) => SIZES.flatMap((size) => getAndSet(shape, size))),
     ...multiKey(),
     ...twoShards(),
+    ...twoThreads(),
     {
       name: 'rate-40k',
       title: '40,000/s offered, 1 SET to 9 GET, 64 B',
@@ -165,6 +175,22 @@ function twoShards(): Workload[] {
     targets: PROXIES,
     placements: ['pinned'],
     isQuick: false,
+  }));
+}
+
+/** Not pinned: a second event loop on the core of the first would be no gain. */
+function twoThreads(): Workload[] {
+  return [1, 16, 32].map((pipeline) => ({
+    name: `threads-get-64-c50-p${pipeline}`,
+    title: `GET 64 B, 50 connections, pipeline ${pipeline}, two event loops against one`,
+    load: {
+      kind: 'flood',
+      parts: [{ connections: 50, pipeline, words: wordsOf('get', SIZES[0]), isKeptAlive: true }],
+    },
+    shards: 1,
+    targets: ['undermoon', 'undermoon-2-threads'],
+    placements: ['free'],
+    isQuick: true,
   }));
 }
 
