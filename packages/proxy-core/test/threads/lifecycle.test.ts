@@ -190,6 +190,7 @@ test('idle sessions end on every loop', async () => {
   const fixture = await startFixture([ALL_SLOTS], { threads: 2, sessionTimeoutMs: 300 });
   const clients = await Promise.all(Array.from({ length: 4 }, () => fixture.connect()));
   await Promise.all(clients.map((client) => client.closed));
+  await expect.poll(() => fixture.proxy.clientCount).toBe(0);
   await fixture.stop();
 });
 
