@@ -1,6 +1,9 @@
 // Brokers on a real etcd (3.4 or later). `npm test` as root fetches one; where there is none, these tests are
 // skipped and say so.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { createBrokerClient, type BrokerClient } from '@undermoon/broker-api/client';
 import { findEtcd, startEtcd, type EtcdCluster } from '@undermoon/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -204,6 +207,34 @@ describe.skipIf(findEtcd() === null)(
       }
     });
 
+    test('a change waits for a leader for a limited time, and is passed on once', async () => {
+      const etcd = await etcdOf();
+      const silent = createServer();
+      silent.listen(0, '127.0.0.1');
+      await once(silent, 'listening');
+      const { port } = silent.address() as AddressInfo;
+      try {
+        await claimToLead(etcd, 'http://127.0.0.1:1');
+        const limits = { forwardTimeoutMs: 300, forwardAnswerTimeoutMs: 300 };
+        const first = await start(etcd, limits);
+        const second = await start(etcd, limits);
+        await expect(add(first.client, 1)).rejects.toMatchObject({ code: 'RETRY', status: 409 });
+        await claimToLead(etcd, `http://127.0.0.1:${port}`);
+        // As soon as the broker has seen that, the leader that it asks does not answer.
+        await expect
+          .poll(() => add(first.client, 1).catch((error: unknown) => error))
+          .toMatchObject({ code: 'EXTERNAL_TIMEOUT', status: 504 });
+        await claimToLead(etcd, `http://${second.broker.address}`);
+        await expect
+          .poll(() => add(first.client, 1).catch((error: unknown) => error))
+          .toMatchObject({ code: 'RETRY', status: 409 });
+        expect(await first.client.epoch()).toBe(0);
+      } finally {
+        silent.close();
+        silent.closeAllConnections();
+      }
+    });
+
     test('a slow etcd is waited for', async () => {
       const etcd = await etcdOf();
       const { client } = await start(etcd);
@@ -252,6 +283,18 @@ describe('options of etcd', () => {
     });
   });
 });
+
+/** Writes a leader key that no lease takes away. */
+async function claimToLead(etcd: EtcdCluster, url: string): Promise<void> {
+  const text = (value: string): string => Buffer.from(value).toString('base64');
+  const value = text(JSON.stringify({ id: 'somebody', url }));
+  const put = await fetch(`${etcd.endpoints[0]}/v3/kv/put`, {
+    method: 'POST',
+    body: JSON.stringify({ key: text('/undermoon/leader'), value }),
+  });
+  assert.equal(put.status, 200);
+  await put.text();
+}
 
 /** A state of `count` proxies in clusters of 200. */
 function largeDump(count: number): unknown {

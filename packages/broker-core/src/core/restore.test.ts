@@ -179,3 +179,14 @@ describe('restore', () => {
     expect(store.state.clusters.size).toBe(code === null ? 1 : 0);
   });
 });
+
+test('the same state again is no change', () => {
+  const dump = parseDump(EXPANDING_DUMP);
+  const again = parseDump(structuredClone(EXPANDING_DUMP));
+  assert(dump.ok && again.ok);
+  const store = new CheckedStore();
+  store.must({ kind: 'restore', store: dump.value });
+  const step = store.step({ kind: 'restore', store: again.value });
+  expect(step.state).toBe(dump.value);
+  expect(step.events).toEqual([]);
+});

@@ -1,6 +1,7 @@
 import {
   META_STORE_VERSION,
   metaStoreSchema,
+  metaStoreToJson,
   metaStoreVersionOf,
   parsePayload,
 } from '@undermoon/broker-api';
@@ -50,7 +51,13 @@ export function restore(state: StoreState, store: StoreState): StoreStep {
     const message = `global_epoch: ${epoch} is below the current ${state.globalEpoch}`;
     return refused(state, 'EPOCH_SMALLER_THAN_CURRENT', message);
   }
+  // A standby broker is given the same state again and again; that is nothing to keep.
+  if (epoch === state.globalEpoch && isSame(state, store)) return done(state, []);
   return done(store, [{ kind: 'store-restored', epoch }]);
+}
+
+function isSame(left: StoreState, right: StoreState): boolean {
+  return JSON.stringify(metaStoreToJson(left)) === JSON.stringify(metaStoreToJson(right));
 }
 
 // The original accepts failure reports about addresses that nobody registered.

@@ -87,7 +87,10 @@ export class Forwarding {
       if (writer.kind === 'other' && (await this.#passOn(request, reply, writer))) {
         return reply;
       }
-      await storage.writerChange(writer, AbortSignal.timeout(Math.min(leftMs, LEADER_WAIT_MS)));
+      await storage.writerChange(
+        writer,
+        AbortSignal.timeout(Math.ceil(Math.min(leftMs, LEADER_WAIT_MS))),
+      );
     }
   }
 

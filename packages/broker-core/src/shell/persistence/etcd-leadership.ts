@@ -31,6 +31,7 @@ interface Leader {
   readonly id: string;
   readonly url: string;
   readonly createRevision: string;
+  readonly modRevision: string;
 }
 
 const TICKS_PER_TTL = 4;
@@ -75,7 +76,7 @@ export class EtcdLeadership {
   /** The leader key as it was read. */
   take(entry: EtcdEntry | null): void {
     const leader = entry === null ? null : leaderOf(entry);
-    if (leader?.createRevision === this.#leader?.createRevision) return;
+    if (leader?.modRevision === this.#leader?.modRevision) return;
     this.#leader = leader;
     this.#writer = this.#writerOf(leader);
     this.#options.logger.info({ writer: this.#writer }, 'leader changed');
@@ -226,7 +227,8 @@ export class EtcdLeadership {
 
 function leaderOf(entry: EtcdEntry): Leader {
   const parsed = parsePayload(leaderSchema, parseJson(entry.value.toString()));
-  if (parsed.ok) return { ...parsed.value, createRevision: entry.createRevision };
+  const { createRevision, modRevision } = entry;
+  if (parsed.ok) return { ...parsed.value, createRevision, modRevision };
   throw new BrokerError('EXTERNAL', `the leader key in etcd is not usable: ${parsed.message}`);
 }
 
