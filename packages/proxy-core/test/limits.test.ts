@@ -1,5 +1,7 @@
 // What clients may take of a proxy, reached one by one.
 import { encodeCommand } from '@undermoon/resp';
+import type { Clock } from '@undermoon/runtime';
+import { systemClock } from '@undermoon/runtime/node';
 import { RawClient } from '@undermoon/testkit';
 import { expect, test } from 'vitest';
 import { createProxyServer } from '../src/index.ts';
@@ -14,21 +16,32 @@ async function infoOf(address: string, section: string): Promise<Map<string, str
 }
 
 test('a client that stays above the soft output limit is closed, one that drains in time is not', async () => {
+  let jumpMs = 0;
+  const clock: Clock = {
+    now: () => systemClock.now(),
+    monotonicMs: () => systemClock.monotonicMs() + jumpMs,
+    after: (delayMs, callback) => systemClock.after(delayMs, callback),
+  };
   const fixture = await startFixture([ALL_SLOTS], {
+    clock,
     outputPauseBytes: 65_536,
     outputSoftBytes: 1_000_000,
-    outputSoftMs: 500,
+    outputSoftMs: 60_000,
   });
   const { address } = fixture.proxy;
   const [slow, quick] = [await fixture.connect(), await fixture.connect()];
   await slow.command('SET', 'v', Buffer.alloc(20_000_000, 'v'));
-  for (const client of [slow, quick]) {
-    client.pause();
-    await client.send(encodeCommand(['GET', 'v']));
-  }
-  quick.resume();
-  expect(await quick.reply()).toMatchObject({ type: 'bulk' });
-  await expect.poll(() => fixture.proxy.clientCount, { timeout: 5000 }).toBe(1);
+  const waiting = async (): Promise<number> => {
+    const reply = await quick.command('CLIENT', 'LIST');
+    const text = 'value' in reply ? String(reply.value) : '';
+    return Math.max(...[...text.matchAll(/ omem=(\d+)/g)].map(([, bytes]) => Number(bytes)));
+  };
+  slow.pause();
+  await slow.send(encodeCommand(['GET', 'v']));
+  expect(await quick.command('GET', 'v')).toMatchObject({ type: 'bulk' });
+  await expect.poll(waiting).toBeGreaterThan(1_000_000);
+  jumpMs = 61_000;
+  await expect.poll(() => fixture.proxy.clientCount).toBe(1);
   const stats = await infoOf(address, 'stats');
   expect(stats.get('client_output_buffer_limit_disconnections')).toBe('1');
   expect(await quick.command('PING')).toMatchObject({ value: 'PONG' });

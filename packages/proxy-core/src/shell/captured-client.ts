@@ -81,7 +81,7 @@ class CapturedClient implements Client {
 
   release(): void {}
 
-  mute(): void {}
+  setReplies(): void {}
 
   skipNextReply(): void {}
 

@@ -161,12 +161,12 @@ function replyMode(client: Client, [mode = '']: readonly string[]): void {
   switch (mode.toLowerCase()) {
     case 'on':
       client.whenQuiet(() => {
-        client.mute(false);
+        client.setReplies('on');
         client.reply(REPLY_OK);
       });
       break;
     case 'off':
-      client.whenQuiet(() => client.mute(true));
+      client.whenQuiet(() => client.setReplies('off'));
       break;
     case 'skip':
       client.whenQuiet(() => client.skipNextReply());

@@ -152,9 +152,10 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     if (!this.isClosed) this.updateReading();
   }
 
-  mute(isMuted: boolean): void {
+  setReplies(mode: 'on' | 'off' | 'reset'): void {
     this.context.loop.output.flush();
-    this.#muted = isMuted ? this.#muted | MUTED.OFF : 0;
+    if (mode === 'off') this.#muted |= MUTED.OFF;
+    else this.#muted = mode === 'on' ? 0 : this.#muted & ~MUTED.OFF;
   }
 
   skipNextReply(): void {

@@ -188,8 +188,11 @@ export interface Client extends ReplySink {
   /** Stops dispatching until `release`, then runs `action` and goes on. Input is read, to notice the end. */
   hold(action: () => void): void;
   release(): void;
-  /** Turns replies off, or on again. Nothing may be owed. */
-  mute(isMuted: boolean): void;
+  /**
+   * Turns replies on, off, or back to how they were at first; of these only 'on' gives the command in hand a
+   * reply that was to be skipped. Nothing may be owed.
+   */
+  setReplies(mode: 'on' | 'off' | 'reset'): void;
   /** Lets the reply to the next command be dropped, unless replies are off. Nothing may be owed. */
   skipNextReply(): void;
   /** Drops replies from now on until `endSkip`. */

@@ -104,7 +104,7 @@ function reset(client: Client): void {
   client.whenQuiet(() => {
     endWatch(client, false);
     client.session.reset();
-    client.mute(false);
+    client.setReplies('reset');
     client.reply(REPLY_RESET);
   });
 }
