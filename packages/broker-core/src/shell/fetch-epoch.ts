@@ -2,7 +2,10 @@ import { connect } from 'node:net';
 import { hostOf, parseEpoch, portOf, type Epoch, type NodeAddress } from '@undermoon/cluster-meta';
 
 const TIMEOUT_MS = 1000;
-const FETCHES_MAX = 64;
+
+/** Proxies that are asked at the same time. */
+export const FETCHES_MAX = 64;
+
 const REPLY_BYTES_MAX = 1024;
 const GETEPOCH = '*2\r\n$5\r\nUMCTL\r\n$8\r\nGETEPOCH\r\n';
 
@@ -31,7 +34,7 @@ export function fetchProxyEpoch(address: NodeAddress): Promise<Epoch | null> {
   });
 }
 
-/** Asks several proxies, at most 64 at a time. */
+/** Asks several proxies, at most FETCHES_MAX at a time. */
 export async function fetchEpochs(
   addresses: readonly NodeAddress[],
   fetchEpoch: (address: NodeAddress) => Promise<Epoch | null>,

@@ -4,7 +4,7 @@ import { proxiesOf } from '../core/allocate.ts';
 import type { StoreRefusal } from '../core/command.ts';
 import { isFree } from '../core/scale-ops.ts';
 import type { FetchEpoch } from '../options.ts';
-import { fetchEpochs } from './fetch-epoch.ts';
+import { FETCHES_MAX, fetchEpochs } from './fetch-epoch.ts';
 import type { Origin } from './mutation.ts';
 import type { StoreRunner } from './store-runner.ts';
 
@@ -92,14 +92,17 @@ export class ScaleJobs {
       if (cluster === undefined) {
         return { ok: false, code: 'CLUSTER_NOT_FOUND', message: `there is no cluster ${name}` };
       }
-      const asked = proxiesOf(cluster.chunks).filter(
+      const waitedFor = proxiesOf(cluster.chunks).filter(
         (address) => !known.has(address) && !failedProxies.has(address),
       );
+      if (waitedFor.length === 0) return { ok: true };
+      // No more at a time than are asked at once: a round then takes no longer than one silent proxy.
+      const asked = waitedFor.slice(0, FETCHES_MAX);
       for (const [address, answered] of await fetchEpochs(asked, fetchEpoch)) {
         if (answered !== null && answered >= epoch) known.add(address);
       }
       const lagging = asked.filter((address) => !known.has(address));
-      if (lagging.length === 0) return { ok: true };
+      if (lagging.length === 0) continue;
       if (this.#isStopped) {
         return { ok: false, code: 'SHUTTING_DOWN', message: 'the broker is shutting down' };
       }
