@@ -9,6 +9,8 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
   const largeCount = values.backend_conn_num_large;
   return {
     address: values.address,
+    plainAddress: values.plain_address,
+    activeRedirection: values.active_redirection,
     ...(announced === null ? {} : { announceAddress: announced }),
     defaultRedirectionAddress: values.default_redirection_address || null,
     password: values.password,

@@ -9,6 +9,14 @@ export const PROXY_SETTINGS = {
     isListener: true,
     doc: 'Where the proxy listens; port 0 takes any free one.',
   },
+  plain_address: {
+    type: 'address',
+    group: 'Addresses',
+    default: null,
+    unset: 'no such port',
+    isListener: true,
+    doc: 'Where the proxy listens for clients that know no clusters: they see one Redis server.',
+  },
   announce_address: {
     type: 'address',
     group: 'Addresses',
@@ -247,8 +255,7 @@ export const PROXY_SETTINGS = {
     type: 'bool',
     group: 'Redirection',
     default: false,
-    withoutEffect: true,
-    doc: 'Follows redirections for clients that do not know clusters.',
+    doc: 'Serves clients of `address` as those of `plain_address`: they are never redirected.',
   },
   max_redirections: {
     type: 'int',
@@ -257,7 +264,7 @@ export const PROXY_SETTINGS = {
     min: 0,
     unit: 'hops',
     withoutEffect: true,
-    doc: 'Redirections followed for one command; 0 is the built-in limit.',
+    doc: 'Redirections followed for one command; every command is now sent to its owner at once.',
   },
   cluster_nodes_version: {
     type: 'enum',

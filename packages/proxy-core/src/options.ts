@@ -10,6 +10,13 @@ import type { SocketKind } from './shell/transport.ts';
 export interface ProxyServerOptions {
   /** Where to listen, `host:port`; port 0 takes a free one. Default 127.0.0.1:5299. */
   address?: string;
+  /**
+   * Where clients are served that see one Redis server instead of a cluster: their commands go to whichever proxy
+   * owns the keys, and those on several keys are split. Default: nowhere.
+   */
+  plainAddress?: string | null;
+  /** Clients of `address` are served in that way too. Default false. */
+  activeRedirection?: boolean;
   /** How clients and peers reach this proxy; must be the address registered at the broker. Default: the listening address. */
   announceAddress?: string;
   /** Password that clients must give. Default: none. */
@@ -105,10 +112,13 @@ export interface ProxyServerOptions {
 /** The options with every default filled in. */
 export type ProxyOptions = {
   readonly [
-    K in keyof Required<Omit<ProxyServerOptions, 'address' | 'announceAddress' | 'limits'>>
+    K in keyof Required<
+      Omit<ProxyServerOptions, 'address' | 'plainAddress' | 'announceAddress' | 'limits'>
+    >
   ]: Required<ProxyServerOptions>[K];
 } & {
   readonly address: NodeAddress;
+  readonly plainAddress: NodeAddress | null;
   /** Null: the listening address. */
   readonly announceAddress: NodeAddress | null;
   readonly limits: RespLimits;
@@ -121,6 +131,11 @@ const THREADS_MAX = 1024;
 export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
   const options: ProxyOptions = {
     address: addressOption('address', given.address ?? '127.0.0.1:5299'),
+    plainAddress:
+      given.plainAddress === undefined || given.plainAddress === null
+        ? null
+        : addressOption('plainAddress', given.plainAddress),
+    activeRedirection: given.activeRedirection ?? false,
     announceAddress:
       given.announceAddress === undefined
         ? null

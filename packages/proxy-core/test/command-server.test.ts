@@ -18,9 +18,7 @@ import {
   type CommandFrame,
   commandName,
   hasFlag,
-  isAnswered,
-  isDedicated,
-  isForwarded,
+  refusalOf,
   resolveCommand,
 } from '../src/core/command-lookup.ts';
 import { writeCommandReply } from '../src/core/command-reply.ts';
@@ -400,13 +398,11 @@ describe('COMMAND', () => {
     },
   );
 
-  test('lists what is forwarded or answered', () => {
+  test('lists what is not refused', () => {
     const decoder = new ValueDecoder();
     decoder.push(ours(2, ['COMMAND', 'LIST']));
     const names = textsOf(decoder.next() ?? { type: 'null' });
-    const listed = IDS.filter((id) => isForwarded(id) || isDedicated(id) || isAnswered(id)).map(
-      commandName,
-    );
+    const listed = IDS.filter((id) => refusalOf(id) === '').map(commandName);
     expect(names).toEqual(listed);
     expect(names).toContain('object|encoding');
     expect(names).not.toContain('subscribe');

@@ -16,7 +16,7 @@ export const ACL_CATEGORIES = words(
 export const KEY_FLAGS = words(
   'RO RW OW RM access update insert delete not_key incomplete variable_flags',
 );
-const VERDICTS = ['forward', 'dedicated', 'answer', 'refuse'];
+const VERDICTS = ['forward', 'dedicated', 'fanout', 'answer', 'refuse'];
 
 /** Rows sorted by name, each container followed by its subcommands; the index of a row is its id. */
 export function readRows() {
@@ -80,7 +80,7 @@ function verdictsOf(policy) {
     if (verdicts.has(name)) fail(`policy.json has two verdicts for '${name}'`);
     verdicts.set(name, value);
   };
-  for (const verdict of ['forward', 'dedicated', 'answer']) {
+  for (const verdict of VERDICTS.filter((word) => word !== 'refuse')) {
     for (const [name, summary] of Object.entries(policy[verdict])) add(name, { verdict, summary });
   }
   for (const [reason, names] of Object.entries(policy.refuse)) {

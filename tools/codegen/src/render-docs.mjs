@@ -21,6 +21,7 @@ const TITLES = {
 const VERDICT_WORDS = {
   forward: 'forwarded',
   dedicated: 'dedicated',
+  fanout: 'fanned out',
   answer: 'answered',
   refuse: 'refused',
 };
@@ -31,7 +32,7 @@ export function renderDocs(rows, reasons) {
   const counts = Object.keys(VERDICT_WORDS).map(
     (verdict) => listed.filter((row) => row.verdict === verdict).length,
   );
-  const parts = [header(...counts)];
+  const parts = [header(counts)];
   for (const group of Object.keys(TITLES)) {
     const inGroup = listed.filter((row) => row.group === group);
     parts.push(`## ${TITLES[group]}`, table(inGroup.map((row) => cells(row, texts))));
@@ -41,7 +42,7 @@ export function renderDocs(rows, reasons) {
   return `${parts.join('\n\n')}\n`;
 }
 
-function header(forwarded, dedicated, answered, refused) {
+function header([forwarded, dedicated, fannedOut, answered, refused]) {
   return `<!-- Generated from tools/codegen/data by \`pnpm codegen\`. Change the data, not this file. -->
 
 # Commands
@@ -50,6 +51,8 @@ What the proxy does with each command of Redis 7.2 in this version:
 
 - **forwarded** (${forwarded}): sent to the Redis server that owns the slot of its keys; all keys must be in one slot.
 - **dedicated** (${dedicated}): the same, over a connection to that server which the client has for itself meanwhile.
+- **fanned out** (${fannedOut}): sent to all servers of this proxy (on the plain port: of the cluster), and answered with
+  what they say together.
 - **answered** (${answered}): answered by the proxy itself.
 - **refused** (${refused}): answered with an error that gives the reason below.
 

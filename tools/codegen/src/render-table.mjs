@@ -1,7 +1,7 @@
 // Renders the rows as packages/proxy-core/src/core/command-table.generated.ts.
 import { ACL_CATEGORIES, KEY_FLAGS, readReasons, SERVER_FLAGS } from './read-data.mjs';
 
-const VERDICT = { FORWARD: 0, ANSWER: 1, REFUSE: 2, DEDICATED: 3 };
+const VERDICT = { FORWARD: 0, ANSWER: 1, REFUSE: 2, DEDICATED: 3, FANOUT: 4 };
 const KEY_FINDER = { NONE: 0, FIXED: 1, RANGE: 2, SPECS: 3, SORT: 4, MIGRATE: 5, SUBCOMMAND: 6 };
 const BEGIN = { index: 0, keyword: 1, unknown: 2 };
 const FIND = { range: 0, keynum: 1, unknown: 2 };

@@ -26,7 +26,8 @@ function tableOf(pieces: readonly { length: number; value: number }[]): RoutingT
   }
   const localNodes = ['10.0.0.1:7001', '10.0.0.1:7002'].map((text) => parseNodeAddress(text)!);
   const clusterName = parseClusterName('c');
-  return { epoch: parseEpoch(7)!, clusterName, slots, localNodes, peers: PEERS, meta: null };
+  const epoch = parseEpoch(7)!;
+  return { epoch, clusterName, slots, localNodes, peerStart: 2, peers: PEERS, meta: null };
 }
 
 function draw(table: RoutingTable, idOf: (address: string) => string): ClusterView {

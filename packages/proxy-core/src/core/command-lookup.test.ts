@@ -7,6 +7,7 @@ import {
   hasFlag,
   isAnswered,
   isDedicated,
+  isFannedOut,
   isForwarded,
   lookupCommand,
   lookupSubcommand,
@@ -141,7 +142,9 @@ describe('verdicts', () => {
     for (const id of IDS) {
       const isRefused = refusalOf(id) !== '';
       expect(
-        [isForwarded(id), isDedicated(id), isAnswered(id), isRefused].filter(Boolean),
+        [isForwarded(id), isDedicated(id), isFannedOut(id), isAnswered(id), isRefused].filter(
+          Boolean,
+        ),
       ).toHaveLength(1);
     }
   });

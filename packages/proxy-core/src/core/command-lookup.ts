@@ -93,6 +93,11 @@ export function isScriptCall(id: number): boolean {
   return id === COMMAND_ID.EVALSHA || id === COMMAND_ID.EVALSHA_RO;
 }
 
+/** Whether it goes to all servers at once, or to one after the other. */
+export function isFannedOut(id: number): boolean {
+  return COMMAND_VERDICT[id] === VERDICT.FANOUT;
+}
+
 /** Whether the proxy answers the command itself. A container: no subcommand is forwarded, one is answered. */
 export function isAnswered(id: number): boolean {
   return COMMAND_VERDICT[id] === VERDICT.ANSWER;

@@ -37,6 +37,8 @@ export interface RoutingTable {
   /** Per slot: an index into `localNodes`, `SLOT_UNCOVERED`, or -2 - (index into `peers`). */
   readonly slots: Int16Array;
   readonly localNodes: readonly NodeAddress[];
+  /** Where the other proxies begin among `localNodes`: see `plainTableOf`. */
+  readonly peerStart: number;
   readonly peers: readonly PeerTarget[];
   /** What the table was built from; null before the first metadata. */
   readonly meta: SetCluster | null;
@@ -48,9 +50,23 @@ export const EMPTY_TABLE: RoutingTable = {
   clusterName: null,
   slots: new Int16Array(SLOT_COUNT).fill(SLOT_UNCOVERED),
   localNodes: [],
+  peerStart: 0,
   peers: [],
   meta: null,
 };
+
+/**
+ * The same with the other proxies behind the local nodes, as servers of their slots: for clients that are not
+ * redirected.
+ */
+export function plainTableOf(table: RoutingTable): RoutingTable {
+  const peerStart = table.localNodes.length;
+  const slots = table.slots.map((value) =>
+    value < SLOT_UNCOVERED ? peerStart + peerIndexOf(value) : value,
+  );
+  const peers = table.peers.map(({ address }) => address);
+  return { ...table, slots, localNodes: [...table.localNodes, ...peers], peers: [] };
+}
 
 /** The index into `peers` that a value of `slots` below `SLOT_UNCOVERED` stands for. */
 export function peerIndexOf(slotValue: number): number {
@@ -93,6 +109,7 @@ export function* routingTableSlices(
     clusterName: meta.clusterName,
     slots,
     localNodes: [...targets.local.keys()],
+    peerStart: targets.local.size,
     peers: targets.peers.targets,
     meta,
   };

@@ -30,6 +30,7 @@ const HELP: readonly string[] = [
  */
 export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddress): ConfigSource {
   const values: readonly (readonly [string, string | number])[] = [
+    ['active_redirection', options.activeRedirection ? 'yes' : 'no'],
     ['address', options.address],
     ['announce_address', announceAddress],
     ['announce_host', hostOf(announceAddress)],
@@ -42,6 +43,7 @@ export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddre
     ['client-query-buffer-limit', options.queryBufferBytesMax],
     ['default_redirection_address', options.defaultRedirectionAddress ?? ''],
     ['maxclients', options.clientsMax],
+    ['plain_address', options.plainAddress ?? ''],
     ['port', portOf(announceAddress)],
     ['proto-max-bulk-len', options.limits.bulkBytesMax],
     ['session_timeout', options.sessionTimeoutMs],

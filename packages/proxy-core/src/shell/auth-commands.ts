@@ -82,7 +82,13 @@ function greet(client: Client, request: HelloRequest): void {
     writer.map(7);
     writer.bulk('server').bulk('redis').bulk('version').bulk(REDIS_VERSION);
     writer.bulk('proto').integer(session.protocol).bulk('id').integer(session.id);
-    writer.bulk('mode').bulk('cluster').bulk('role').bulk('master').bulk('modules').array(0);
+    writer
+      .bulk('mode')
+      .bulk(client.context.isPlain ? 'standalone' : 'cluster')
+      .bulk('role')
+      .bulk('master')
+      .bulk('modules')
+      .array(0);
   });
   client.reply(reply);
 }

@@ -23,13 +23,17 @@ export interface ReplySink extends ReplyTaker<BackendConnection> {
   onBackendRoom(): void;
 }
 
-/** Fixed properties of a backend connection. */
-export interface BackendOptions {
-  readonly address: NodeAddress;
-  /** A Unix socket in place of `address`, with `{host}` and `{port}` for its parts. */
+/** How a server is reached. */
+export interface BackendEndpoint {
+  /** A Unix socket in place of the address, with `{host}` and `{port}` for its parts. */
   readonly socketPath: string | null;
-  readonly protocol: 2 | 3;
   readonly credentials: BackendCredentials | null;
+}
+
+/** Fixed properties of a backend connection. */
+export interface BackendOptions extends BackendEndpoint {
+  readonly address: NodeAddress;
+  readonly protocol: 2 | 3;
   readonly connectTimeoutMs: number;
   readonly timeoutMs: number;
   readonly retryDelayMs: number;

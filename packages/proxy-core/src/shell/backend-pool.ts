@@ -1,15 +1,12 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { Logger } from '@undermoon/runtime';
-import { BackendConnection } from './backend-connection.ts';
-import type { BackendCredentials } from './backend-greeting.ts';
+import { BackendConnection, type BackendEndpoint } from './backend-connection.ts';
 import type { DataLoop } from './data-loop.ts';
 
 /** What the pool needs to open connections. */
 export interface BackendPoolOptions {
   readonly connectionsPerNode: number;
-  /** A Unix socket in place of TCP; with `{host}` and `{port}`. */
-  readonly socketPath: string | null;
-  readonly credentials: BackendCredentials | null;
+  readonly endpointOf: (address: NodeAddress) => BackendEndpoint;
   readonly connectTimeoutMs: number;
   readonly timeoutMs: number;
   readonly retryDelayMs: number;
@@ -30,9 +27,10 @@ export class BackendGroup {
 
   constructor(loop: DataLoop, address: NodeAddress, options: BackendPoolOptions) {
     this.address = address;
+    const fixed = { ...options, ...options.endpointOf(address), address };
     const open = (protocol: 2 | 3): BackendConnection[] =>
       Array.from({ length: options.connectionsPerNode }, () => {
-        const connection = new BackendConnection(loop, { ...options, address, protocol });
+        const connection = new BackendConnection(loop, { ...fixed, protocol });
         // The server may have been started anew.
         connection.onLost = () => {
           this.scripts.clear();

@@ -226,7 +226,8 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
   }
 }
 
-function lossReply(source: BackendConnection, loss: BackendLoss): Buffer {
+/** The error for a command whose reply will not come. */
+export function lossReply(source: BackendConnection, loss: BackendLoss): Buffer {
   const { address, timeoutMs } = source.options;
   switch (loss) {
     case 'unreachable':

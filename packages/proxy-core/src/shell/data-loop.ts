@@ -31,6 +31,7 @@ export class DataLoop {
    * peers sent meanwhile waits unread, so it must not count against them.
    */
   watchedMs = 0;
+  #turns = 0;
   #dirty = new FlushList();
   #other = new FlushList();
   readonly #commandLists: Buffer[] = [];
@@ -57,6 +58,12 @@ export class DataLoop {
   /** The reply to COMMAND, made once: it takes milliseconds. Never to be changed. */
   commandList(protocol: 2 | 3): Buffer {
     return (this.#commandLists[protocol - 2] ??= renderCommandList(protocol));
+  }
+
+  /** Another number at each call, for those who take turns. */
+  nextTurn(): number {
+    this.#turns = (this.#turns + 1) % Number.MAX_SAFE_INTEGER;
+    return this.#turns;
   }
 
   /** Reads the clock; called by the server's one coarse timer. */

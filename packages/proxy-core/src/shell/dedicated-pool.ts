@@ -1,7 +1,12 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import { encodeCommand } from '@undermoon/resp';
 import { errorReply } from '../core/replies.ts';
-import { BackendConnection, type BackendOptions, type ReplySink } from './backend-connection.ts';
+import {
+  BackendConnection,
+  type BackendEndpoint,
+  type BackendOptions,
+  type ReplySink,
+} from './backend-connection.ts';
 import type { DataLoop } from './data-loop.ts';
 import { ReplyText } from './reply-text.ts';
 
@@ -13,7 +18,11 @@ export const REPLY_NO_CONNECTION: Buffer = errorReply(
 const CLIENT_ID = encodeCommand(['CLIENT', 'ID']);
 
 /** What the pool needs to open connections. */
-export interface DedicatedPoolOptions extends Omit<BackendOptions, 'address' | 'protocol'> {
+export interface DedicatedPoolOptions extends Omit<
+  BackendOptions,
+  'address' | 'protocol' | 'socketPath' | 'credentials'
+> {
+  readonly endpointOf: (address: NodeAddress) => BackendEndpoint;
   /** Connections at once, leased or idle. */
   readonly connectionsMax: number;
   /** How long an unused connection stays open. */
@@ -133,7 +142,7 @@ export class DedicatedPool {
   control(address: NodeAddress): BackendConnection {
     let connection = this.#controls.get(address);
     if (connection === undefined) {
-      connection = new BackendConnection(this.#loop, { ...this.#options, address, protocol: 2 });
+      connection = this.#connection(address, 2);
       this.#controls.set(address, connection);
     }
     return connection;
@@ -148,6 +157,11 @@ export class DedicatedPool {
       known.connection.destroy();
     }
     for (const { holder } of this.#leased.values()) holder.onTableChange();
+  }
+
+  #connection(address: NodeAddress, protocol: 2 | 3): BackendConnection {
+    const options = { ...this.#options, ...this.#options.endpointOf(address), address, protocol };
+    return new BackendConnection(this.#loop, options);
   }
 
   /** Called by the coarse timer. */
@@ -196,7 +210,7 @@ export class DedicatedPool {
   }
 
   #open(address: NodeAddress, protocol: 2 | 3, holder: LeaseHolder): PooledConnection {
-    const connection = new BackendConnection(this.#loop, { ...this.#options, address, protocol });
+    const connection = this.#connection(address, protocol);
     const known = new PooledConnection(connection, holder);
     this.#leased.set(known, known);
     connection.onLost = () => {

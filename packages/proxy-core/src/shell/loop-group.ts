@@ -35,10 +35,10 @@ export class LoopGroup {
     );
   }
 
-  /** Gives a connection to a loop. */
-  accept(connection: AcceptedConnection, id: number): void {
-    const thread = this.#spread?.choose() ?? null;
-    if (thread === null) this.#own.accept(connection, id);
+  /** Gives a connection to a loop. Plain clients are the first loop's. */
+  accept(connection: AcceptedConnection, id: number, isPlain: boolean): void {
+    const thread = isPlain ? null : (this.#spread?.choose() ?? null);
+    if (thread === null) this.#own.accept(connection, id, isPlain);
     else thread.serve(connection, id);
   }
 

@@ -29,6 +29,7 @@ export interface SharedTable {
   readonly clusterName: ClusterName | null;
   readonly slots: Int16Array;
   readonly localNodes: readonly NodeAddress[];
+  readonly peerStart: number;
   readonly peers: readonly { readonly address: NodeAddress; readonly movedSuffix: Uint8Array }[];
 }
 
@@ -128,7 +129,7 @@ function kindOf(value: unknown): unknown {
 
 /** A table whose slots can be read from every thread without a copy. */
 export function shareTable(table: RoutingTable): SharedTable {
-  const { epoch, clusterName, localNodes } = table;
+  const { epoch, clusterName, localNodes, peerStart } = table;
   // A small Buffer is a part of a larger one, all of which would travel.
   const peers = table.peers.map(({ address, movedSuffix }) => ({
     address,
@@ -136,7 +137,7 @@ export function shareTable(table: RoutingTable): SharedTable {
   }));
   const slots = new Int16Array(new SharedArrayBuffer(table.slots.byteLength));
   slots.set(table.slots);
-  return { epoch, clusterName, slots, localNodes, peers };
+  return { epoch, clusterName, slots, localNodes, peerStart, peers };
 }
 
 /** The table as it is used in another thread; the metadata stays with the control loop. */

@@ -11,10 +11,12 @@ import {
 import {
   commandName,
   isDedicated,
+  isFannedOut,
   isForwarded,
   isScriptCall,
   lookupCommand,
   refusalOf,
+  refusalText,
   resolveSubcommand,
   UNKNOWN_SUBCOMMAND,
 } from '../core/command-lookup.ts';
@@ -34,6 +36,7 @@ import {
 } from '../core/replies.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { runBlocking } from './blocking-commands.ts';
+import { runOnAll, runSplit } from './fan-out-commands.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { endSkipWhenQuiet, holdIfPaused } from './paused-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
@@ -53,6 +56,15 @@ import {
 import { watch } from './watch-commands.ts';
 
 const NOT_IN_TRANSACTION = errorReply('ERR Command not allowed inside a transaction');
+
+/** As a Redis server without cluster mode answers them. */
+const IN_CLUSTERS_ONLY: ReadonlySet<number> = new Set([
+  COMMAND_ID.CLUSTER,
+  COMMAND_ID.READONLY,
+  COMMAND_ID.READWRITE,
+  COMMAND_ID.ASKING,
+]);
+const NO_CLUSTER = errorReply('ERR This instance has cluster support disabled');
 
 /** Sends `count` commands to the local node `target`. */
 export function forwardRun(client: Client, span: Span, target: number, count: number): void {
@@ -98,7 +110,8 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
     else if (isForServers(commandName(container)) && !commandName(id).endsWith('|help')) {
       queueForwarded(client, id, span, SLOT_NONE);
     } else queueLocal(client, argumentsOf(scanner, bytes), null);
-  } else if (isControlCommand(commandName(container))) {
+  } else if (isFannedOut(id)) runOnAll(client, id, argumentsOf(scanner, bytes));
+  else if (isControlCommand(commandName(container))) {
     client.context.desk.take(client, scanner, span);
   } else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
   return true;
@@ -154,6 +167,10 @@ function refusalBeforeRun(
   if (!client.session.isAuthenticated && !isAllowedWithoutPassword(commandName(container))) {
     return REPLY_NOAUTH;
   }
+  if (client.context.isPlain && IN_CLUSTERS_ONLY.has(container)) return NO_CLUSTER;
+  if (client.session.transaction !== null && isFannedOut(id)) {
+    return errorReply(refusalText(`${commandName(id)} in MULTI`, 'it is for all servers at once'));
+  }
   const reason = refusalOf(id);
   return reason === '' ? null : errorReply(reason);
 }
@@ -187,6 +204,10 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   }
   const slot = slotOfKeys(span.bytes, scanner, keys);
   if (waitsForSlot(client, slot)) return false;
+  if (slot === SLOTS_DIFFER && !isQueued) {
+    const outcome = runSplit(client, scanner, span, id);
+    if (outcome !== 'whole') return outcome === 'sent';
+  }
   const refusal = isKeyless ? serverRefusal(client) : keysRefusal(client, id, slot);
   if (refusal !== null) refuse(client, id, refusal);
   else if (holdIfPaused(client, id, span, rerun)) return true;

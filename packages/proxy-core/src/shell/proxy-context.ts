@@ -46,8 +46,13 @@ export interface Departure {
   readonly connection: AcceptedConnection;
 }
 
-/** What the connections of one loop share. `table` and `groups` change together, between two chunks. */
+/**
+ * What the connections of one loop, to one of the proxy's ports, share. `table` and `groups` change together,
+ * between two chunks.
+ */
 export interface ProxyContext {
+  /** Clients see one Redis server, not a cluster: they are not redirected, and keys may be in any slots. */
+  readonly isPlain: boolean;
   readonly options: ProxyOptions;
   /** Where the proxy listens. */
   address: NodeAddress;

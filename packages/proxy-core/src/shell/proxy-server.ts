@@ -23,7 +23,6 @@ import { chooseTransports } from './choose-transports.ts';
 import { answerAsk } from './answer-ask.ts';
 import { DataLoop } from './data-loop.ts';
 import { Gate } from './gate.ts';
-import { Listener } from './listener.ts';
 import {
   CLIENTS_OVER_INPUT,
   CLIENTS_OVER_OUTPUT,
@@ -35,6 +34,7 @@ import {
 } from './loop-counters.ts';
 import { LoopGroup } from './loop-group.ts';
 import type { LoopThread } from './loop-thread.ts';
+import { Ports } from './ports.ts';
 import { credentialsOf, ServingLoop } from './serving-loop.ts';
 import { endThreads, type ExtraLoops, startThreads } from './start-threads.ts';
 import type { AcceptedConnection, TransportFactory } from './transport.ts';
@@ -54,6 +54,8 @@ export interface ProxyServer {
   listen(): Promise<void>;
   /** The address listened on; with port 0, the one that was taken. */
   readonly address: string;
+  /** The same for clients that see one Redis server; null when there is no such port. */
+  readonly plainAddress: string | null;
   /** Clients connected now. */
   readonly clientCount: number;
   /** Epoch of the routing metadata; 0 before any. */
@@ -84,13 +86,12 @@ export function createProxyServer(options: ProxyServerOptions = {}): ProxyServer
 
 class Proxy implements ProxyServer {
   readonly #options: ProxyOptions;
-  readonly #listener: Listener;
+  readonly #ports: Ports;
   #counters = new LoopCounters(1);
   readonly #startedMs: number;
   #connectionsReceived = 0;
   #connectionsRejected = 0;
   #running: Running | null = null;
-  #address: NodeAddress;
   #nextSessionId = 1;
   #isStarted = false;
   #isClosed = false;
@@ -100,16 +101,23 @@ class Proxy implements ProxyServer {
 
   constructor(options: ProxyOptions) {
     this.#options = options;
-    this.#address = options.address;
     this.#startedMs = options.clock.monotonicMs();
-    this.#listener = new Listener(
-      (connection) => this.#accept(connection),
-      (error) => options.logger.error({ error: error.message }, 'cannot accept connections'),
+    const onError = (error: Error): void => {
+      options.logger.error({ error: error.message }, 'cannot accept connections');
+    };
+    this.#ports = new Ports(
+      options,
+      (connection, isPlain) => this.#accept(connection, isPlain),
+      onError,
     );
   }
 
   get address(): string {
-    return this.#address;
+    return this.#ports.address;
+  }
+
+  get plainAddress(): string | null {
+    return this.#ports.plainAddress;
   }
 
   get clientCount(): number {
@@ -133,19 +141,21 @@ class Proxy implements ProxyServer {
     try {
       dataLoop.transports = await chooseTransports(sockets, dataLoop.arena);
       extra = await this.#startThreads(dataLoop.transports);
-      this.#address = await this.#listener.listen(this.#options.address, dataLoop.transports);
+      await this.#ports.listen(dataLoop.transports);
     } catch (error) {
       this.#isStarted = false;
       await endThreads(extra?.threads ?? []);
       throw error;
     }
     if (this.#isClosed || this.#closing !== null) {
-      this.#listener.close();
+      this.#ports.close();
       await endThreads(extra.threads);
       throw new ProxyError('CLOSED', 'the proxy was closed while it started');
     }
     this.#run(dataLoop, extra);
-    const facts = { address: this.#address, sockets: dataLoop.transports.kind };
+    const { kind } = dataLoop.transports;
+    const { address, plainAddress } = this.#ports;
+    const facts = { address, ...(plainAddress === null ? {} : { plainAddress }), sockets: kind };
     logger.info({ ...facts, loops: 1 + extra.threads.length }, 'proxy listening');
   }
 
@@ -154,24 +164,7 @@ class Proxy implements ProxyServer {
     if (this.#isClosed || control === undefined) {
       throw new ProxyError('CLOSED', 'the proxy does not listen');
     }
-    const commands = [
-      ['UMCTL', 'SETREPL', ...encodeSetRepl(setReplOf(meta, options))],
-      [
-        'UMCTL',
-        'SETCLUSTER',
-        ...encodeSetCluster(setClusterOf(meta, options), { compress: false }),
-      ],
-    ];
-    for (const words of commands) {
-      const writer = new RespWriter();
-      control.execute(
-        words.map((word) => Buffer.from(word)),
-        { protocol: 2 },
-        writer,
-      );
-      const reply = writer.take().toString().trim();
-      if (reply.startsWith('-')) throw new ProxyError('METADATA_REFUSED', reply.slice(1));
-    }
+    install(control, meta, options);
   }
 
   async close(options: { drainTimeoutMs?: number } = {}): Promise<void> {
@@ -185,7 +178,7 @@ class Proxy implements ProxyServer {
     this.#isClosed = true;
     if (reason !== undefined)
       this.#options.logger.warn({ reason: reason.message }, 'proxy destroyed');
-    this.#listener.close();
+    this.#ports.close();
     this.#ended = this.#running?.loops.destroy() ?? null;
     this.#running?.control.destroy();
   }
@@ -207,7 +200,7 @@ class Proxy implements ProxyServer {
     const control = this.#createControl();
     const own = new ServingLoop({
       options: this.#options,
-      address: this.#address,
+      address: this.#ports.address,
       loop: dataLoop,
       desk: new LocalDesk(control),
       counters: counters.of(0),
@@ -228,7 +221,7 @@ class Proxy implements ProxyServer {
     });
     this.#counters = counters;
     this.#running = { control, loops };
-    for (const thread of threads) thread.order({ kind: 'listening', address: this.#address });
+    for (const thread of threads) thread.order({ kind: 'listening', address: this.#ports.address });
     control.onTableChange((table) => loops.useTable(table));
     control.start();
   }
@@ -243,10 +236,10 @@ class Proxy implements ProxyServer {
 
   #createControl(): ProxyControl {
     const options = this.#options;
-    const announceAddress = options.announceAddress ?? this.#address;
+    const announceAddress = options.announceAddress ?? this.#ports.address;
     return createProxyControl({
       announceAddress,
-      config: configSourceOf({ ...options, address: this.#address }, announceAddress),
+      config: configSourceOf({ ...options, address: this.#ports.address }, announceAddress),
       logger: options.logger,
       clock: options.clock,
       version,
@@ -298,17 +291,17 @@ class Proxy implements ProxyServer {
     });
   }
 
-  #accept(connection: AcceptedConnection): void {
+  #accept(connection: AcceptedConnection, isPlain: boolean): void {
     const running = this.#running;
     this.#connectionsReceived++;
     const isRefused = this.#closing !== null || this.clientCount >= this.#options.clientsMax;
     if (isRefused) this.#connectionsRejected++;
     if (isRefused) running?.loops.turnAway(connection);
-    else running?.loops.accept(connection, this.#nextSessionId++);
+    else running?.loops.accept(connection, this.#nextSessionId++, isPlain);
   }
 
   async #drain(drainTimeoutMs: number): Promise<void> {
-    this.#listener.close();
+    this.#ports.close();
     this.#running?.loops.endClients();
     const deadline = this.#options.clock.monotonicMs() + drainTimeoutMs;
     await new Promise<void>((resolve) => {
@@ -322,5 +315,23 @@ class Proxy implements ProxyServer {
     await this.#running?.control.close();
     this.destroy();
     await this.#ended;
+  }
+}
+
+/** Carries out the commands that a coordinator would send. */
+function install(control: ProxyControl, meta: ProxyMeta, options: { force?: boolean }): void {
+  const commands = [
+    ['UMCTL', 'SETREPL', ...encodeSetRepl(setReplOf(meta, options))],
+    ['UMCTL', 'SETCLUSTER', ...encodeSetCluster(setClusterOf(meta, options), { compress: false })],
+  ];
+  for (const words of commands) {
+    const writer = new RespWriter();
+    control.execute(
+      words.map((word) => Buffer.from(word)),
+      { protocol: 2 },
+      writer,
+    );
+    const reply = writer.take().toString().trim();
+    if (reply.startsWith('-')) throw new ProxyError('METADATA_REFUSED', reply.slice(1));
   }
 }

@@ -5,10 +5,11 @@ import { type SlotMarks, withHeld } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats } from '../core/info.ts';
 import { type LaneOptions, nextLaneCount } from '../core/lane-count.ts';
 import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
-import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
+import { EMPTY_TABLE, plainTableOf, type RoutingTable } from '../core/routing-table.ts';
 import { ScriptCache } from '../core/script-cache.ts';
 import { Session } from '../core/session.ts';
 import type { ProxyOptions } from '../options.ts';
+import type { BackendEndpoint } from './backend-connection.ts';
 import type { BackendCredentials } from './backend-greeting.ts';
 import { type BackendGroup, BackendPool } from './backend-pool.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -66,7 +67,9 @@ export class ServingLoop {
   readonly #pool: BackendPool;
   readonly #dedicated: DedicatedPool;
   readonly #lanes: LaneOptions;
-  readonly #context: ProxyContext;
+  /** By the kind of port. */
+  readonly #contexts: { readonly cluster: ProxyContext; readonly plain: ProxyContext };
+  #peers: ReadonlySet<NodeAddress> = new Set();
   readonly #clients: LoopClients;
   /** The slots that are held; null: none. */
   #held: SlotMarks | null = null;
@@ -86,8 +89,7 @@ export class ServingLoop {
       onSlow: (client) => this.#closeSlow(client),
     });
     const backend = {
-      socketPath: options.backendSocketPath,
-      credentials: credentialsOf(options),
+      endpointOf: (address: NodeAddress) => this.#endpointOf(address),
       connectTimeoutMs: options.backendConnectTimeoutMs,
       timeoutMs: options.backendTimeoutMs,
       retryDelayMs: options.backendRetryDelayMs,
@@ -107,8 +109,9 @@ export class ServingLoop {
       connectionsMax: shareOf(options.dedicatedConnectionsMax, parts.loopCount),
       idleMs: options.dedicatedIdleMs,
     });
-    this.#context = {
+    const cluster: ProxyContext = {
       ...parts,
+      isPlain: options.activeRedirection,
       clock: options.clock,
       spread: null,
       park: (client) => this.#park(client),
@@ -122,12 +125,14 @@ export class ServingLoop {
       slots: EMPTY_TABLE.slots,
       groups: [],
     };
+    this.#contexts = { cluster, plain: { ...cluster, isPlain: true } };
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   /** Where the proxy listens, when that is known. */
   listensAt(address: NodeAddress): void {
-    this.#context.address = address;
+    this.#contexts.cluster.address = address;
+    this.#contexts.plain.address = address;
   }
 
   get clientCount(): number {
@@ -140,34 +145,40 @@ export class ServingLoop {
 
   /** Clients may go to other loops. */
   spreadBy(spread: Spread): void {
-    this.#context.spread = spread;
+    this.#contexts.cluster.spread = spread;
   }
 
   /** Serves a connection. `id` is the proxy's for this client. */
-  accept(connection: AcceptedConnection, id: number): void {
-    this.#serve(connection, this.#sessionOf(id, 0));
+  accept(connection: AcceptedConnection, id: number, isPlain = false): void {
+    const { cluster, plain } = this.#contexts;
+    this.#serve(isPlain ? plain : cluster, connection, this.#sessionOf(id, 0));
   }
 
   /** Serves a client that another loop has served before. */
   adopt(connection: AcceptedConnection, from: Omit<Departure, 'connection'>): void {
     const session = this.#sessionOf(from.id, from.ageMs);
     session.restore(from.session);
-    this.#serve(connection, session).takeOver(Buffer.from(from.input));
+    this.#serve(this.#contexts.cluster, connection, session).takeOver(Buffer.from(from.input));
   }
 
   /** Tells a client that there are too many, and closes. */
   turnAway(connection: AcceptedConnection): void {
-    const transport = this.#context.loop.transports.accepted(connection, TURNED_AWAY);
+    const transport = this.#contexts.cluster.loop.transports.accepted(connection, TURNED_AWAY);
     transport.write(REPLY_MAX_CLIENTS);
     transport.end();
   }
 
   /** Routes by another table from the next command on. */
   useTable(table: RoutingTable): void {
-    const groups = this.#pool.retain(table.localNodes);
-    this.#context.table = table;
-    this.#context.groups = groups;
-    this.#dedicated.retain(table.localNodes);
+    const { cluster, plain } = this.#contexts;
+    const plainTable = this.#hasPlainClients ? plainTableOf(table) : table;
+    // Known before the pools make connections to them.
+    this.#peers = new Set(plainTable.localNodes.slice(plainTable.peerStart));
+    plain.table = plainTable;
+    plain.groups = this.#pool.retain(plainTable.localNodes);
+    cluster.table = cluster.isPlain ? plainTable : table;
+    cluster.groups = plain.groups.slice(0, cluster.table.localNodes.length);
+    this.#dedicated.retain(plainTable.localNodes);
     this.#compareScripts();
     this.#routeBy(this.#held);
   }
@@ -187,7 +198,7 @@ export class ServingLoop {
     const parked = this.#parked;
     this.#parked = [];
     for (const client of parked) client.unpark();
-    this.#context.loop.output.flush();
+    this.#contexts.cluster.loop.output.flush();
   }
 
   dedicatedStats(): DedicatedStats {
@@ -213,9 +224,12 @@ export class ServingLoop {
   }
 
   #routeBy(held: SlotMarks | null): void {
-    const { slots } = this.#context.table;
     this.#held = held;
-    this.#context.slots = held === null ? slots : withHeld(slots, held);
+    const { cluster, plain } = this.#contexts;
+    for (const context of [cluster, plain]) {
+      const { slots } = context.table;
+      context.slots = held === null ? slots : withHeld(slots, held);
+    }
   }
 
   #park(client: Client): void {
@@ -224,12 +238,12 @@ export class ServingLoop {
   }
 
   #compareScripts(): void {
-    const { scripts, groups } = this.#context;
+    const { scripts, groups } = this.#contexts.plain;
     scripts.compare(groups);
   }
 
   #closeSlow(client: OutputReader): void {
-    const { counters, logger } = this.#context;
+    const { counters, logger } = this.#contexts.cluster;
     const facts = { client: client.peer, waitingBytes: client.outputBytes };
     logger.warn(facts, 'client closed: above the soft output limit for too long');
     counters[CLIENTS_OVER_OUTPUT] = (counters[CLIENTS_OVER_OUTPUT] ?? 0) + 1;
@@ -240,37 +254,57 @@ export class ServingLoop {
     return new Session({
       id,
       lane: this.#acceptedCount++,
-      createdMs: this.#context.loop.nowMs - ageMs,
+      createdMs: this.#contexts.cluster.loop.nowMs - ageMs,
       needsPassword: this.#options.password !== null,
     });
   }
 
-  #serve(connection: AcceptedConnection, session: Session): ClientConnection {
-    const client = new ClientConnection(this.#context, session);
+  #serve(
+    context: ProxyContext,
+    connection: AcceptedConnection,
+    session: Session,
+  ): ClientConnection {
+    const client = new ClientConnection(context, session);
     this.#clients.add(client);
-    client.attach(this.#context.loop.transports.accepted(connection, client));
+    client.attach(context.loop.transports.accepted(connection, client));
     return client;
   }
 
   #forget(client: Client): void {
     this.#clients.delete(client);
-    this.#context.spread?.onGone(client);
-    const { counters } = this.#context;
+    client.context.spread?.onGone(client);
+    const { counters } = this.#contexts.cluster;
     counters[CLIENTS_CLOSED] = (counters[CLIENTS_CLOSED] ?? 0) + 1;
   }
 
+  get #hasPlainClients(): boolean {
+    return this.#options.plainAddress !== null || this.#options.activeRedirection;
+  }
+
+  /** Other proxies are clients' servers too; they want the password that clients give. */
+  #endpointOf(address: NodeAddress): BackendEndpoint {
+    const { backendSocketPath, password } = this.#options;
+    if (!this.#peers.has(address)) {
+      return { socketPath: backendSocketPath, credentials: credentialsOf(this.#options) };
+    }
+    const credentials = password === null ? null : { username: null, password };
+    return { socketPath: null, credentials };
+  }
+
   #adaptLanes(): void {
-    const { counters, laneCount } = this.#context;
+    const { cluster, plain } = this.#contexts;
+    const { counters, laneCount } = cluster;
     const bytes = counters[NET_INPUT_BYTES] ?? 0;
     const requests = counters[COMMANDS_PROCESSED] ?? 0;
     const period = { bytes: bytes - this.#seenBytes, requests: requests - this.#seenRequests };
     this.#seenBytes = bytes;
     this.#seenRequests = requests;
-    this.#context.laneCount = nextLaneCount(laneCount, period, this.#lanes);
+    cluster.laneCount = nextLaneCount(laneCount, period, this.#lanes);
+    plain.laneCount = cluster.laneCount;
   }
 
   #tick(): void {
-    const { loop } = this.#context;
+    const { loop } = this.#contexts.cluster;
     loop.tick();
     this.#pool.checkDeadlines();
     this.#dedicated.tick();

@@ -87,6 +87,7 @@ function select(client: Client, args: readonly Buffer[]): void {
   if (Number.isNaN(index)) client.reply(errorReply('ERR value is not an integer or out of range'));
   else if (index < -(2 ** 31) || index >= 2 ** 31) client.reply(errorReply(BEYOND_INT32));
   else if (index === 0) client.reply(REPLY_OK);
+  else if (client.context.isPlain) client.reply(errorReply('ERR DB index is out of range'));
   else client.reply(errorReply('ERR SELECT is not allowed in cluster mode'));
 }
 

@@ -1,0 +1,105 @@
+import { firstError, type FanOutPart, type Merge } from '../core/fan-out.ts';
+import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
+import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import { lossReply } from './client-replies.ts';
+import type { Client } from './proxy-context.ts';
+
+/**
+ * One command on several servers. The client's later commands wait until every server has answered; earlier
+ * ones go on.
+ */
+export class FanOutCall {
+  readonly #client: Client;
+  readonly #parts: readonly FanOutPart[];
+  readonly #merge: Merge;
+  readonly #replies: Buffer[] = [];
+  #left: number;
+  #heldBytes = 0;
+
+  constructor(client: Client, parts: readonly FanOutPart[], merge: Merge) {
+    this.#client = client;
+    this.#parts = parts;
+    this.#merge = merge;
+    this.#left = parts.length;
+  }
+
+  /** Sends all parts. The client gets one reply. */
+  start(): void {
+    const { groups } = this.#client.context;
+    // The connections are chosen before the reply is owed, or they would not be those of earlier commands.
+    const backends = this.#parts.map(({ target }) => {
+      const group = groups[target];
+      return group === undefined ? null : this.#client.backendOf(group);
+    });
+    this.#client.deferReply();
+    this.#parts.forEach(({ command }, index) => {
+      const backend = backends[index] ?? null;
+      const sink = new PartSink(this, index);
+      if (backend === null) this.settle(index, REPLY_SLOT_DOWN);
+      else if (!backend.request(sink, 1, false, command, 0, command.length)) {
+        this.settle(index, unreachableReply(backend.options.address));
+      }
+    });
+  }
+
+  /** False: this and what is still to come is more than a client may have waiting. */
+  hold(bytes: number): boolean {
+    this.#heldBytes += bytes;
+    return this.#heldBytes <= this.#client.context.options.outputBytesMax;
+  }
+
+  /** A part has its reply. */
+  settle(index: number, reply: Buffer): void {
+    this.#replies[index] = reply;
+    this.#left--;
+    if (this.#left > 0) return;
+    const error = firstError(this.#replies);
+    this.#client.replyDeferred(error ?? this.#merge(this.#parts, this.#replies));
+  }
+
+  get outputBytesMax(): number {
+    return this.#client.context.options.outputBytesMax;
+  }
+}
+
+/** Gathers the reply of one part. */
+class PartSink implements ReplySink {
+  readonly #call: FanOutCall;
+  readonly #index: number;
+  #pieces: Buffer[] = [];
+  #isTooLarge = false;
+
+  constructor(call: FanOutCall, index: number) {
+    this.#call = call;
+    this.#index = index;
+  }
+
+  onReplyBytes(
+    _: BackendConnection,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    completed: number,
+  ): void {
+    if (!this.#isTooLarge && !this.#call.hold(end - start)) {
+      this.#isTooLarge = true;
+      this.#pieces = [];
+    }
+    if (!this.#isTooLarge) this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
+    if (completed > 0) this.#call.settle(this.#index, this.#reply());
+  }
+
+  onReplyLoss(source: BackendConnection, _: number, loss: BackendLoss): void {
+    this.#call.settle(this.#index, lossReply(source, loss));
+  }
+
+  onBackendRoom(): void {
+    // The client is not read anyway until its reply is complete.
+  }
+
+  #reply(): Buffer {
+    if (!this.#isTooLarge) return Buffer.concat(this.#pieces);
+    const limit = `${this.#call.outputBytesMax} bytes (output_bytes_max)`;
+    return errorReply(`ERR the replies of all servers together are larger than ${limit}`);
+  }
+}

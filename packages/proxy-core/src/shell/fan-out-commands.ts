@@ -1,0 +1,120 @@
+import { encodeCommand, type RequestScanner } from '@undermoon/resp';
+import { COMMAND_ID } from '../core/command-table.generated.ts';
+import {
+  concatenated,
+  elementsOf,
+  type FanOutPart,
+  firstOf,
+  type Merge,
+  splitByKeys,
+  splitOf,
+  sum,
+} from '../core/fan-out.ts';
+import { arityReply, errorReply, REPLY_SLOT_DOWN } from '../core/replies.ts';
+import { SLOT_HELD } from '../core/routing-table.ts';
+import { cursorText, nextScanSlot, parseCursor, type ScanCursor } from '../core/scan-cursor.ts';
+import { FanOutCall } from './fan-out-call.ts';
+import type { Client, Span } from './proxy-context.ts';
+import { written } from './written.ts';
+
+const INVALID_CURSOR = errorReply('ERR invalid cursor');
+
+/**
+ * Carries out a command whose keys are in different slots, in parts. 'whole': this client's commands, or this
+ * one, cannot be split. 'parked': a slot is held, and the client goes on with the command when it no longer is.
+ */
+export function runSplit(
+  client: Client,
+  scanner: RequestScanner,
+  span: Span,
+  id: number,
+): 'whole' | 'sent' | 'parked' {
+  const { context } = client;
+  const split = splitOf(id);
+  if (split === null || !context.isPlain) return 'whole';
+  const { argumentsPerKey, merge } = split;
+  if ((scanner.argc - 1) % argumentsPerKey !== 0) {
+    client.reply(arityReply('mset'));
+    return 'sent';
+  }
+  const { slots } = context;
+  const { peerStart } = context.table;
+  const routes = { slots, peerStart, argumentsPerKey };
+  const parts = splitByKeys(span.bytes, scanner, context.keys, routes);
+  if (parts.some(({ target }) => target === SLOT_HELD)) {
+    context.park(client);
+    return 'parked';
+  }
+  new FanOutCall(client, parts, merge).start();
+  return 'sent';
+}
+
+/** Carries out a command for all servers. */
+export function runOnAll(client: Client, id: number, args: readonly Buffer[]): void {
+  const { groups } = client.context;
+  if (groups.length === 0) client.reply(REPLY_SLOT_DOWN);
+  else if (id === COMMAND_ID.SCAN) scan(client, args);
+  else {
+    const command = encodeCommand(args);
+    const parts = groups.map((_, target): FanOutPart => ({ target, command, keys: [] }));
+    new FanOutCall(client, parts, mergeOf(client, id)).start();
+  }
+}
+
+function mergeOf(client: Client, id: number): Merge {
+  switch (id) {
+    case COMMAND_ID.DBSIZE:
+      return sum;
+    case COMMAND_ID.KEYS:
+      return concatenated;
+    case COMMAND_ID.RANDOMKEY:
+      return (_, replies) => anyKey(client, replies);
+    default:
+      return firstOf;
+  }
+}
+
+/** A key of any server that has some, of another one from call to call. */
+function anyKey(client: Client, replies: readonly Buffer[]): Buffer {
+  const found = replies.filter((reply) => !/^(\$-1|_)\r\n$/.test(reply.toString('latin1', 0, 6)));
+  const turn = client.context.loop.nextTurn();
+  return found[turn % found.length] ?? replies[0] ?? REPLY_SLOT_DOWN;
+}
+
+/** With one server its own cursors are used, so that they are those of Redis. */
+function scan(client: Client, args: readonly Buffer[]): void {
+  const { groups, isPlain } = client.context;
+  if (groups.length === 1 && !isPlain) {
+    const parts = [{ target: 0, command: encodeCommand(args), keys: [] }];
+    new FanOutCall(client, parts, firstOf).start();
+    return;
+  }
+  const { slots } = client.context.table;
+  const given = parseCursor(String(args[1]));
+  if (given === null) {
+    client.reply(INVALID_CURSOR);
+    return;
+  }
+  const isBegin = given.inner === 0n && given.slot === 0;
+  const slot = isBegin ? (nextScanSlot(slots, 0) ?? 0) : given.slot;
+  const target = slots[slot] ?? -1;
+  const [name = Buffer.from('SCAN'), , ...rest] = args;
+  const command = encodeCommand([name, String(given.inner), ...rest]);
+  const merge: Merge = (_, [reply = INVALID_CURSOR]) =>
+    scanReplyFor(client, { inner: given.inner, slot }, reply);
+  new FanOutCall(client, [{ target, command, keys: [] }], merge).start();
+}
+
+/** The server's reply with the cursor that the client goes on with. */
+function scanReplyFor(client: Client, asked: ScanCursor, reply: Buffer): Buffer {
+  const [cursor, keys] = elementsOf(reply);
+  if (cursor === undefined || keys === undefined) return reply;
+  const inner = BigInt(cursor.toString('latin1').split('\r\n')[1] ?? '0');
+  const next = inner === 0n ? nextServer(client, asked.slot) : { inner, slot: asked.slot };
+  const head = written(client, (writer) => writer.array(2).bulk(cursorText(next)));
+  return Buffer.concat([head, keys]);
+}
+
+function nextServer(client: Client, slot: number): ScanCursor {
+  return { inner: 0n, slot: nextScanSlot(client.context.table.slots, slot + 1) ?? 0 };
+}
