@@ -110,7 +110,7 @@ export function refusalOf(id: number): string {
 }
 
 /** The error text that refuses `what` for `reason`, a sentence without its full stop. */
-function refusalText(what: string, reason: string): string {
+export function refusalText(what: string, reason: string): string {
   return `ERR '${what.replace('|', ' ')}' is not available through this proxy: ${reason}`;
 }
 

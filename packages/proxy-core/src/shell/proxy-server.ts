@@ -1,7 +1,6 @@
 import {
   encodeSetCluster,
   encodeSetRepl,
-  type NodeAddress,
   type ProxyMeta,
   setClusterOf,
   setReplOf,
