@@ -107,7 +107,7 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   } else if (holdIfPaused(client, id, span, rerun)) return true;
   else if (transaction !== null && !isRunAtOnce(id)) {
     if (isNeverQueued(id)) refuse(client, id, NOT_IN_TRANSACTION);
-    else if (isForServers(commandName(container)) && !commandName(id).endsWith('|help')) {
+    else if (isQueuedForServers(id, container)) {
       queueForwarded(client, id, span, SLOT_NONE);
     } else queueLocal(client, argumentsOf(scanner, bytes), null);
   } else if (isFannedOut(id)) runOnAll(client, id, argumentsOf(scanner, bytes));
@@ -115,6 +115,12 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
     client.context.desk.take(client, scanner, span);
   } else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
   return true;
+}
+
+/** In a transaction these go to its server, as if that were the only one. */
+function isQueuedForServers(id: number, container: number): boolean {
+  if (isFannedOut(id)) return true;
+  return isForServers(commandName(container)) && !commandName(id).endsWith('|help');
 }
 
 /** Whether a slot is held; the client then goes on when it no longer is. Negative: no slot. */
@@ -168,7 +174,8 @@ function refusalBeforeRun(
     return REPLY_NOAUTH;
   }
   if (client.context.isPlain && IN_CLUSTERS_ONLY.has(container)) return NO_CLUSTER;
-  if (client.session.transaction !== null && isFannedOut(id)) {
+  const { transaction } = client.session;
+  if (transaction !== null && isFannedOut(id) && client.context.groups.length > 1) {
     return errorReply(refusalText(`${commandName(id)} in MULTI`, 'it is for all servers at once'));
   }
   const reason = refusalOf(id);
