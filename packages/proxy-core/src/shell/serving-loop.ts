@@ -89,7 +89,8 @@ export class ServingLoop {
       onSlow: (client) => this.#closeSlow(client),
     });
     const backend = {
-      endpointOf: (address: NodeAddress) => this.#endpointOf(address),
+      endpointOf: (address: NodeAddress) =>
+        this.#peers.has(address) ? peerEndpointOf(options) : serverEndpointOf(options),
       connectTimeoutMs: options.backendConnectTimeoutMs,
       timeoutMs: options.backendTimeoutMs,
       retryDelayMs: options.backendRetryDelayMs,
@@ -281,16 +282,6 @@ export class ServingLoop {
     return this.#options.plainAddress !== null || this.#options.activeRedirection;
   }
 
-  /** Other proxies are clients' servers too; they want the password that clients give. */
-  #endpointOf(address: NodeAddress): BackendEndpoint {
-    const { backendSocketPath, password } = this.#options;
-    if (!this.#peers.has(address)) {
-      return { socketPath: backendSocketPath, credentials: credentialsOf(this.#options) };
-    }
-    const credentials = password === null ? null : { username: null, password };
-    return { socketPath: null, credentials };
-  }
-
   #adaptLanes(): void {
     const { cluster, plain } = this.#contexts;
     const { counters, laneCount } = cluster;
@@ -317,6 +308,15 @@ export class ServingLoop {
       if (isIdle) client.destroy();
     }
   }
+}
+
+function serverEndpointOf(options: ProxyOptions): BackendEndpoint {
+  return { socketPath: options.backendSocketPath, credentials: credentialsOf(options) };
+}
+
+/** Another proxy takes this one for a client, so it wants the password that clients give. */
+function peerEndpointOf({ password }: ProxyOptions): BackendEndpoint {
+  return { socketPath: null, credentials: password === null ? null : { username: null, password } };
 }
 
 /** What the Redis servers want to hear first; null: nothing. */
