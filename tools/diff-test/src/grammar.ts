@@ -352,6 +352,19 @@ function|stats => type
 function|dump => type
 keys <pat> => sorted
 publish <word> <v>
+acl|cat => type
+acl|help => type
+acl|whoami
+lastsave => type
+lolwut => type
+memory|doctor => type
+memory|purge
+memory|stats => type
+role => type
+slowlog|get => type
+slowlog|help => type
+slowlog|len => type
+slowlog|reset
 pubsub|channels [<pat>]
 pubsub|help => type
 pubsub|numpat
