@@ -184,6 +184,47 @@ test('stock clients for a single server', async () => {
   await node.close();
 });
 
+test('servers that cannot be reached, and slots that nobody serves, are an error for the whole command', async () => {
+  const proxy = createProxyServer({ address: '127.0.0.1:0', plainAddress: '127.0.0.1:0' });
+  await proxy.listen();
+  await setCluster(proxy, [['127.0.0.1:1', '0-5000']], { roles: false });
+  const one = await RawClient.connect(proxy.plainAddress ?? '');
+  // The first attempt finds out, the later ones know; the commands behind it are answered once, in order.
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const words = keys.flatMap((key) => [key, 'v']);
+    const replies = await Promise.all([
+      one.command('MSET', ...words),
+      one.command('PING'),
+      one.command('DBSIZE'),
+      one.command('ECHO', `${attempt}`),
+    ]);
+    expect(textOf(replies[0])).toMatch(/^CLUSTERDOWN/);
+    expect(textOf(replies[1])).toBe('PONG');
+    expect(textOf(replies[2])).toMatch(/^CLUSTERDOWN .*127\.0\.0\.1:1/);
+    expect(textOf(replies[3])).toBe(`${attempt}`);
+  }
+  proxy.destroy();
+});
+
+test('replies that are too large together are an error', async () => {
+  const proxy = createProxyServer({
+    address: '127.0.0.1:0',
+    plainAddress: '127.0.0.1:0',
+    outputBytesMax: 200_000,
+  });
+  await proxy.listen();
+  const [first, second] = servers;
+  await setCluster(proxy, [
+    [first?.address ?? '', '0-8191'],
+    [second?.address ?? '', '8192-16383'],
+  ]);
+  const one = await RawClient.connect(proxy.plainAddress ?? '');
+  await one.command('MSET', ...keys.flatMap((key) => [key, 'v'.repeat(5000)]));
+  expect(textOf(await one.command('MGET', ...keys))).toMatch(/larger than 200000 bytes/);
+  expect(textsOf(await one.command('MGET', ...keys.slice(0, 10)))).toHaveLength(10);
+  proxy.destroy();
+});
+
 test('active redirection serves the clients of the cluster port like that', async () => {
   const proxy = createProxyServer({
     address: '127.0.0.1:0',

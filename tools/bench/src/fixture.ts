@@ -75,12 +75,14 @@ export class Fixture {
   /** Starts one more instance of a proxy before the first Redis; it is the caller's to stop. */
   startProxy(target: ProxyName, shards: 1 | 2): Promise<ProxyInstance> {
     const { programs, cores } = this.#plan;
-    const program = target === 'undermoon-2-threads' ? programs.undermoon : programs[target];
+    const isOurs = target === 'undermoon-2-threads' || target === 'undermoon-plain';
+    const program = isOurs ? programs.undermoon : programs[target];
     if (program === null) throw new Error(`the program of ${target} is not known`);
     const redisPorts = this.#redis.slice(0, shards).map(({ port }) => port);
     const plan = { program, redisPorts, cores: cores.proxy };
     if (target === 'nutcracker') return startNutcracker(plan);
-    return startUndermoon({ ...plan, threads: target === 'undermoon-2-threads' ? 2 : 1 });
+    const threads = target === 'undermoon-2-threads' ? 2 : 1;
+    return startUndermoon({ ...plan, threads, isPlain: target === 'undermoon-plain' });
   }
 
   async stop(): Promise<void> {

@@ -34,6 +34,8 @@ export interface ProxyPlan {
   readonly program: string;
   /** Event loops of undermoon-proxy; default: 1. */
   readonly threads?: number;
+  /** The port is that for clients without cluster support; default: false. */
+  readonly isPlain?: boolean;
   /** Of Node.js, for undermoon-proxy; default: none. */
   readonly nodeFlags?: readonly string[];
   /** See `ProcessPlan`; default: false. */
@@ -42,12 +44,15 @@ export interface ProxyPlan {
 
 /** Starts undermoon-proxy, with its defaults, and makes it the only member of a cluster. */
 export async function startUndermoon(plan: ProxyPlan): Promise<ProxyInstance> {
-  const port = await takePort();
-  const address = `127.0.0.1:${port}`;
+  const clusterPort = await takePort();
+  const { isPlain = false } = plan;
+  const port = isPlain ? await takePort() : clusterPort;
+  const address = `127.0.0.1:${clusterPort}`;
   return startProxy(port, async (folder) => {
     const { program, cores, threads = 1, nodeFlags = [], hasChannel = false } = plan;
     const args = [...nodeFlags, program, '--address', address, '--clients-max', '20000'];
-    // Other builds may not know the setting.
+    // Other builds may not know these settings.
+    if (isPlain) args.push('--plain-address', `127.0.0.1:${port}`);
     if (threads > 1) args.push('--thread-number', `${threads}`);
     const server = startProcess({
       command: process.execPath,
@@ -57,7 +62,7 @@ export async function startUndermoon(plan: ProxyPlan): Promise<ProxyInstance> {
       hasChannel,
     });
     const words = encodeSetCluster(wholeCluster(plan.redisPorts), { compress: false });
-    await untilAnswered(port, server, ['UMCTL', 'SETCLUSTER', ...words]);
+    await untilAnswered(clusterPort, server, ['UMCTL', 'SETCLUSTER', ...words]);
     return server;
   });
 }

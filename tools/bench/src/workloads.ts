@@ -2,12 +2,14 @@ import type { LoadPart } from './redis-benchmark.ts';
 
 /**
  * What is measured: Redis itself, the proxies before it, and Redis Cluster. `base` is another build of undermoon,
- * `undermoon-2-threads` the same build with two event loops.
+ * `undermoon-2-threads` the same build with two event loops, `undermoon-plain` its port for clients that know no
+ * clusters.
  */
 export type TargetName =
   | 'direct'
   | 'undermoon'
   | 'undermoon-2-threads'
+  | 'undermoon-plain'
   | 'base'
   | 'nutcracker'
   | 'redis-cluster';
@@ -67,6 +69,7 @@ export function workloads(): readonly Workload[] {
     ...SHAPES.flatMap((shape) => SIZES.flatMap((size) => getAndSet(shape, size))),
     ...multiKey(),
     ...twoShards(),
+    ...plainPort(),
     ...twoThreads(),
     {
       name: 'rate-40k',
@@ -176,6 +179,34 @@ function twoShards(): Workload[] {
     placements: ['pinned'],
     isQuick: false,
   }));
+}
+
+/** What the port for clients without cluster support costs, and MGET of keys in any slots, which only it takes. */
+function plainPort(): Workload[] {
+  const shared = { shards: 1, placements: ['pinned'], isQuick: true } as const;
+  const mget = ['MGET', ...Array.from({ length: 10 }, () => `${SIZES[0].keyPrefix}${RANDOM}`)];
+  return [
+    ...[1, 16].map((pipeline): Workload => ({
+      ...shared,
+      name: `plain-get-64-c50-p${pipeline}`,
+      title: `GET 64 B, 50 connections, pipeline ${pipeline}, plain port against cluster port`,
+      load: {
+        kind: 'flood',
+        parts: [{ connections: 50, pipeline, words: wordsOf('get', SIZES[0]), isKeptAlive: true }],
+      },
+      targets: ['undermoon', 'undermoon-plain', 'nutcracker'],
+    })),
+    {
+      ...shared,
+      name: 'plain-mget-10-c50-p1',
+      title: 'MGET of 10 keys of any slots, 64 B, 50 connections, pipeline 1',
+      load: {
+        kind: 'flood',
+        parts: [{ connections: 50, pipeline: 1, words: mget, isKeptAlive: true }],
+      },
+      targets: ['direct', 'undermoon-plain', 'nutcracker'],
+    },
+  ];
 }
 
 /** Not pinned: a second event loop on the core of the first would be no gain. */

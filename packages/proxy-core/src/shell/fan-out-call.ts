@@ -26,20 +26,21 @@ export class FanOutCall {
   /** Sends all parts. The client gets one reply. */
   start(): void {
     const { groups } = this.#client.context;
-    // The connections are chosen before the reply is owed, or they would not be those of earlier commands.
     const backends = this.#parts.map(({ target }) => {
       const group = groups[target];
       return group === undefined ? null : this.#client.backendOf(group);
     });
-    this.#client.deferReply();
     this.#parts.forEach(({ command }, index) => {
       const backend = backends[index] ?? null;
       const sink = new PartSink(this, index);
-      if (backend === null) this.settle(index, REPLY_SLOT_DOWN);
+      if (backend === null) this.#note(index, REPLY_SLOT_DOWN);
       else if (!backend.request(sink, 1, false, command, 0, command.length)) {
-        this.settle(index, unreachableReply(backend.options.address));
+        this.#note(index, unreachableReply(backend.options.address));
       }
     });
+    // A reply that is known now must not resume the input that is being dispatched.
+    if (this.#left === 0) this.#client.reply(this.#merged());
+    else this.#client.deferReply();
   }
 
   /** False: this and what is still to come is more than a client may have waiting. */
@@ -50,15 +51,21 @@ export class FanOutCall {
 
   /** A part has its reply. */
   settle(index: number, reply: Buffer): void {
-    this.#replies[index] = reply;
-    this.#left--;
-    if (this.#left > 0) return;
-    const error = firstError(this.#replies);
-    this.#client.replyDeferred(error ?? this.#merge(this.#parts, this.#replies));
+    this.#note(index, reply);
+    if (this.#left === 0) this.#client.replyDeferred(this.#merged());
   }
 
   get outputBytesMax(): number {
     return this.#client.context.options.outputBytesMax;
+  }
+
+  #note(index: number, reply: Buffer): void {
+    this.#replies[index] = reply;
+    this.#left--;
+  }
+
+  #merged(): Buffer {
+    return firstError(this.#replies) ?? this.#merge(this.#parts, this.#replies);
   }
 }
 
