@@ -4,6 +4,8 @@
 // A line that begins with ! is never damaged on purpose, since a damaged one could depend on time or chance.
 // `=> rule` says how replies are compared where bytes would be too strict; see reply-rules.ts.
 
+import { WHOLE_NODE } from './grammar-whole-node.ts';
+
 const STRINGS = `
 append <s> <v>
 append <b> <v>
@@ -333,65 +335,6 @@ const BLOCKING = `
 ! bzpopmin <z>+ <wait>
 ? ! xread BLOCK 10 STREAMS <x> (<id> | $)
 ? ! xreadgroup GROUP <grp> <con> BLOCK 10 STREAMS <x> >
-`;
-
-const WHOLE_NODE = `
-dbsize
-! flushall [(SYNC | ASYNC)]
-! flushdb [(SYNC | ASYNC)]
-flushall <v>
-function|delete <word>
-! function|flush [(ASYNC | SYNC | X)]
-function|help => type
-function|kill
-function|list => type
-! function|load [REPLACE] <library>
-! function|load <library> <v>
-function|restore <v> [(FLUSH | APPEND | REPLACE | X)]
-function|stats => type
-function|dump => type
-keys <pat> => sorted
-publish <word> <v>
-acl|cat => type
-acl|help => type
-acl|whoami
-lastsave => type
-lolwut => type
-memory|doctor => type
-memory|purge
-memory|stats => type
-role => type
-slowlog|get => type
-slowlog|help => type
-slowlog|len => type
-slowlog|reset
-pubsub|channels [<pat>]
-pubsub|help => type
-pubsub|numpat
-pubsub|numsub <word>
-pubsub|shardchannels
-pubsub|shardnumsub <word>
-! randomkey => type
-! scan 0 [MATCH <pat>] COUNT 100000 => scan
-! scan 0 TYPE (string | list) COUNT 100000 => scan
-script|exists <sha>+
-! script|flush [(ASYNC | SYNC | X)]
-script|help => type
-script|kill
-! script|load <lua>
-spublish <word> <v>
-sunsubscribe nothing
-time => type
-unwatch
-? sort <l> BY nosort GET #
-? ! eval <lua> 0 <v>
-? ! eval_ro <lua> 0
-? ! evalsha <sha> 0
-? ! evalsha_ro <sha> 0
-? ! fcall no_such_function 0
-? copy <k> <k> DB <dbindex>
-! wait 0 0
-! waitaof 0 0 0
 `;
 
 /** Every form of every command that single lines can say. */
