@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import net from 'node:net';
 import { expect, test } from 'vitest';
 import { tryRawTransports } from './raw-transports.ts';
-import { Arena, READ_BYTES, SLAB_BYTES } from './slab.ts';
+import { Arena, READ_BYTES, SLAB_BYTES, type Slab } from './slab.ts';
 
 test('a slab gathers bytes of the read buffer, of other memory and of any length', () => {
   const arena = new Arena();
@@ -36,6 +36,19 @@ test('a slab that was given back is empty when it is taken again', () => {
   arena.give(slab);
   expect(arena.take()).toBe(slab);
   expect(slab.length).toBe(0);
+});
+
+test('slabs of the arena are kept and come first, whichever were given back first', () => {
+  const arena = new Arena();
+  const isInside = (slab: Slab): boolean => slab.isIn(arena.memory);
+  const insideCount = (arena.memory.length - READ_BYTES) / SLAB_BYTES;
+  const slabs = Array.from({ length: 3 * insideCount }, () => arena.take());
+  // Those with memory of their own fill whatever keeps free slabs before the arena's come back.
+  for (const slab of slabs.toReversed()) arena.give(slab);
+  const again = slabs.map(() => arena.take());
+  expect(again.map(isInside)).toEqual(slabs.map((_, i) => i < insideCount));
+  // Of the others as many are kept, the rest is made anew.
+  expect(new Set([...slabs, ...again]).size).toBe(slabs.length + insideCount);
 });
 
 test('a slab that a socket still writes from comes back when it has been written', async () => {

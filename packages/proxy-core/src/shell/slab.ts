@@ -32,6 +32,11 @@ export class Slab {
     else to.set(from.subarray(start, end), at);
   }
 
+  /** Whether its bytes are part of `memory`. */
+  isIn(memory: Buffer): boolean {
+    return this.#memory === memory;
+  }
+
   /** The gathered bytes as a view that is valid until the slab is filled again. */
   view(): Buffer {
     const length = this.length;
@@ -53,9 +58,11 @@ export class Arena {
   /** The first bytes of `memory`. */
   readonly readBuffer: Buffer = this.memory.subarray(0, READ_BYTES);
   readonly #free: Slab[] = [];
+  /** Free slabs with memory of their own. */
+  readonly #freeOutside: Slab[] = [];
   #unused = ARENA_SLABS;
 
-  /** An empty slab. */
+  /** An empty slab; of the arena as long as it has one. */
   take(): Slab {
     const slab = this.#free.pop() ?? this.#make();
     slab.length = 0;
@@ -64,11 +71,14 @@ export class Arena {
 
   /** Takes a slab back. One that a socket still writes from is given back when it has been written. */
   give(slab: Slab): void {
-    if (this.#free.length < ARENA_SLABS) this.#free.push(slab);
+    if (slab.isIn(this.memory)) this.#free.push(slab);
+    else if (this.#freeOutside.length < ARENA_SLABS) this.#freeOutside.push(slab);
   }
 
   #make(): Slab {
-    if (this.#unused === 0) return new Slab(Buffer.allocUnsafeSlow(SLAB_BYTES), 0);
+    if (this.#unused === 0) {
+      return this.#freeOutside.pop() ?? new Slab(Buffer.allocUnsafeSlow(SLAB_BYTES), 0);
+    }
     this.#unused--;
     return new Slab(this.memory, READ_BYTES + this.#unused * SLAB_BYTES);
   }
