@@ -9,7 +9,7 @@ import { SLOT_COUNT } from '@undermoon/slots';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { clusterViewSlices, rangesOf, slotOwnersOf, type ClusterView } from './cluster-view.ts';
-import { peerIndexOf, SLOT_UNCOVERED, type RoutingTable } from './routing-table.ts';
+import { EMPTY_TABLE, peerIndexOf, SLOT_UNCOVERED, type RoutingTable } from './routing-table.ts';
 
 const SELF = parseNodeAddress('10.0.0.1:6001')!;
 const PEERS = ['10.0.0.2:6001', '10.0.0.3:6001', '[::1]:6001'].map((text) => ({
@@ -27,7 +27,7 @@ function tableOf(pieces: readonly { length: number; value: number }[]): RoutingT
   const localNodes = ['10.0.0.1:7001', '10.0.0.1:7002'].map((text) => parseNodeAddress(text)!);
   const clusterName = parseClusterName('c');
   const epoch = parseEpoch(7)!;
-  return { epoch, clusterName, slots, localNodes, peerStart: 2, peers: PEERS, meta: null };
+  return { ...EMPTY_TABLE, epoch, clusterName, slots, localNodes, peerStart: 2, peers: PEERS };
 }
 
 function draw(table: RoutingTable, idOf: (address: string) => string): ClusterView {

@@ -1,11 +1,13 @@
 import { Buffer } from 'node:buffer';
 import {
+  DEFAULT_CLUSTER_CONFIG,
   EPOCH_ZERO,
   finishSlices,
   hostOf,
   portOf,
   SliceMeter,
   type AddressSlots,
+  type ClusterConfig,
   type ClusterName,
   type Epoch,
   type MigrationMeta,
@@ -40,6 +42,7 @@ export interface RoutingTable {
   /** Where the other proxies begin among `localNodes`: see `plainTableOf`. */
   readonly peerStart: number;
   readonly peers: readonly PeerTarget[];
+  readonly config: ClusterConfig;
   /** What the table was built from; null before the first metadata. */
   readonly meta: SetCluster | null;
 }
@@ -52,6 +55,7 @@ export const EMPTY_TABLE: RoutingTable = {
   localNodes: [],
   peerStart: 0,
   peers: [],
+  config: DEFAULT_CLUSTER_CONFIG,
   meta: null,
 };
 
@@ -111,6 +115,7 @@ export function* routingTableSlices(
     localNodes: [...targets.local.keys()],
     peerStart: targets.local.size,
     peers: targets.peers.targets,
+    config: meta.config,
     meta,
   };
 }

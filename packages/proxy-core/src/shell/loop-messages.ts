@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { ClusterName, Epoch, NodeAddress } from '@undermoon/cluster-meta';
+import type { ClusterConfig, ClusterName, Epoch, NodeAddress } from '@undermoon/cluster-meta';
 import type { LogFields } from '@undermoon/runtime';
 import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats } from '../core/info.ts';
@@ -31,6 +31,7 @@ export interface SharedTable {
   readonly localNodes: readonly NodeAddress[];
   readonly peerStart: number;
   readonly peers: readonly { readonly address: NodeAddress; readonly movedSuffix: Uint8Array }[];
+  readonly config: ClusterConfig;
 }
 
 /** What the control loop says that has to be known before the next chunk. `number` is that of the gate. */
@@ -129,7 +130,7 @@ function kindOf(value: unknown): unknown {
 
 /** A table whose slots can be read from every thread without a copy. */
 export function shareTable(table: RoutingTable): SharedTable {
-  const { epoch, clusterName, localNodes, peerStart } = table;
+  const { epoch, clusterName, localNodes, peerStart, config } = table;
   // A small Buffer is a part of a larger one, all of which would travel.
   const peers = table.peers.map(({ address, movedSuffix }) => ({
     address,
@@ -137,7 +138,7 @@ export function shareTable(table: RoutingTable): SharedTable {
   }));
   const slots = new Int16Array(new SharedArrayBuffer(table.slots.byteLength));
   slots.set(table.slots);
-  return { epoch, clusterName, slots, localNodes, peerStart, peers };
+  return { epoch, clusterName, slots, localNodes, peerStart, peers, config };
 }
 
 /** The table as it is used in another thread; the metadata stays with the control loop. */
