@@ -3,7 +3,8 @@ import { encodeCommand } from '@undermoon/resp';
 import { RawClient } from '@undermoon/testkit';
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ALL_SLOTS, startFixture } from './fixture.ts';
+import { createProxyServer } from '../src/index.ts';
+import { ALL_SLOTS, setCluster, startFixture } from './fixture.ts';
 import { startTwins, transcript, type Twins } from './reference.ts';
 
 // SHA-1 of "return 1".
@@ -171,4 +172,29 @@ test('ioredis runs its scripts, in a pipeline after a server was started anew to
   expect(await cluster.eval('return 2', 0)).toBe(2);
   await cluster.quit();
   await fixture.stop();
+});
+
+test('servers that cannot be reached are an error, and the commands behind it run once, in order', async () => {
+  const proxy = createProxyServer({ address: '127.0.0.1:0', plainAddress: '127.0.0.1:0' });
+  await proxy.listen();
+  await setCluster(proxy, [['127.0.0.1:1', ALL_SLOTS]], { roles: false });
+  const lines = ['SCRIPT LOAD x', 'SCRIPT FLUSH', 'SCRIPT KILL', 'FUNCTION FLUSH', 'FUNCTION LIST'];
+  for (const address of [proxy.address, proxy.plainAddress ?? '']) {
+    await using client = await RawClient.connect(address);
+    // The first attempt finds out, the later ones know.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const commands = lines.flatMap((line) => [line, `ECHO ${attempt}:${line[9]}`]);
+      const bytes = Buffer.concat(commands.map((line) => encodeCommand(line.split(' '))));
+      // Input that begins with a part of a command is kept and dispatched from there.
+      await client.send(Buffer.concat([encodeCommand(['PING']), bytes.subarray(0, 10)]));
+      expect(await client.reply()).toMatchObject({ value: 'PONG' });
+      await client.send(bytes.subarray(10));
+      const replies = await client.replies(commands.length);
+      replies.forEach((reply, i) => {
+        if (i % 2 === 0) expect(JSON.stringify(reply)).toMatch(/CLUSTERDOWN .*127\.0\.0\.1:1/);
+        else expect(reply).toMatchObject({ value: Buffer.from(commands[i]?.slice(5) ?? '') });
+      });
+    }
+  }
+  proxy.destroy();
 });

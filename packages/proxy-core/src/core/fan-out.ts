@@ -14,7 +14,7 @@ export interface FanOutPart {
   readonly keys: readonly number[];
 }
 
-/** How the replies of the parts become one. */
+/** How the replies of the parts, some of which may be errors, become one. */
 export type Merge = (parts: readonly FanOutPart[], replies: readonly Buffer[]) => Buffer;
 
 /** How a command may be split by its keys. */
@@ -30,12 +30,12 @@ const EMPTY_ARRAY = Buffer.from('*0\r\n');
 
 /** Commands whose keys may be on several servers, where that is allowed, and how their replies are merged. */
 const SPLIT: ReadonlyMap<number, Split> = new Map<number, Split>([
-  [COMMAND_ID.MGET, { argumentsPerKey: 1, merge: inKeyOrder }],
-  [COMMAND_ID.MSET, { argumentsPerKey: 2, merge: firstOf }],
-  [COMMAND_ID.DEL, { argumentsPerKey: 1, merge: sum }],
-  [COMMAND_ID.UNLINK, { argumentsPerKey: 1, merge: sum }],
-  [COMMAND_ID.EXISTS, { argumentsPerKey: 1, merge: sum }],
-  [COMMAND_ID.TOUCH, { argumentsPerKey: 1, merge: sum }],
+  [COMMAND_ID.MGET, { argumentsPerKey: 1, merge: unlessError(inKeyOrder) }],
+  [COMMAND_ID.MSET, { argumentsPerKey: 2, merge: unlessError(firstOf) }],
+  [COMMAND_ID.DEL, { argumentsPerKey: 1, merge: unlessError(sum) }],
+  [COMMAND_ID.UNLINK, { argumentsPerKey: 1, merge: unlessError(sum) }],
+  [COMMAND_ID.EXISTS, { argumentsPerKey: 1, merge: unlessError(sum) }],
+  [COMMAND_ID.TOUCH, { argumentsPerKey: 1, merge: unlessError(sum) }],
 ]);
 
 /** How a command may be split by its keys; null: it may not. */
@@ -76,8 +76,13 @@ export function splitByKeys(
 }
 
 /** The error that a server answered, if one did: it is the answer to the whole command. */
-export function firstError(replies: readonly Buffer[]): Buffer | null {
+function firstError(replies: readonly Buffer[]): Buffer | null {
   return replies.find((reply) => reply[0] === ERROR_MARKER) ?? null;
+}
+
+/** A merge of replies none of which is an error. */
+export function unlessError(merge: Merge): Merge {
+  return (parts, replies) => firstError(replies) ?? merge(parts, replies);
 }
 
 /** All servers say the same. */

@@ -1,6 +1,7 @@
-import { firstError, type FanOutPart, type Merge } from '../core/fan-out.ts';
+import type { FanOutPart, Merge } from '../core/fan-out.ts';
 import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendGroup } from './backend-pool.ts';
 import { lossReply } from './client-replies.ts';
 import type { Client } from './proxy-context.ts';
 
@@ -12,14 +13,22 @@ export class FanOutCall {
   readonly #client: Client;
   readonly #parts: readonly FanOutPart[];
   readonly #merge: Merge;
+  readonly #connectionOf: (group: BackendGroup) => BackendConnection;
   readonly #replies: Buffer[] = [];
   #left: number;
   #heldBytes = 0;
 
-  constructor(client: Client, parts: readonly FanOutPart[], merge: Merge) {
+  /** `connectionOf`: for commands that do not take their turn among the client's others. */
+  constructor(
+    client: Client,
+    parts: readonly FanOutPart[],
+    merge: Merge,
+    connectionOf: (group: BackendGroup) => BackendConnection = (group) => client.backendOf(group),
+  ) {
     this.#client = client;
     this.#parts = parts;
     this.#merge = merge;
+    this.#connectionOf = connectionOf;
     this.#left = parts.length;
   }
 
@@ -28,7 +37,7 @@ export class FanOutCall {
     const { groups } = this.#client.context;
     const backends = this.#parts.map(({ target }) => {
       const group = groups[target];
-      return group === undefined ? null : this.#client.backendOf(group);
+      return group === undefined ? null : this.#connectionOf(group);
     });
     this.#parts.forEach(({ command }, index) => {
       const backend = backends[index] ?? null;
@@ -65,7 +74,7 @@ export class FanOutCall {
   }
 
   #merged(): Buffer {
-    return firstError(this.#replies) ?? this.#merge(this.#parts, this.#replies);
+    return this.#merge(this.#parts, this.#replies);
   }
 }
 

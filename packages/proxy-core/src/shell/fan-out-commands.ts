@@ -9,6 +9,7 @@ import {
   splitByKeys,
   splitOf,
   sum,
+  unlessError,
 } from '../core/fan-out.ts';
 import { arityReply, errorReply, REPLY_SLOT_DOWN } from '../core/replies.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
@@ -57,7 +58,7 @@ export function runOnAll(client: Client, id: number, args: readonly Buffer[]): v
   else {
     const command = encodeCommand(args);
     const parts = groups.map((_, target): FanOutPart => ({ target, command, keys: [] }));
-    new FanOutCall(client, parts, mergeOf(client, id)).start();
+    new FanOutCall(client, parts, unlessError(mergeOf(client, id))).start();
   }
 }
 
@@ -86,7 +87,7 @@ function scan(client: Client, args: readonly Buffer[]): void {
   const { groups, isPlain } = client.context;
   if (groups.length === 1 && !isPlain) {
     const parts = [{ target: 0, command: encodeCommand(args), keys: [] }];
-    new FanOutCall(client, parts, firstOf).start();
+    new FanOutCall(client, parts, unlessError(firstOf)).start();
     return;
   }
   const { slots } = client.context.table;
@@ -102,7 +103,7 @@ function scan(client: Client, args: readonly Buffer[]): void {
   const command = encodeCommand([name, String(given.inner), ...rest]);
   const merge: Merge = (_, [reply = INVALID_CURSOR]) =>
     scanReplyFor(client, { inner: given.inner, slot }, reply);
-  new FanOutCall(client, [{ target, command, keys: [] }], merge).start();
+  new FanOutCall(client, [{ target, command, keys: [] }], unlessError(merge)).start();
 }
 
 /** The server's reply with the cursor that the client goes on with. */
