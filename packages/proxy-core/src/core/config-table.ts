@@ -51,12 +51,16 @@ export function integerParameter(options: {
 /** Parameters of Redis that tools ask for and that have one true answer on any proxy. */
 export const FIXED_PARAMETERS: ConfigSource = [
   readOnlyParameter('appendonly', () => 'no'),
-  readOnlyParameter('cluster-enabled', () => 'yes'),
   readOnlyParameter('databases', () => '1'),
   readOnlyParameter('maxmemory', () => '0'),
   readOnlyParameter('notify-keyspace-events', () => ''),
   readOnlyParameter('save', () => ''),
 ];
+
+/** What is true for those who see one Redis server instead of a cluster, or for the others. */
+export function portParameters(isPlain: boolean): ConfigSource {
+  return [readOnlyParameter('cluster-enabled', () => (isPlain ? 'no' : 'yes'))];
+}
 
 /**
  * The parameters that any of the patterns names, as [name, value]. As in Redis, a name without glob

@@ -69,6 +69,9 @@ export interface LocalNodeFacts {
   readonly health: string;
 }
 
+/** Lines of a section. */
+export type Fields = readonly (readonly [name: string, value: string | number])[];
+
 /** Everything INFO shows. */
 export interface InfoFacts {
   readonly version: string;
@@ -78,12 +81,15 @@ export interface InfoFacts {
   readonly epoch: Epoch;
   readonly replicationEpoch: Epoch;
   readonly isClusterOk: boolean;
+  /** The asker sees one Redis server, not a cluster. */
+  readonly isPlain: boolean;
+  /** The lines of the section of that name. */
+  readonly keyspace: Fields;
   readonly stats: ProxyStats;
   readonly process: ProcessFacts;
   readonly localNodes: readonly LocalNodeFacts[];
 }
 
-type Fields = readonly (readonly [name: string, value: string | number])[];
 type Section = { readonly title: string; readonly fields: (facts: InfoFacts) => Fields };
 
 const SECTIONS: readonly Section[] = [
@@ -94,8 +100,8 @@ const SECTIONS: readonly Section[] = [
   { title: 'Stats', fields: statsFields },
   { title: 'Replication', fields: replicationFields },
   { title: 'CPU', fields: cpuFields },
-  { title: 'Cluster', fields: () => [['cluster_enabled', 1]] },
-  { title: 'Keyspace', fields: () => [] },
+  { title: 'Cluster', fields: ({ isPlain }) => [['cluster_enabled', isPlain ? 0 : 1]] },
+  { title: 'Keyspace', fields: ({ keyspace }) => keyspace },
   { title: 'Undermoon', fields: undermoonFields },
   { title: 'Limits', fields: ({ stats }) => stats.limits },
 ];
@@ -116,7 +122,7 @@ export function renderInfo(facts: InfoFacts, sections: readonly string[]): strin
 function serverFields(facts: InfoFacts): Fields {
   return [
     ['redis_version', REDIS_VERSION],
-    ['redis_mode', 'cluster'],
+    ['redis_mode', facts.isPlain ? 'standalone' : 'cluster'],
     ['os', facts.process.os],
     ['arch_bits', 64],
     ['process_id', facts.process.processId],

@@ -87,7 +87,8 @@ export function executeCluster(state: ControlState, call: ControlCall): void {
 }
 
 function answer(state: ControlState, call: ControlCall, name: string): void {
-  const { args, protocol, writer } = call;
+  const { args, session, writer } = call;
+  const { protocol } = session;
   const { clusterReplies, table } = state;
   switch (name) {
     case 'SHARDS':

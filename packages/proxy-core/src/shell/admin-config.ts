@@ -1,13 +1,14 @@
 import { hostOf, portOf, type NodeAddress } from '@undermoon/cluster-meta';
 import {
   planConfigSet,
+  portParameters,
   readConfig,
   readOnlyParameter,
   type ConfigSource,
 } from '../core/config-table.ts';
 import { byteErrorReply, quotedBytes } from '../core/replies.ts';
 import { limitsOf, type ProxyOptions } from '../options.ts';
-import type { ControlCall, ControlState } from './control-state.ts';
+import type { ControlCall, ControlSession, ControlState } from './control-state.ts';
 import { wordAt, writeArityError, writeError, writeUnknownSubcommand } from './admin-words.ts';
 
 const WORD_BYTES_MAX = 512;
@@ -89,19 +90,23 @@ export function executeConfig(state: ControlState, call: ControlCall): void {
   }
 }
 
-function configGet(state: ControlState, { args, writer }: ControlCall): void {
+function sourceFor({ config }: ControlState, { isPlain }: ControlSession): ConfigSource {
+  return [...config, ...portParameters(isPlain)];
+}
+
+function configGet(state: ControlState, { args, writer, session }: ControlCall): void {
   if (args.length < 3) return writeArityError(writer, 'config|get');
   const patterns = args.slice(2).map((_, i) => wordAt(args, i + 2) ?? '');
-  const found = readConfig(state.config, patterns);
+  const found = readConfig(sourceFor(state, session), patterns);
   writer.map(found.length);
   for (const [name, value] of found) writer.bulk(name).bulk(value);
 }
 
-function configSet(state: ControlState, { args, writer }: ControlCall): void {
+function configSet(state: ControlState, { args, writer, session }: ControlCall): void {
   if (args.length < 4) return writeArityError(writer, 'config|set');
   // One character per byte: names and values are ASCII, and what is not comes back as it was.
   const words = args.slice(2).map((word) => quotedBytes(word, WORD_BYTES_MAX));
-  const plan = planConfigSet(state.config, words);
+  const plan = planConfigSet(sourceFor(state, session), words);
   if (!plan.ok) {
     writer.raw(byteErrorReply(`ERR ${plan.message}`));
     return;

@@ -1,7 +1,9 @@
 import type { RequestScanner } from '@undermoon/resp';
+import type { Fields } from '../core/info.ts';
 import { errorReply } from '../core/replies.ts';
 import type { ProxyControl } from './admin.ts';
-import { ControlRequest } from './control-request.ts';
+import { ControlRequest, controlRequestOf } from './control-request.ts';
+import type { ControlSession } from './control-state.ts';
 import type { AdminDesk, Client, Span } from './proxy-context.ts';
 import { written } from './written.ts';
 
@@ -20,15 +22,27 @@ export class LocalDesk implements AdminDesk {
       return;
     }
     const request = new ControlRequest(scanner, bytes, start, end);
-    const reply = this.#control.begin(request, client.session, (late) =>
+    const reply = this.#control.begin(request, sessionOf(client), (late) =>
       client.replyDeferred(late),
     );
     if (reply === null) client.deferReply();
     else client.reply(reply);
   }
 
+  answerDeferred(client: Client, frame: Buffer, keyspace: Fields): void {
+    const control = this.#control;
+    const session = { ...sessionOf(client), keyspace };
+    const args = controlRequestOf(frame, client.context.options.limits).args();
+    client.replyDeferred(written(client, (writer) => control.execute(args, session, writer)));
+  }
+
   answer(client: Client, args: readonly Buffer[]): void {
     const control = this.#control;
-    client.reply(written(client, (writer) => control.execute(args, client.session, writer)));
+    client.reply(written(client, (writer) => control.execute(args, sessionOf(client), writer)));
   }
+}
+
+/** What replies to a client depend on. */
+export function sessionOf({ session, context }: Client): ControlSession {
+  return { protocol: session.protocol, isPlain: context.isPlain, keyspace: [] };
 }

@@ -9,7 +9,7 @@ import { wordAt } from './admin-words.ts';
 import type { ReplicationStatus } from './replication-runner.ts';
 
 /** INFO. */
-export function executeInfo(state: ControlState, { args, writer }: ControlCall): void {
+export function executeInfo(state: ControlState, { args, writer, session }: ControlCall): void {
   const { options, table } = state;
   const sections = args.slice(1).map((_, i) => wordAt(args, i + 1) ?? '');
   const text = renderInfo(
@@ -21,6 +21,8 @@ export function executeInfo(state: ControlState, { args, writer }: ControlCall):
       epoch: table.epoch,
       replicationEpoch: state.replicationEpoch,
       isClusterOk: state.clusterReplies.coveredCount(table) === SLOT_COUNT,
+      isPlain: session.isPlain,
+      keyspace: session.keyspace,
       stats: options.stats(),
       process: processFacts(),
       localNodes: state.replication.statuses().map(localNodeFacts),

@@ -52,7 +52,7 @@ export function executeUmctl(state: ControlState, call: ControlCall): void {
       return writeInfo(
         state,
         writer,
-        state.clusterReplies.bytesOf(state.table, 'METADATA', call.protocol),
+        state.clusterReplies.bytesOf(state.table, 'METADATA', call.session.protocol),
       );
     case 'INFOREPL':
       return writeInfoRepl(state, writer);

@@ -84,7 +84,7 @@ function askWords(
 ): string {
   const writer = new RespWriter(protocol);
   const args = words.map((word) => (typeof word === 'string' ? Buffer.from(word) : word));
-  control.execute(args, { protocol }, writer);
+  control.execute(args, { protocol, isPlain: false, keyspace: [] }, writer);
   return writer.take().toString();
 }
 

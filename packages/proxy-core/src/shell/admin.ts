@@ -13,6 +13,7 @@ import { ClusterReplies } from './cluster-replies.ts';
 import type { ControlRequest } from './control-request.ts';
 import type {
   ControlCall,
+  ControlSession,
   ControlState,
   ProxyControlOptions,
   ReplicationSettings,
@@ -31,11 +32,6 @@ const DEFAULT_REPLICATION: ReplicationSettings = {
   localNodesMax: 64,
 };
 const DEFAULT_METADATA_BYTES = 64 * 1024 * 1024;
-
-/** The protocol state that a reply depends on. */
-export interface ControlSession {
-  readonly protocol: 2 | 3;
-}
 
 /** The control side of one proxy: its metadata, the roles of its Redis servers, and the admin commands. */
 export interface ProxyControl {
@@ -116,17 +112,17 @@ export function createProxyControl(options: ProxyControlOptions): ProxyControl {
       if (started === 'later') return null;
       if (started !== 'quick') return started;
       const writer = new RespWriter(protocol);
-      execute(state, { args: request.args(), protocol, writer });
+      execute(state, { args: request.args(), session, writer });
       return writer.take();
     },
     execute(args, session, writer) {
-      execute(state, { args, protocol: session.protocol, writer });
+      execute(state, { args, session, writer });
     },
   };
 }
 
 function execute(state: ControlState, call: ControlCall): void {
-  call.writer.protocol = call.protocol;
+  call.writer.protocol = call.session.protocol;
   const name = wordAt(call.args, 0)?.toUpperCase();
   switch (name) {
     case 'UMCTL':

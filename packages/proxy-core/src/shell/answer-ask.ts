@@ -10,7 +10,7 @@ export function answerAsk(
   control: ProxyControl,
   limits: RespLimits,
   thread: LoopThread,
-  { ask, frame, protocol }: LoopAsk,
+  { ask, frame, session }: LoopAsk,
 ): void {
   const answer = (bytes: Uint8Array): void => {
     // A small Buffer is a part of a larger one, all of which would travel.
@@ -19,7 +19,7 @@ export function answerAsk(
   const refusal = control.refusalOf(frame.length);
   if (refusal !== null) answer(errorReply(refusal));
   else {
-    const reply = control.begin(controlRequestOf(frame, limits), { protocol }, answer);
+    const reply = control.begin(controlRequestOf(frame, limits), session, answer);
     if (reply !== null) answer(reply);
   }
 }

@@ -2,7 +2,7 @@ import type { Epoch, NodeAddress } from '@undermoon/cluster-meta';
 import type { RespWriter } from '@undermoon/resp';
 import type { Clock, Logger } from '@undermoon/runtime';
 import type { ConfigSource } from '../core/config-table.ts';
-import type { ProxyStats } from '../core/info.ts';
+import type { Fields, ProxyStats } from '../core/info.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { ClusterReplies } from './cluster-replies.ts';
 import type { RedisCredentials } from './redis-control-client.ts';
@@ -57,9 +57,18 @@ export interface ControlState {
   setTable(table: RoutingTable): void;
 }
 
+/** What a reply depends on besides the command. */
+export interface ControlSession {
+  readonly protocol: 2 | 3;
+  /** The asker sees one Redis server, not a cluster. */
+  readonly isPlain: boolean;
+  /** What the servers say about their keys, for INFO. */
+  readonly keyspace: Fields;
+}
+
 /** One command and where its reply goes. */
 export interface ControlCall {
   readonly args: readonly Uint8Array[];
-  readonly protocol: 2 | 3;
+  readonly session: ControlSession;
   readonly writer: RespWriter;
 }

@@ -12,7 +12,7 @@ import type { Client } from './proxy-context.ts';
 export class FanOutCall {
   readonly #client: Client;
   readonly #parts: readonly FanOutPart[];
-  readonly #merge: Merge;
+  readonly #finish: Finish;
   readonly #connectionOf: (group: BackendGroup) => BackendConnection;
   readonly #replies: Buffer[] = [];
   #left: number;
@@ -22,12 +22,12 @@ export class FanOutCall {
   constructor(
     client: Client,
     parts: readonly FanOutPart[],
-    merge: Merge,
+    finish: Finish,
     connectionOf: (group: BackendGroup) => BackendConnection = (group) => client.backendOf(group),
   ) {
     this.#client = client;
     this.#parts = parts;
-    this.#merge = merge;
+    this.#finish = finish;
     this.#connectionOf = connectionOf;
     this.#left = parts.length;
   }
@@ -48,7 +48,7 @@ export class FanOutCall {
       }
     });
     // A reply that is known now must not resume the input that is being dispatched.
-    if (this.#left === 0) this.#client.reply(this.#merged());
+    if (this.#left === 0) this.#finish.atOnce(this.#replies);
     else this.#client.deferReply();
   }
 
@@ -61,7 +61,7 @@ export class FanOutCall {
   /** A part has its reply. */
   settle(index: number, reply: Buffer): void {
     this.#note(index, reply);
-    if (this.#left === 0) this.#client.replyDeferred(this.#merged());
+    if (this.#left === 0) this.#finish.later(this.#replies);
   }
 
   get outputBytesMax(): number {
@@ -72,10 +72,28 @@ export class FanOutCall {
     this.#replies[index] = reply;
     this.#left--;
   }
+}
 
-  #merged(): Buffer {
-    return this.#merge(this.#parts, this.#replies);
-  }
+/** What becomes of the replies, in the order of the parts. */
+export interface Finish {
+  /** All were known when the command was sent: the client's input must not be resumed. */
+  atOnce(replies: readonly Buffer[]): void;
+  /** The client's reply was deferred. */
+  later(replies: readonly Buffer[]): void;
+}
+
+/** Sends the parts of a command whose reply is what `merge` makes of theirs. `connectionOf`: see `FanOutCall`. */
+export function sendParts(
+  client: Client,
+  parts: readonly FanOutPart[],
+  merge: Merge,
+  connectionOf?: (group: BackendGroup) => BackendConnection,
+): void {
+  const finish: Finish = {
+    atOnce: (replies) => client.reply(merge(parts, replies)),
+    later: (replies) => client.replyDeferred(merge(parts, replies)),
+  };
+  new FanOutCall(client, parts, finish, connectionOf).start();
 }
 
 /** Gathers the reply of one part. */

@@ -14,7 +14,7 @@ import {
 import { arityReply, errorReply, REPLY_SLOT_DOWN } from '../core/replies.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { cursorText, nextScanSlot, parseCursor, type ScanCursor } from '../core/scan-cursor.ts';
-import { FanOutCall } from './fan-out-call.ts';
+import { sendParts } from './fan-out-call.ts';
 import type { Client, Span } from './proxy-context.ts';
 import { written } from './written.ts';
 
@@ -46,7 +46,7 @@ export function runSplit(
     context.park(client);
     return 'parked';
   }
-  new FanOutCall(client, parts, merge).start();
+  sendParts(client, parts, merge);
   return 'sent';
 }
 
@@ -58,7 +58,7 @@ export function runOnAll(client: Client, id: number, args: readonly Buffer[]): v
   else {
     const command = encodeCommand(args);
     const parts = groups.map((_, target): FanOutPart => ({ target, command, keys: [] }));
-    new FanOutCall(client, parts, unlessError(mergeOf(client, id))).start();
+    sendParts(client, parts, unlessError(mergeOf(client, id)));
   }
 }
 
@@ -87,7 +87,7 @@ function scan(client: Client, args: readonly Buffer[]): void {
   const { groups, isPlain } = client.context;
   if (groups.length === 1 && !isPlain) {
     const parts = [{ target: 0, command: encodeCommand(args), keys: [] }];
-    new FanOutCall(client, parts, unlessError(firstOf)).start();
+    sendParts(client, parts, unlessError(firstOf));
     return;
   }
   const { slots } = client.context.table;
@@ -103,7 +103,7 @@ function scan(client: Client, args: readonly Buffer[]): void {
   const command = encodeCommand([name, String(given.inner), ...rest]);
   const merge: Merge = (_, [reply = INVALID_CURSOR]) =>
     scanReplyFor(client, { inner: given.inner, slot }, reply);
-  new FanOutCall(client, [{ target, command, keys: [] }], unlessError(merge)).start();
+  sendParts(client, [{ target, command, keys: [] }], unlessError(merge));
 }
 
 /** The server's reply with the cursor that the client goes on with. */

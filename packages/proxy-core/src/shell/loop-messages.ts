@@ -5,6 +5,7 @@ import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats } from '../core/info.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { ProxyOptions } from '../options.ts';
+import type { ControlSession } from './control-state.ts';
 import type { Departure } from './proxy-context.ts';
 
 /** The options that another thread needs: those that are data. */
@@ -85,7 +86,7 @@ export interface LoopAsk {
   readonly ask: number;
   /** The whole request. */
   readonly frame: Uint8Array;
-  readonly protocol: 2 | 3;
+  readonly session: ControlSession;
 }
 
 /** Both ends are of one version, so the kind of a message tells its form. */

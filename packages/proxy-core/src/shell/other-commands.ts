@@ -37,6 +37,7 @@ import {
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { runBlocking } from './blocking-commands.ts';
 import { runOnAll, runSplit } from './fan-out-commands.ts';
+import { takeInfo } from './info-command.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { endSkipWhenQuiet, holdIfPaused } from './paused-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
@@ -111,6 +112,7 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
       queueForwarded(client, id, span, SLOT_NONE);
     } else queueLocal(client, argumentsOf(scanner, bytes), null);
   } else if (isFannedOut(id)) runOnAll(client, id, argumentsOf(scanner, bytes));
+  else if (id === COMMAND_ID.INFO) takeInfo(client, scanner, span);
   else if (isControlCommand(commandName(container))) {
     client.context.desk.take(client, scanner, span);
   } else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));

@@ -2,6 +2,7 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { RequestScanner } from '@undermoon/resp';
 import type { Clock, Logger } from '@undermoon/runtime';
 import type { ClientFilter } from '../core/client-filter.ts';
+import type { Fields } from '../core/info.ts';
 import type { KeyPositions } from '../core/command-keys.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { ScriptCache } from '../core/script-cache.ts';
@@ -25,6 +26,8 @@ export interface Span {
 export interface AdminDesk {
   /** One reply to the command in `span`, which was scanned last: at once, or in a later turn if it takes long. */
   take(client: Client, scanner: RequestScanner, span: Span): void;
+  /** The reply to the whole request `frame` for a client whose reply was deferred: see `Client.deferReply`. */
+  answerDeferred(client: Client, frame: Buffer, keyspace: Fields): void;
   /** One reply at once, however long it takes. `args[0]` is the command's name. */
   answer(client: Client, args: readonly Buffer[]): void;
 }

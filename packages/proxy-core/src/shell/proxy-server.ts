@@ -200,6 +200,7 @@ class Proxy implements ProxyServer {
     const own = new ServingLoop({
       options: this.#options,
       address: this.#ports.address,
+      plainAddress: this.#ports.plainAddress,
       loop: dataLoop,
       desk: new LocalDesk(control),
       counters: counters.of(0),
@@ -327,7 +328,7 @@ function install(control: ProxyControl, meta: ProxyMeta, options: { force?: bool
     const writer = new RespWriter();
     control.execute(
       words.map((word) => Buffer.from(word)),
-      { protocol: 2 },
+      { protocol: 2, isPlain: false, keyspace: [] },
       writer,
     );
     const reply = writer.take().toString().trim();

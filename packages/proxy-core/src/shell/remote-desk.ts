@@ -1,6 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { RequestScanner } from '@undermoon/resp';
+import type { Fields } from '../core/info.ts';
 import { errorReply } from '../core/replies.ts';
+import { sessionOf } from './admin-desk.ts';
 import type { LoopReport } from './loop-messages.ts';
 import type { AdminDesk, Client, Span } from './proxy-context.ts';
 
@@ -18,11 +20,16 @@ export class RemoteDesk implements AdminDesk {
   }
 
   take(client: Client, _scanner: RequestScanner, { bytes, start, end }: Span): void {
+    client.deferReply();
+    this.answerDeferred(client, bytes.subarray(start, end), []);
+  }
+
+  answerDeferred(client: Client, bytes: Buffer, keyspace: Fields): void {
     const ask = this.#nextAsk++;
     // A view of the bytes would take all of the memory behind it along.
-    const frame = new Uint8Array(bytes.subarray(start, end));
-    const report: LoopReport = { kind: 'ask', ask, frame, protocol: client.session.protocol };
-    client.deferReply();
+    const frame = new Uint8Array(bytes);
+    const session = { ...sessionOf(client), keyspace };
+    const report: LoopReport = { kind: 'ask', ask, frame, session };
     this.#waiting.set(ask, client);
     this.#port.postMessage(report);
   }

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { encodeCommand } from '@undermoon/resp';
-import { elementsOf, type FanOutPart, firstOf, type Merge, unlessError } from '../core/fan-out.ts';
+import { elementsOf, firstOf, type Merge, unlessError } from '../core/fan-out.ts';
 import { REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
-import { FanOutCall } from './fan-out-call.ts';
+import type { BackendConnection } from './backend-connection.ts';
+import type { BackendGroup } from './backend-pool.ts';
+import { sendParts } from './fan-out-call.ts';
 import type { Client, ProxyContext } from './proxy-context.ts';
 import { loadInto } from './script-loading.ts';
 
@@ -100,24 +102,22 @@ function kill(client: Client, args: readonly Buffer[]): void {
   const { dedicated } = client.context;
   const merge: Merge = (parts, replies) =>
     replies.find((reply) => reply[0] === PLUS) ?? ALIKE(parts, replies);
-  start(client, args, (parts) => {
-    return new FanOutCall(client, parts, merge, ({ address }) => dedicated.control(address));
-  });
+  askAll(client, args, merge, ({ address }) => dedicated.control(address));
 }
 
-function askAll(client: Client, args: readonly Buffer[], merge: Merge): void {
-  start(client, args, (parts) => new FanOutCall(client, parts, merge));
-}
-
-function start(
+function askAll(
   client: Client,
   args: readonly Buffer[],
-  callOf: (parts: readonly FanOutPart[]) => FanOutCall,
+  merge: Merge,
+  connectionOf?: (group: BackendGroup) => BackendConnection,
 ): void {
   const { groups } = client.context;
   const command = encodeCommand(args);
   if (groups.length === 0) client.reply(REPLY_SLOT_DOWN);
-  else callOf(groups.map((_, target) => ({ target, command, keys: [] }))).start();
+  else {
+    const parts = groups.map((_, target) => ({ target, command, keys: [] }));
+    sendParts(client, parts, merge, connectionOf);
+  }
 }
 
 function askFirst(client: Client, args: readonly Buffer[]): void {

@@ -87,6 +87,7 @@ class ThreadLoop {
     this.serving = new ServingLoop({
       options,
       address: options.address,
+      plainAddress: null,
       loop,
       desk,
       gate: this.#gate,

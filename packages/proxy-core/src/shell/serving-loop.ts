@@ -48,6 +48,8 @@ export interface ServingLoopParts {
   readonly options: ProxyOptions;
   /** Where the proxy listens. */
   readonly address: NodeAddress;
+  /** The same for plain clients; null: nowhere, or in another loop. */
+  readonly plainAddress: NodeAddress | null;
   readonly loop: DataLoop;
   readonly desk: AdminDesk;
   /** See `loop-counters.ts`. */
@@ -126,14 +128,14 @@ export class ServingLoop {
       slots: EMPTY_TABLE.slots,
       groups: [],
     };
-    this.#contexts = { cluster, plain: { ...cluster, isPlain: true } };
+    const plainAddress = parts.plainAddress ?? parts.address;
+    this.#contexts = { cluster, plain: { ...cluster, isPlain: true, address: plainAddress } };
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   /** Where the proxy listens, when that is known. */
   listensAt(address: NodeAddress): void {
     this.#contexts.cluster.address = address;
-    this.#contexts.plain.address = address;
   }
 
   get clientCount(): number {

@@ -140,7 +140,9 @@ test('metadata that the program installs between two slices counts', async () =>
   const end = scanner.scan(frame, 0, frame.length);
   const late = new Promise<Buffer>((resolve) => {
     const request = new ControlRequest(scanner, frame, 0, end);
-    expect(control.begin(request, { protocol: 2 }, resolve)).toBeNull();
+    expect(
+      control.begin(request, { protocol: 2, isPlain: false, keyspace: [] }, resolve),
+    ).toBeNull();
   });
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
   expect(control.table.epoch).toBe(0);

@@ -49,6 +49,7 @@ class LoopFixture {
     const serving: ServingLoop = new ServingLoop({
       options,
       address: options.address,
+      plainAddress: null,
       loop,
       desk: new LocalDesk(controlAt('127.0.0.1:6000')),
       counters: new LoopCounters(1).of(0),
