@@ -9,7 +9,7 @@ import {
   proxyAt,
   storeWithCluster,
 } from '../../test/store-fixture.ts';
-import { NODE_NUMBER_MAX } from './cluster-ops.ts';
+import { NODE_NUMBER_MAX } from './node-number.ts';
 import type { StoreCommand } from './command.ts';
 import { parseDump } from './restore.ts';
 

@@ -1,21 +1,12 @@
 import type { Chunk, ConfigChanges, StoredCluster } from '@undermoon/broker-api';
 import { applyConfigField, type ClusterName } from '@undermoon/cluster-meta';
-import { SLOT_COUNT, type SlotRanges } from '@undermoon/slots';
+import type { SlotRanges } from '@undermoon/slots';
 import { allocateChunks, allocateOrdered, chunkOf, proxiesOf } from './allocate.ts';
 import { done, refused, type ApplyContext, type StoreStep } from './command.ts';
 import { bumpCluster, bumpGlobal } from './epoch.ts';
-import {
-  isMigrating,
-  MASTERS_PER_CHUNK,
-  NODES_PER_CHUNK,
-  withCluster,
-  withMembership,
-  type StoreState,
-} from './model.ts';
+import { isMigrating, withCluster, withMembership, type StoreState } from './model.ts';
+import { chunkCountOf, invalidNodeNumber, NODE_NUMBER_MAX } from './node-number.ts';
 import { slotQuotas } from './plan-slots.ts';
-
-/** Every master of a new cluster gets at least one slot. */
-export const NODE_NUMBER_MAX: number = (SLOT_COUNT / MASTERS_PER_CHUNK) * NODES_PER_CHUNK;
 
 /** Creates a cluster out of free proxies and deals all slots evenly to its masters. */
 export function createCluster(
@@ -31,11 +22,9 @@ export function createCluster(
   if (state.clusters.has(name)) {
     return refused(state, 'ALREADY_EXISTED', `cluster ${name} exists already`);
   }
-  if (nodeNumber <= 0 || nodeNumber > NODE_NUMBER_MAX || nodeNumber % NODES_PER_CHUNK !== 0) {
-    const message = `node_number: ${nodeNumber} is not a multiple of 4 from 4 to ${NODE_NUMBER_MAX}`;
-    return refused(state, 'INVALID_NODE_NUMBER', message);
-  }
-  const chunkCount = nodeNumber / NODES_PER_CHUNK;
+  const number = { nodeNumber, most: NODE_NUMBER_MAX };
+  const chunkCount = chunkCountOf(number);
+  if (chunkCount === null) return invalidNodeNumber(state, number);
   const allocation = state.enableOrderedProxy
     ? allocateOrdered(state, chunkCount, 0)
     : allocateChunks(state, chunkCount);

@@ -12,7 +12,7 @@ import {
   proxyAt,
   storeWithCluster,
 } from '../../test/store-fixture.ts';
-import { NODE_NUMBER_MAX } from './cluster-ops.ts';
+import { NODE_NUMBER_MAX } from './node-number.ts';
 import { emptyStore } from './model.ts';
 import { clusterView } from './query.ts';
 import { parseDump } from './restore.ts';

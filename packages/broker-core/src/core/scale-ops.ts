@@ -8,7 +8,7 @@ import {
 import { nextEpoch, type ClusterName, type Epoch } from '@undermoon/cluster-meta';
 import { countSlots, subtractRanges, type SlotRanges } from '@undermoon/slots';
 import { allocateChunks, allocateOrdered, chunkOf, proxiesOf } from './allocate.ts';
-import { clusterNotFound, NODE_NUMBER_MAX } from './cluster-ops.ts';
+import { clusterNotFound } from './cluster-ops.ts';
 import { done, refused, type ApplyContext, type StoreEvent, type StoreStep } from './command.ts';
 import { bumpCluster } from './epoch.ts';
 import {
@@ -20,6 +20,7 @@ import {
   withMembership,
   type StoreState,
 } from './model.ts';
+import { chunkCountOf, invalidNodeNumber, NODE_NUMBER_MAX } from './node-number.ts';
 import { planMoves, slotQuotas, type CutEnd, type SlotMove } from './plan-slots.ts';
 
 /** Adds chunks without slots to a cluster. */
@@ -27,13 +28,10 @@ export function addNodes(state: StoreState, name: ClusterName, nodeNumber: numbe
   const cluster = state.clusters.get(name);
   if (cluster === undefined) return clusterNotFound(state, name);
   if (isMigrating(cluster)) return migrationRunning(state, name);
-  const chunkCount = nodeNumber / NODES_PER_CHUNK;
   const present = cluster.chunks.length;
-  if (!Number.isInteger(chunkCount) || chunkCount <= 0 || exceedsMax(present + chunkCount)) {
-    const most = NODE_NUMBER_MAX - present * NODES_PER_CHUNK;
-    const message = `node_number: ${nodeNumber} is not a multiple of 4 from 4 to ${most}`;
-    return refused(state, 'INVALID_NODE_NUMBER', message);
-  }
+  const number = { nodeNumber, most: NODE_NUMBER_MAX - present * NODES_PER_CHUNK };
+  const chunkCount = chunkCountOf(number);
+  if (chunkCount === null) return invalidNodeNumber(state, number);
   const allocation = state.enableOrderedProxy
     ? allocateOrdered(state, chunkCount, present * PROXIES_PER_CHUNK)
     : allocateChunks(state, chunkCount, cluster);
@@ -78,18 +76,15 @@ export function deleteFreeNodes(state: StoreState, name: ClusterName): StoreStep
 
 /** Plans the moves that give slots to the chunks without any. */
 export function expand(state: StoreState, name: ClusterName, context: ApplyContext): StoreStep {
-  const cluster = state.clusters.get(name);
-  if (cluster === undefined) return clusterNotFound(state, name);
-  if (isMigrating(cluster)) return migrationRunning(state, name);
-  if (!cluster.chunks.some(isFree)) {
-    return refused(state, 'SLOTS_ALREADY_EVEN', `all nodes of cluster ${name} have slots`);
-  }
-  const { length } = cluster.chunks;
-  return planEven(state, cluster, {
-    chunkCount: length,
-    cutEnd: 'high',
-    isHeld: isBudgeted(context),
+  return planAll(state, name, {
+    context,
+    isDone: (cluster) => !cluster.chunks.some(isFree),
   });
+}
+
+/** Plans the moves after which all nodes have their share of the slots. */
+export function rebalance(state: StoreState, name: ClusterName, context: ApplyContext): StoreStep {
+  return planAll(state, name, { context, isDone: () => false });
 }
 
 /** Plans the moves that leave all slots to the first chunks, `nodeNumber` nodes of them. */
@@ -104,26 +99,10 @@ export function shrink(
     return refused(state, 'FREE_NODE_FOUND', `nodes of cluster ${name} have no slots: remove them`);
   }
   if (isMigrating(cluster)) return migrationRunning(state, name);
-  const chunkCount = nodeNumber / NODES_PER_CHUNK;
-  if (!Number.isInteger(chunkCount) || chunkCount <= 0 || chunkCount >= cluster.chunks.length) {
-    const most = (cluster.chunks.length - 1) * NODES_PER_CHUNK;
-    const message = `node number: ${nodeNumber} is not a multiple of 4 from 4 to ${most}`;
-    return refused(state, 'INVALID_NODE_NUMBER', message);
-  }
+  const number = { nodeNumber, most: (cluster.chunks.length - 1) * NODES_PER_CHUNK };
+  const chunkCount = chunkCountOf(number);
+  if (chunkCount === null) return invalidNodeNumber(state, number);
   return planEven(state, cluster, { chunkCount, cutEnd: 'low', isHeld: isBudgeted(context) });
-}
-
-/** Plans the moves after which all nodes have their share of the slots. */
-export function rebalance(state: StoreState, name: ClusterName, context: ApplyContext): StoreStep {
-  const cluster = state.clusters.get(name);
-  if (cluster === undefined) return clusterNotFound(state, name);
-  if (isMigrating(cluster)) return migrationRunning(state, name);
-  const { length } = cluster.chunks;
-  return planEven(state, cluster, {
-    chunkCount: length,
-    cutEnd: 'high',
-    isHeld: isBudgeted(context),
-  });
 }
 
 /**
@@ -139,11 +118,9 @@ export function scale(
   const cluster = state.clusters.get(name);
   if (cluster === undefined) return clusterNotFound(state, name);
   if (isMigrating(cluster)) return migrationRunning(state, name);
-  const wanted = nodeNumber / NODES_PER_CHUNK;
-  if (!Number.isInteger(wanted) || wanted <= 0 || exceedsMax(wanted)) {
-    const message = `node number: ${nodeNumber} is not a multiple of 4 from 4 to ${NODE_NUMBER_MAX}`;
-    return refused(state, 'INVALID_NODE_NUMBER', message);
-  }
+  const number = { nodeNumber, most: NODE_NUMBER_MAX };
+  const wanted = chunkCountOf(number);
+  if (wanted === null) return invalidNodeNumber(state, number);
   const present = cluster.chunks.length;
   if (wanted === present) return done(state, []);
   if (wanted > present) return addNodes(state, name, nodeNumber - present * NODES_PER_CHUNK);
@@ -176,6 +153,22 @@ interface EvenPlan {
   readonly cutEnd: CutEnd;
   /** Whether the migrations wait for room on their hosts. */
   readonly isHeld: boolean;
+}
+
+// Plans moves between all chunks, unless the cluster needs none.
+function planAll(
+  state: StoreState,
+  name: ClusterName,
+  { context, isDone }: { context: ApplyContext; isDone: (cluster: StoredCluster) => boolean },
+): StoreStep {
+  const cluster = state.clusters.get(name);
+  if (cluster === undefined) return clusterNotFound(state, name);
+  if (isMigrating(cluster)) return migrationRunning(state, name);
+  if (isDone(cluster)) {
+    return refused(state, 'SLOTS_ALREADY_EVEN', `all nodes of cluster ${name} have slots`);
+  }
+  const { length: chunkCount } = cluster.chunks;
+  return planEven(state, cluster, { chunkCount, cutEnd: 'high', isHeld: isBudgeted(context) });
 }
 
 function planEven(state: StoreState, cluster: StoredCluster, plan: EvenPlan): StoreStep {
@@ -243,10 +236,6 @@ function remainingOf(ranges: SlotRanges, moved: SlotRanges): SlotRanges | null {
 
 function placeOf(master: number): { readonly chunkIndex: number; readonly part: ChunkPart } {
   return { chunkIndex: Math.floor(master / MASTERS_PER_CHUNK), part: master % 2 === 0 ? 0 : 1 };
-}
-
-function exceedsMax(chunkCount: number): boolean {
-  return chunkCount * NODES_PER_CHUNK > NODE_NUMBER_MAX;
 }
 
 function isBudgeted(context: ApplyContext): boolean {
