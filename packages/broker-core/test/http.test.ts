@@ -157,38 +157,85 @@ describe('answers', () => {
 });
 
 describe('compression', () => {
+  const EMPTY_DOCUMENTS = ['/api/v3/clusters/meta/none', '/api/v3/proxies/meta/9.9.9.9:1'];
+
   test.each([
     '/api/v3/metadata',
     '/api/v3/clusters/meta/demo',
     '/api/v3/proxies/meta/10.0.1.1:6001',
-  ])('of %s is negotiated', async (path) => {
+    ...EMPTY_DOCUMENTS,
+  ])('%s comes compressed unless the client rules it out', async (path) => {
     const { ask, broker } = await startBroker();
     await ask('PUT', '/api/v3/metadata', EXPANDING_DUMP);
     const plain = await ask('GET', path, undefined, { 'accept-encoding': 'identity' });
     expect(plain.headers.get('content-encoding')).toBeNull();
     for (const accepted of ['gzip', 'br, gzip;q=0.5', '*', 'GZIP']) {
-      const raw = await rawAnswer(broker.address, path, accepted);
+      const raw = await rawAnswer(broker.address, path, `Accept-Encoding: ${accepted}\r\n`);
       expect(raw.head).toMatch(/content-encoding: gzip/i);
       expect(gunzipSync(raw.body).toString()).toBe(plain.text);
     }
     for (const refused of ['gzip;q=0', 'br', '']) {
-      const raw = await rawAnswer(broker.address, path, refused);
+      const raw = await rawAnswer(broker.address, path, `Accept-Encoding: ${refused}\r\n`);
       expect(raw.head).not.toMatch(/content-encoding/i);
       expect(raw.body.toString()).toBe(plain.text);
     }
+    const silent = await rawAnswer(broker.address, path, 'User-Agent: x/1\r\n');
+    expect(gunzipSync(silent.body).toString()).toBe(plain.text);
+    for (const agent of ['curl/8.5.0', 'Wget/1.21']) {
+      const shown = await rawAnswer(broker.address, path, `User-Agent: ${agent}\r\n`);
+      expect(shown.body.toString()).toBe(plain.text);
+    }
+  });
+
+  // The headers in the order and case in which the HTTP libraries of the original's programs send them.
+  test.each([
+    ['coordinator', 'accept: */*\r\naccept-encoding: gzip\r\nhost: broker:7799\r\n'],
+    [
+      'operator',
+      'Host: broker:7799\r\nUser-Agent: Go-http-client/1.1\r\nAccept-Encoding: gzip\r\n',
+    ],
+  ])('is what the %s of the original gets', async (_, headers) => {
+    const { ask, broker } = await startBroker();
+    await ask('PUT', '/api/v3/metadata', EXPANDING_DUMP);
+    const ask11 = (path: string) =>
+      exchange(broker.address, `GET ${path} HTTP/1.1\r\n${headers}connection: close\r\n\r\n`);
+    const compressed = ['metadata', 'clusters/meta/demo', 'proxies/meta/10.0.1.1:6001'];
+    for (const path of compressed) {
+      const answer = partsOf(await ask11(`/api/v3/${path}`));
+      expect(answer.head).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+      expect(headersOf(answer.head)).toMatchObject({
+        'content-type': 'application/json',
+        'content-encoding': 'gzip',
+        'content-length': String(answer.body.length),
+      });
+      expect(JSON.parse(gunzipSync(answer.body).toString())).toBeTypeOf('object');
+    }
+    for (const path of ['epoch', 'config', 'clusters/names', 'clusters/info/demo', 'failures']) {
+      const answer = partsOf(await ask11(`/api/v3/${path}`));
+      expect(headersOf(answer.head)).not.toHaveProperty('content-encoding');
+      expect(JSON.parse(answer.body.toString())).toBeDefined();
+    }
+    expect(partsOf(await ask11('/api/v3/epoch')).body.toString()).toBe('7');
   });
 
   async function rawAnswer(
     at: string,
     path: string,
-    accepted: string,
+    headers: string,
   ): Promise<{ head: string; body: Buffer }> {
-    const bytes = await exchange(
-      at,
-      `GET ${path} HTTP/1.0\r\nHost: x\r\nAccept-Encoding: ${accepted}\r\n\r\n`,
-    );
+    return partsOf(await exchange(at, `GET ${path} HTTP/1.0\r\nHost: x\r\n${headers}\r\n`));
+  }
+
+  function partsOf(bytes: Buffer): { head: string; body: Buffer } {
     const end = bytes.indexOf('\r\n\r\n');
     return { head: bytes.subarray(0, end).toString(), body: bytes.subarray(end + 4) };
+  }
+
+  function headersOf(head: string): Record<string, string> {
+    const lines = head.split('\r\n').slice(1);
+    return Object.fromEntries(
+      lines.map((line) => line.toLowerCase().split(': ') as [string, string]),
+    );
   }
 });
 
@@ -455,10 +502,15 @@ describe('content types', () => {
 describe('paths', () => {
   test.each([
     ['GET', '/', 404, 'ROUTE_NOT_FOUND'],
-    ['GET', '/api/v3/nope', 404, 'ROUTE_NOT_FOUND'],
     ['GET', '/api/v2/epoch', 404, 'ROUTE_NOT_FOUND'],
-    ['PATCH', '/api/v3/clusters/nope/demo', 404, 'ROUTE_NOT_FOUND'],
-    ['POST', '/api/v3/failures/10.0.0.1:6001/', 404, 'ROUTE_NOT_FOUND'],
+    ['GET', '/api/v3x/epoch', 404, 'ROUTE_NOT_FOUND'],
+    ['GET', '/api/v3', 405, 'METHOD_NOT_ALLOWED'],
+    ['GET', '/api/v3/nope', 405, 'METHOD_NOT_ALLOWED'],
+    ['PATCH', '/api/v3/clusters/nope/demo', 405, 'METHOD_NOT_ALLOWED'],
+    ['POST', '/api/v3/failures/10.0.0.1:6001/', 405, 'METHOD_NOT_ALLOWED'],
+    ['GET', '/api/v3/epochs', 405, 'METHOD_NOT_ALLOWED'],
+    ['PUT', '/api/v3/config/more', 405, 'METHOD_NOT_ALLOWED'],
+    ['PUT', '/api/v3/metadata/more', 405, 'METHOD_NOT_ALLOWED'],
     ['DELETE', '/api/v3/epoch', 405, 'METHOD_NOT_ALLOWED'],
     ['GET', '/api/v2/proxies/failover/10.0.0.1:6001', 405, 'METHOD_NOT_ALLOWED'],
     ['GET', '/api/v3/proxies/meta/%zz', 400, 'INVALID_REQUEST'],
@@ -468,6 +520,18 @@ describe('paths', () => {
     const answer = await ask(method, path);
     expect([answer.status, answer.json]).toMatchObject([status, { error: code }]);
   });
+
+  test.each(['version', 'metadata', 'failures', 'config', 'epoch'])(
+    'what follows GET %s is ignored',
+    async (name) => {
+      const { ask } = await startWithCluster();
+      const exact = await ask('GET', `/api/v3/${name}`);
+      for (const more of ['/5', '/a/b/', '/x?y=1']) {
+        const answer = await ask('GET', `/api/v3/${name}${more}`);
+        expect([answer.status, answer.text]).toEqual([200, exact.text]);
+      }
+    },
+  );
 
   test('a wrong method is told the right ones', async () => {
     const { ask } = await startBroker();

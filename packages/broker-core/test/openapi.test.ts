@@ -216,6 +216,6 @@ describe('the OpenAPI document', () => {
       expect([link, (await ask('GET', link)).status]).toEqual([link, 200]);
     }
     expect((await ask('GET', '/api/v3/docs/json')).json).toEqual(DOCUMENT);
-    expect((await ask('GET', '/api/v3/docs/nothing')).status).toBe(404);
+    expect((await ask('GET', '/api/v3/docs/nothing')).status).toBe(405);
   });
 });

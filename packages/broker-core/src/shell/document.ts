@@ -4,9 +4,6 @@ import { constants, gzip } from 'node:zlib';
 
 const gzipAsync = promisify(gzip);
 
-// Below this a compressed document is hardly smaller than a network packet either way.
-const GZIP_BYTES_MIN = 1024;
-
 /** JSON bytes of one answer, and their compressed form once somebody asked for it. */
 export class JsonDocument {
   readonly json: Buffer;
@@ -23,9 +20,8 @@ export class JsonDocument {
     return this.#tag;
   }
 
-  /** Null when compression is not worth it. */
-  compressed(): Promise<Buffer> | null {
-    if (this.json.length < GZIP_BYTES_MIN) return null;
+  /** However small: what is compressed for a client follows from its request, not from the content. */
+  compressed(): Promise<Buffer> {
     this.#compressed ??= gzipAsync(this.json, { level: constants.Z_BEST_SPEED });
     return this.#compressed;
   }

@@ -10,6 +10,7 @@ import {
   migrationTaskSchema,
   pageSchema,
   parsePayload,
+  proxyPayloadToJson,
   resourceCheckToJson,
   type PayloadOutcome,
 } from '@undermoon/broker-api';
@@ -24,7 +25,7 @@ import {
 } from '@undermoon/cluster-meta';
 import type { StoreRefusal } from '../core/command.ts';
 import { hasExpiredReports, reportedProxies } from '../core/failure-log.ts';
-import { clusterInfo, pageOf } from '../core/query.ts';
+import { clusterInfo, pageOf, proxyView } from '../core/query.ts';
 import { checkResources } from '../core/resource-check.ts';
 import { parseDump } from '../core/restore.ts';
 import { JsonDocument } from './document.ts';
@@ -119,7 +120,9 @@ function clusterNames({ runner }: RouteContext, call: RouteCall): RouteReply {
 function cluster({ runner, cache }: RouteContext, call: RouteCall): RouteReply {
   const name = parseClusterName(call.params['name']);
   const stored = name === null ? undefined : runner.state.clusters.get(name);
-  return stored === undefined ? json({ cluster: null }) : document(cache.cluster(stored));
+  return document(
+    stored === undefined ? new JsonDocument({ cluster: null }) : cache.cluster(stored),
+  );
 }
 
 function createCluster(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
@@ -160,7 +163,9 @@ function proxyAddresses({ runner }: RouteContext, call: RouteCall): RouteReply {
 
 function proxy({ runner, cache }: RouteContext, call: RouteCall): RouteReply {
   const address = parseNodeAddress(call.params['address']);
-  return address === null ? json({ proxy: null }) : document(cache.proxy(runner.state, address));
+  return document(
+    address === null ? new JsonDocument({ proxy: null }) : cache.proxy(runner.state, address),
+  );
 }
 
 function addProxy(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
@@ -198,9 +203,9 @@ async function failover(context: RouteContext, call: RouteCall): Promise<RouteRe
   const command = { kind: 'failover', address } as const;
   const { state, outcome } = await context.runner.run(command, context.origin);
   if (!outcome.ok) return outcome;
-  return outcome.value === null
-    ? json({ proxy: null })
-    : document(context.cache.proxy(state, outcome.value));
+  const { migrationLimit } = context.options;
+  const view = outcome.value === null ? null : proxyView(state, outcome.value, migrationLimit);
+  return json(proxyPayloadToJson({ proxy: view }));
 }
 
 async function failures(context: RouteContext): Promise<RouteReply> {

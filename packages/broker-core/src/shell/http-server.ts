@@ -4,10 +4,12 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { CustomRoute } from '../custom-route.ts';
 import { BrokerError } from '../errors.ts';
 import { addApiPage, type ApiDocument } from './api-page.ts';
+import { answerUnknownRoute, pathOf, routedUrl } from './api-paths.ts';
 import { answerClientError, refusalOf, sendRefusal } from './http-errors.ts';
 import { ROUTES } from './http-routes.ts';
 import { originOf, requestIdOf } from './request-origin.ts';
-import type { RouteContext, RouteReply, RouteRow } from './route-row.ts';
+import type { RouteContext, RouteRow } from './route-row.ts';
+import { sendReply } from './send-reply.ts';
 import type { WatchHub } from './watch-hub.ts';
 import { addWatchRoute } from './watch-route.ts';
 
@@ -35,6 +37,7 @@ export function createHttpServer(
       // How often the server looks for requests that arrive too slowly.
       connectionsCheckingInterval: Math.min(Math.ceil(options.requestTimeoutMs / 4), 5000),
     },
+    rewriteUrl: routedUrl,
     genReqId: requestIdOf,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: URL_PARAMETER_LENGTH_MAX },
     clientErrorHandler: answerClientError,
@@ -130,31 +133,6 @@ function addCustomRoute(app: FastifyInstance, context: RouteContext, route: Cust
   });
 }
 
-async function sendReply(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  answer: RouteReply,
-): Promise<FastifyReply> {
-  if (!answer.ok) return sendRefusal(reply, answer);
-  switch (answer.kind) {
-    case 'empty':
-      return reply.send();
-    case 'text':
-      return reply.type(answer.type ?? 'text/plain; charset=utf-8').send(answer.text);
-    case 'json':
-      return reply.type('application/json').send(Buffer.from(JSON.stringify(answer.value)));
-    case 'document': {
-      const { tag } = answer.document;
-      reply.headers({ vary: 'accept-encoding', etag: tag });
-      if (isKnown(request, tag)) return reply.code(304).send();
-      reply.type('application/json');
-      const compressed = acceptsGzip(request) ? await answer.document.compressed() : null;
-      if (compressed === null) return reply.send(answer.document.json);
-      return reply.header('content-encoding', 'gzip').send(compressed);
-    }
-  }
-}
-
 // A content type is optional, as for the original; another one than JSON is refused.
 function decodeBody(request: FastifyRequest): unknown {
   const type = request.headers['content-type'];
@@ -172,52 +150,6 @@ function decodeBody(request: FastifyRequest): unknown {
     if (!isMalformed) throw cause;
     throw new BrokerError('INVALID_BODY', 'body: not JSON in UTF-8', { cause, field: '' });
   }
-}
-
-// Whether the client has this content already.
-function isKnown(request: FastifyRequest, tag: string): boolean {
-  const known = request.headers['if-none-match'];
-  if (known === undefined) return false;
-  return known.split(',').some((item) => {
-    const one = item.trim();
-    return one === '*' || one.replace(/^W\//, '') === tag.replace(/^W\//, '');
-  });
-}
-
-function acceptsGzip(request: FastifyRequest): boolean {
-  const accepted = (request.headers['accept-encoding'] ?? '').toLowerCase();
-  return accepted.split(',').some((item) => {
-    const [coding, ...parameters] = item.split(';').map((part) => part.trim());
-    const isAccepted = !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-    return (coding === 'gzip' || coding === '*') && isAccepted;
-  });
-}
-
-// What is there under another method is 405, everything else 404.
-function answerUnknownRoute(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const path = pathOf(request.url).replace(/(.)\/$/, '$1');
-  const methods = Object.values(BROKER_ROUTES)
-    .filter((route) => patternOf(route.path).test(path))
-    .map((route) => route.method);
-  if (methods.length === 0) {
-    return sendRefusal(reply, {
-      ok: false,
-      code: 'ROUTE_NOT_FOUND',
-      message: 'there is no such path',
-    });
-  }
-  const allowed = [...new Set(methods)].join(', ');
-  reply.header('allow', allowed);
-  const message = `this path takes ${allowed}`;
-  return sendRefusal(reply, { ok: false, code: 'METHOD_NOT_ALLOWED', message });
-}
-
-function pathOf(url: string): string {
-  return url.split('?', 1)[0] ?? '';
-}
-
-function patternOf(path: string): RegExp {
-  return new RegExp(`^${path.replace(/:[A-Za-z]+/g, '[^/]+')}$`);
 }
 
 function answerFailure(
