@@ -41,7 +41,7 @@ function deliveries(name: string, reply: string, perRun: number): MicroCase {
 /** Replies of two servers in turn, the second's first, so that half of them are held. */
 function reordered(): MicroCase {
   const bytes = Buffer.from(BULK);
-  const chunk = { bytes, start: 0, end: bytes.length, completed: 1 };
+  const chunk = { bytes, start: 0, end: bytes.length, completed: 1, isCut: false };
   let sum = 0;
   const output = {
     onDue: (_bytes: Uint8Array, start: number, end: number): void => {

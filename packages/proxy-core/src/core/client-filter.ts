@@ -1,5 +1,5 @@
 import { accept, type Outcome, refuse } from '@undermoon/runtime';
-import type { ClientFacts } from './client-line.ts';
+import { type ClientFacts, isSubscriber } from './client-line.ts';
 
 /** Which clients CLIENT LIST shows or CLIENT KILL closes. Null: any. All conditions must hold. */
 export interface ClientFilter {
@@ -7,8 +7,8 @@ export interface ClientFilter {
   readonly ids: readonly number[] | null;
   readonly address: string | null;
   readonly localAddress: string | null;
-  /** False: no client is of the wanted type or user. */
-  readonly isAnyOfKind: boolean;
+  /** Null: any type. */
+  readonly type: string | null;
   /** KILL spares the client that asks for it. */
   readonly skipsAsker: boolean;
 }
@@ -21,7 +21,7 @@ export const ALL_CLIENTS: ClientFilter = {
   ids: null,
   address: null,
   localAddress: null,
-  isAnyOfKind: true,
+  type: null,
   skipsAsker: false,
 };
 
@@ -55,9 +55,9 @@ export function parseKillFilter(words: readonly string[]): FilterOutcome {
 
 /** Whether a client is one of those. */
 export function isWanted(filter: ClientFilter, facts: ClientFacts): boolean {
-  const { ids, address, localAddress, isAnyOfKind } = filter;
+  const { ids, address, localAddress, type } = filter;
   return (
-    isAnyOfKind &&
+    (type === null || type === (isSubscriber(facts) ? 'pubsub' : 'normal')) &&
     (ids === null || ids.includes(facts.id)) &&
     (address === null || address === facts.address) &&
     (localAddress === null || localAddress === facts.localAddress)
@@ -93,7 +93,7 @@ function withCondition(filter: ClientFilter, option: string, value: string): Fil
 function ofType(filter: ClientFilter, type = ''): FilterOutcome {
   const name = type.toLowerCase();
   if (!TYPES.has(name)) return refuse('REFUSED', `ERR Unknown client type '${type}'`);
-  return accept({ ...filter, isAnyOfKind: filter.isAnyOfKind && name === 'normal' });
+  return accept({ ...filter, type: name });
 }
 
 /** NaN if the text is no integer of 64 bits; beyond 53 bits the value is rounded, which no id is. */

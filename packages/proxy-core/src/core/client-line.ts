@@ -7,6 +7,10 @@ export interface ClientFacts {
   readonly name: string;
   readonly ageSeconds: number;
   readonly idleSeconds: number;
+  /** Subscriptions to channels, patterns and shard channels. */
+  readonly channelCount: number;
+  readonly patternCount: number;
+  readonly shardChannelCount: number;
   readonly isInTransaction: boolean;
   /** Commands queued for EXEC, and the memory they take. */
   readonly queuedCommands: number;
@@ -40,9 +44,9 @@ export function renderClient(facts: ClientFacts): string {
     ['idle', facts.idleSeconds],
     ['flags', flagsOf(facts)],
     ['db', 0],
-    ['sub', 0],
-    ['psub', 0],
-    ['ssub', 0],
+    ['sub', facts.channelCount],
+    ['psub', facts.patternCount],
+    ['ssub', facts.shardChannelCount],
     ['multi', facts.isInTransaction ? facts.queuedCommands : -1],
     ['qbuf', inputBytes],
     ['qbuf-free', 0],
@@ -65,8 +69,14 @@ export function renderClient(facts: ClientFacts): string {
   return fields.map(([name, value]) => `${name}=${value}`).join(' ');
 }
 
+/** Whether a client has subscriptions: it is then of the type "pubsub", and not "normal". */
+export function isSubscriber(facts: ClientFacts): boolean {
+  return facts.channelCount + facts.patternCount + facts.shardChannelCount > 0;
+}
+
 function flagsOf(facts: ClientFacts): string {
   const letters: readonly (readonly [boolean, string])[] = [
+    [isSubscriber(facts), 'P'],
     [facts.isInTransaction, 'x'],
     [facts.isBlocked, 'b'],
     [facts.isWatchBroken, 'd'],

@@ -22,7 +22,7 @@ import {
   resolveCommand,
 } from './command-lookup.ts';
 import { COMMAND_ID } from './command-table.generated.ts';
-import { matchesGlob } from './config-table.ts';
+import { matchesGlob } from './glob.ts';
 
 const SYNTAX = 'ERR syntax error';
 
@@ -127,7 +127,7 @@ function writeFiltered(
   } else if (kind === 'pattern') {
     writeNames(
       writer,
-      all.filter((id) => matchesGlob(value, commandName(id))),
+      all.filter((id) => matchesGlob(value.toLowerCase(), commandName(id))),
     );
   } else writer.error(SYNTAX);
 }

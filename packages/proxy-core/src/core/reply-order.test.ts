@@ -12,9 +12,13 @@ function collector(): DueOutput & { text: () => string } {
   };
 }
 
-function chunk(text: string, completed: number): Parameters<ReplyOrder<string>['accept']>[1] {
+function chunk(
+  text: string,
+  completed: number,
+  isCut: boolean = completed === 0,
+): Parameters<ReplyOrder<string>['accept']>[1] {
   const bytes = bytesOf(text);
-  return { bytes, start: 0, end: bytes.length, completed };
+  return { bytes, start: 0, end: bytes.length, completed, isCut };
 }
 
 test('a later source waits for an earlier one, local replies keep their place', () => {
@@ -43,6 +47,22 @@ test('a part of a reply passes at once for the head and is kept for the others',
   order.accept('y', chunk('Y', 1), out);
   order.accept('x', chunk('X', 1), out);
   expect(out.text()).toBe('XXYY');
+});
+
+test('it tells whether what was given out ends within a reply', () => {
+  const order = new ReplyOrder<string>();
+  const out = collector();
+  order.begin('x', 2, true);
+  expect(order.isCut).toBe(true);
+  order.expect('y', 1);
+  order.accept('y', chunk('Y', 0), out);
+  order.accept('x', chunk('1', 1), out);
+  expect(order.isCut).toBe(false);
+  order.accept('x', chunk('2', 1), out);
+  expect(out.text()).toBe('12Y');
+  expect(order.isCut).toBe(true);
+  order.accept('y', chunk('Y', 1), out);
+  expect(order.isCut).toBe(false);
 });
 
 test('a reply that nobody waits for is a bug, not a guess', () => {
@@ -102,12 +122,12 @@ test('a late first reply does not make the many behind it quadratic work', () =>
     },
   };
   for (let i = 0; i < count; i++) {
-    order.accept('fast', { bytes, start: 0, end: 1, completed: 1 }, output);
+    order.accept('fast', { bytes, start: 0, end: 1, completed: 1, isCut: false }, output);
   }
   expect(emitted).toBe(0);
   expect(order.heldBytes).toBeGreaterThan(count);
   for (let i = 0; i < count; i++) {
-    order.accept('slow', { bytes, start: 0, end: 1, completed: 1 }, output);
+    order.accept('slow', { bytes, start: 0, end: 1, completed: 1, isCut: false }, output);
   }
   expect([emitted, order.heldBytes, order.isEmpty]).toEqual([2 * count, 0, true]);
 });

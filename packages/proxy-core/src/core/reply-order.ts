@@ -14,6 +14,8 @@ interface Segment<Source> {
   left: number;
   /** Bytes that arrived before the segment's turn. */
   readonly early: Uint8Array[];
+  /** The last bytes of its source ended within a reply. */
+  isCut: boolean;
   /** The next segment of the same source. */
   next: Segment<Source> | null;
 }
@@ -44,6 +46,18 @@ export class ReplyOrder<Source> {
     return this.#first === this.#segments.length;
   }
 
+  /** What was given out so far ends within a reply. */
+  get isCut(): boolean {
+    return this.#segments[this.#first]?.isCut === true;
+  }
+
+  /** Begins with the replies that a source owes already; `isCut`: a part of the first was given out. */
+  begin(source: Source, count: number, isCut: boolean): void {
+    this.expect(source, count);
+    const head = this.#segments[this.#first];
+    if (head !== undefined) head.isCut = isCut;
+  }
+
   /**
    * Expects `count` more replies of `source`, after everything expected so far. Replies of one segment may
    * arrive together; those of two segments must be passed to `accept` one segment at a time.
@@ -55,7 +69,7 @@ export class ReplyOrder<Source> {
       chain.open ??= chain.last;
       return;
     }
-    const segment: Segment<Source> = { source, left: count, early: [], next: null };
+    const segment: Segment<Source> = { source, left: count, early: [], isCut: false, next: null };
     this.#segments.push(segment);
     if (chain === undefined) {
       this.#chains.set(source, { open: segment, last: segment });
@@ -75,17 +89,17 @@ export class ReplyOrder<Source> {
   pushLocal(bytes: Uint8Array): void {
     const last = this.isEmpty ? undefined : this.#segments.at(-1);
     if (last?.source === null) last.early.push(bytes);
-    else this.#segments.push({ source: null, left: 0, early: [bytes], next: null });
+    else this.#segments.push({ source: null, left: 0, early: [bytes], isCut: false, next: null });
     this.heldBytes += bytes.length + PIECE_BYTES;
   }
 
   /**
-   * Takes bytes that `source` sent for this client: `completed` whole replies, possibly followed by a part
-   * of the next. Gives `output` that is now due.
+   * Takes bytes that `source` sent for this client: `completed` whole replies, followed by a part of the next
+   * if `isCut`. Gives `output` that is now due.
    */
   accept(
     source: Source,
-    chunk: { bytes: Uint8Array; start: number; end: number; completed: number },
+    chunk: { bytes: Uint8Array; start: number; end: number; completed: number; isCut: boolean },
     output: DueOutput,
   ): void {
     const chain = this.#openChain(source);
@@ -95,6 +109,7 @@ export class ReplyOrder<Source> {
       segment.early.push(copyOf(chunk.bytes, chunk.start, chunk.end));
       this.heldBytes += chunk.end - chunk.start + PIECE_BYTES;
     }
+    segment.isCut = chunk.isCut;
     segment.left -= chunk.completed;
     if (segment.left < 0) throw new Error('a backend sent more replies than requested');
     if (segment.left === 0) chain.open = segment.next;

@@ -1,3 +1,4 @@
+import type { Subscriptions } from './subscriptions.ts';
 import type { Transaction } from './transaction.ts';
 
 /** Why commands of a session need a closer look than the fast path takes: bits of `Session.detours`. */
@@ -12,6 +13,8 @@ export const DETOUR = {
   SKIP: 8,
   /** CLIENT PAUSE: some commands have to wait. */
   PAUSE: 16,
+  /** In protocol 2 a client with subscriptions may do little else. */
+  SUBSCRIBER: 32,
 } as const;
 
 /** What of a session goes along when its client moves to another event loop. */
@@ -39,6 +42,10 @@ export class Session {
   isNoTouch = false;
   /** Open between MULTI and EXEC. */
   transaction: Transaction | null = null;
+  /** Null: none. Whoever changes them calls `noteSubscriptions`. */
+  subscriptions: Subscriptions | null = null;
+  /** Another proxy, which subscribes to what is published at the servers of this one. */
+  isPeerLink = false;
   name = '';
   libraryName = '';
   libraryVersion = '';
@@ -72,19 +79,31 @@ export class Session {
     this.detours &= ~DETOUR.TRANSACTION;
   }
 
-  /** Of a session without detours. */
+  /** The subscriptions, or the protocol, have changed. */
+  noteSubscriptions(): void {
+    if (this.subscriptions?.count === 0) this.subscriptions = null;
+    if (this.subscriptions !== null && this.protocol === 2) this.detours |= DETOUR.SUBSCRIBER;
+    else this.detours &= ~DETOUR.SUBSCRIBER;
+  }
+
+  /** Only commands about subscriptions are allowed. */
+  get isSubscriberOnly(): boolean {
+    return (this.detours & DETOUR.SUBSCRIBER) !== 0;
+  }
+
+  /** Of a session without detours and subscriptions. */
   facts(): SessionFacts {
     const { protocol, isReadonly, isNoEvict, isNoTouch, name, libraryName, libraryVersion } = this;
     return { protocol, isReadonly, isNoEvict, isNoTouch, name, libraryName, libraryVersion };
   }
 
-  /** Makes a new session what another one was that had no detours. */
+  /** Makes a new session what another one was that had no detours and no subscriptions. */
   restore(facts: SessionFacts): void {
     this.logIn();
     Object.assign(this, facts);
   }
 
-  /** RESET: back to the state right after connecting. */
+  /** RESET: back to the state right after connecting. Its subscriptions are gone by then. */
   reset(): void {
     this.endTransaction();
     this.protocol = 2;

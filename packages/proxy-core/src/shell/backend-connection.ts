@@ -4,7 +4,7 @@ import { type BackendCredentials, BackendGreeting } from './backend-greeting.ts'
 import type { DataLoop, TurnFlush } from './data-loop.ts';
 import { ReplyDemux, type ReplyTaker } from './reply-demux.ts';
 import { SLAB_BYTES, type Slab } from './slab.ts';
-import type { ConnectHandler, Transport } from './transport.ts';
+import type { ConnectHandler, ConnectTarget, Transport } from './transport.ts';
 
 /** Why replies will not come. */
 export type BackendLoss =
@@ -87,6 +87,11 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   /** Replies owed. */
   get pending(): number {
     return this.#demux.queue.total;
+  }
+
+  /** The bytes that were delivered last end within a reply. */
+  get isCut(): boolean {
+    return this.#demux.isCut;
   }
 
   /** Whether clients that want this backend should not be read for now. */
@@ -221,9 +226,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
 
   #connect(): void {
     this.#state = 'connecting';
-    const { address, socketPath, connectTimeoutMs } = this.options;
-    const target = { address: serverAddress(address, socketPath), timeoutMs: connectTimeoutMs };
-    this.#transport = this.#loop.transports.connect(target, this);
+    this.#transport = this.#loop.transports.connect(connectTargetOf(this.options), this);
   }
 
   onConnect(transport: Transport): void {
@@ -242,10 +245,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   #onGreetingBytes(greeting: BackendGreeting, bytes: Buffer): boolean {
     if (!greeting.accept(bytes)) {
       // Once, not at every attempt: requests come by the thousand.
-      if (!this.#isRefused) {
-        const { address, logger } = this.options;
-        logger.warn({ address, reason: greeting.refusal }, 'Redis server refuses the connection');
-      }
+      if (!this.#isRefused) warnRefused(this.options, greeting.refusal);
       this.#isRefused = true;
       return false;
     }
@@ -308,12 +308,24 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   }
 }
 
-function serverAddress(
-  address: NodeAddress,
-  socketPath: string | null,
-): { host: string; port: number } | { path: string } {
-  const host = hostOf(address);
-  const port = portOf(address);
-  if (socketPath === null) return { host, port };
-  return { path: socketPath.replaceAll('{host}', host).replaceAll('{port}', `${port}`) };
+/** Says that a server does not accept the greeting. */
+export function warnRefused(
+  { address, logger }: { readonly address: NodeAddress; readonly logger: Logger },
+  reason: string,
+): void {
+  logger.warn({ address, reason }, 'Redis server refuses the connection');
+}
+
+/** Where to connect to, over its Unix socket if it has one. */
+export function connectTargetOf(
+  options: Pick<BackendOptions, 'address' | 'socketPath' | 'connectTimeoutMs'>,
+): ConnectTarget {
+  const { socketPath, connectTimeoutMs } = options;
+  const host = hostOf(options.address);
+  const port = portOf(options.address);
+  const address =
+    socketPath === null
+      ? { host, port }
+      : { path: socketPath.replaceAll('{host}', host).replaceAll('{port}', `${port}`) };
+  return { address, timeoutMs: connectTimeoutMs };
 }

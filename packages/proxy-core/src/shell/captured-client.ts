@@ -57,6 +57,12 @@ class CapturedClient implements Client {
     this.replies.push(bytes);
   }
 
+  push(frame: Uint8Array): void {
+    this.#client.push(frame);
+  }
+
+  flushPushes(): void {}
+
   deferReply(): void {}
 
   replyDeferred(bytes: Buffer): void {

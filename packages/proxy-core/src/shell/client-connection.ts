@@ -70,6 +70,8 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   leave(): Departure | null {
     const { session, context } = this;
     if (this.owed > 0 || !this.isAccepting || session.detours !== 0 || this.isMuted) return null;
+    // A subscriber's servers know it by this loop.
+    if (session.subscriptions !== null) return null;
     if (this.blocked !== null || this.watching !== null || this.inputBytes > LEAVING_INPUT_MAX) {
       return null;
     }
@@ -185,6 +187,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   onDrain(): void {
+    this.resumePushes();
     if (!this.isReading) this.updateReading();
   }
 
@@ -197,7 +200,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     if (this.isClosed) return;
     this.isClosed = true;
     this.#carry = null;
-    this.forgetOrder();
+    this.forgetOutput();
     this.#afterQuiet = null;
     this.blocked?.cancel();
     this.watching?.cancel();
@@ -220,6 +223,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   #finish(): void {
+    this.flushPushes();
     this.context.loop.output.flush();
     this.transport?.end();
   }

@@ -125,7 +125,7 @@ export class LoopClients implements ClientDirectory {
 /** What CLIENT LIST and CLIENT INFO tell of a client. */
 export function factsOf(client: Client, command: string | null): ClientFacts {
   const { session, context } = client;
-  const { transaction } = session;
+  const { transaction, subscriptions } = session;
   const nowMs = context.clock.monotonicMs();
   return {
     id: session.id,
@@ -134,6 +134,9 @@ export function factsOf(client: Client, command: string | null): ClientFacts {
     name: session.name,
     ageSeconds: Math.floor((nowMs - session.createdMs) / 1000),
     idleSeconds: Math.max(0, Math.floor((nowMs - client.activeMs) / 1000)),
+    channelCount: subscriptions?.channel.size ?? 0,
+    patternCount: subscriptions?.pattern.size ?? 0,
+    shardChannelCount: subscriptions?.shard.size ?? 0,
     isInTransaction: transaction !== null,
     queuedCommands: transaction?.count ?? 0,
     queuedBytes: transaction?.byteLength ?? 0,

@@ -6,14 +6,16 @@ import type { BackendGroup } from './backend-pool.ts';
 import type { OutputTarget } from './client-output.ts';
 import { CLIENTS_OVER_OUTPUT, ERROR_REPLIES, NET_OUTPUT_BYTES } from './loop-counters.ts';
 import type { ProxyContext } from './proxy-context.ts';
+import { PushQueue, type PushTarget } from './push-queue.ts';
 import type { Slab } from './slab.ts';
 import type { Transport } from './transport.ts';
 
 const ERROR_MARKER = 0x2d;
+
 const MUTED = { OFF: 1, SKIP: 2 } as const;
 
 /** What one client is owed: requests go out, replies come back in request order, within bounds. */
-export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarget {
+export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarget, PushTarget {
   readonly context: ProxyContext;
   readonly session: Session;
   isClosed = false;
@@ -27,6 +29,10 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
   #fullBackends = 0;
   /** Bits of MUTED. While any is set, what would be sent is dropped. */
   #muted = 0;
+  /** What was sent last ends within a reply. Only used while there is no order. */
+  #isCut = false;
+  /** Null until something is pushed. */
+  #pushes: PushQueue | null = null;
 
   constructor(context: ProxyContext, session: Session) {
     this.context = context;
@@ -66,11 +72,35 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
   }
 
   get outputBytes(): number {
-    return this.heldBytes + (this.transport?.queuedBytes ?? 0);
+    const queuedBytes = this.transport?.queuedBytes ?? 0;
+    return this.heldBytes + queuedBytes + (this.#pushes?.heldBytes ?? 0);
   }
 
   get isBacklogged(): boolean {
     return this.transport !== null && this.transport.queuedBytes > 0;
+  }
+
+  get isMidReply(): boolean {
+    if (this.#owed === 0) return false;
+    return this.#order === null ? this.#isCut : this.#order.isCut;
+  }
+
+  push(frame: Uint8Array): void {
+    if (this.isClosed) return;
+    const pushes = (this.#pushes ??= new PushQueue(this.context.loop, this));
+    pushes.add(frame);
+    if (pushes.heldBytes > this.context.options.outputPauseBytes) {
+      this.#limitOutput(this.outputBytes);
+    }
+  }
+
+  flushPushes(): void {
+    this.#pushes?.flush(true);
+  }
+
+  /** The socket has taken what waited for it. */
+  protected resumePushes(): void {
+    this.#pushes?.flush();
   }
 
   backendOf(group: BackendGroup): BackendConnection {
@@ -123,11 +153,15 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
   ): void {
     if (this.isClosed) return;
     const order = this.#order;
-    if (order === null) this.context.loop.output.append(this, bytes, start, end);
-    else {
-      order.accept(source, { bytes, start, end, completed }, this);
+    const { isCut } = source;
+    if (order === null) {
+      this.context.loop.output.append(this, bytes, start, end);
+      this.#isCut = isCut;
+    } else {
+      order.accept(source, { bytes, start, end, completed, isCut }, this);
       this.#limitOutput(order.heldBytes);
     }
+    this.#pushes?.flush();
     this.settle(completed);
     if (!this.isReading) this.updateReading();
   }
@@ -174,8 +208,12 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
   }
 
   send(bytes: Uint8Array, slab: Slab | null): boolean {
+    return this.#muted !== 0 || this.transmit(bytes, slab);
+  }
+
+  transmit(bytes: Uint8Array, slab: Slab | null): boolean {
     const transport = this.transport;
-    if (transport === null || this.isClosed || this.#muted !== 0) return true;
+    if (transport === null || this.isClosed) return true;
     this.context.counters[NET_OUTPUT_BYTES]! += bytes.length;
     if (transport.write(bytes, slab)) return true;
     this.#limitOutput(transport.queuedBytes);
@@ -183,8 +221,9 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
   }
 
   /** The client is gone: nothing is put in order any more. */
-  protected forgetOrder(): void {
+  protected forgetOutput(): void {
     this.#order = null;
+    this.#pushes?.clear();
   }
 
   /** Pauses or closes a client whose output waits for the network, or for replies that come before it. */
@@ -192,8 +231,10 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     const { outputBytesMax, outputPauseBytes, outputSoftBytes } = this.context.options;
     if (waitingBytes <= outputPauseBytes || this.isClosed) return;
     if (waitingBytes > outputBytesMax) {
-      const facts = { client: this.peer, waitingBytes };
-      this.context.logger.warn(facts, 'client closed: output limit reached');
+      this.context.logger.warn(
+        { client: this.peer, waitingBytes },
+        'client closed: output limit reached',
+      );
       this.context.counters[CLIENTS_OVER_OUTPUT]!++;
       this.destroy();
       return;
@@ -220,7 +261,9 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
 
   #enterOrder(): ReplyOrder<BackendConnection> {
     const order = new ReplyOrder<BackendConnection>();
-    if (this.#source !== null && this.#owed > 0) order.expect(this.#source, this.#owed);
+    if (this.#source !== null && this.#owed > 0) {
+      order.begin(this.#source, this.#owed, this.#isCut);
+    }
     this.#order = order;
     return order;
   }

@@ -180,6 +180,13 @@ export interface Client extends ReplySink {
   owe(backend: BackendConnection): void;
   /** Answers a command without a backend. The bytes are kept until they are due. */
   reply(bytes: Buffer): void;
+  /**
+   * Sends what is no reply to the command in hand: at the end of this turn of the loop, never within a reply, and
+   * also while replies are turned off. Whole frames in the client's protocol, which nobody changes any more.
+   */
+  push(frame: Uint8Array): void;
+  /** Sends what was pushed before the replies that follow. Nothing may be owed but the command in hand. */
+  flushPushes(): void;
   /** Stops dispatching until `replyDeferred`: the command in hand is answered in a later turn. */
   deferReply(): void;
   /** Answers the command that `deferReply` was called for, in its place among the replies owed, and goes on. */
