@@ -12,6 +12,7 @@ import type { Transport } from './transport.ts';
 
 const ERROR_MARKER = 0x2d;
 
+const OUTPUT_LIMIT_REACHED = 'client closed: output limit reached';
 const MUTED = { OFF: 1, SKIP: 2 } as const;
 
 /** What one client is owed: requests go out, replies come back in request order, within bounds. */
@@ -231,10 +232,7 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     const { outputBytesMax, outputPauseBytes, outputSoftBytes } = this.context.options;
     if (waitingBytes <= outputPauseBytes || this.isClosed) return;
     if (waitingBytes > outputBytesMax) {
-      this.context.logger.warn(
-        { client: this.peer, waitingBytes },
-        'client closed: output limit reached',
-      );
+      this.context.logger.warn({ client: this.peer, waitingBytes }, OUTPUT_LIMIT_REACHED);
       this.context.counters[CLIENTS_OVER_OUTPUT]!++;
       this.destroy();
       return;
