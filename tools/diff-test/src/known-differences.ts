@@ -32,15 +32,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     witness: [['XREAD', 'COUNT', '1', 'STREAMS', 'a']],
   },
   {
-    name: 'CLIENT UNBLOCK in a transaction',
-    reason:
-      'EXEC is one request to one server, and the client to be unblocked may wait at another.',
-    request: /client"? "?unblock/i,
-    ours: /^-ERR Command not allowed inside a transaction/,
-    theirs: /^\+QUEUED/,
-    witness: [['MULTI'], ['CLIENT', 'UNBLOCK', '1']],
-  },
-  {
     name: 'a count of keys that begins with a number but is none',
     reason:
       'Redis Cluster takes its first digits for the count when it looks for the slot, and may say CROSSSLOT.',

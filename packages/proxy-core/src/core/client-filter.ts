@@ -17,13 +17,18 @@ export interface ClientFilter {
 type FilterOutcome = Outcome<ClientFilter, 'REFUSED'>;
 
 /** No condition. */
-export const ALL_CLIENTS: ClientFilter = {
+const ALL_CLIENTS: ClientFilter = {
   ids: null,
   address: null,
   localAddress: null,
   type: null,
   skipsAsker: false,
 };
+
+/** CLIENT KILL in its old form: the client with this address. */
+export function clientAt(address: string): ClientFilter {
+  return { ...ALL_CLIENTS, address };
+}
 
 const TYPES: ReadonlySet<string> = new Set(['normal', 'master', 'slave', 'replica', 'pubsub']);
 const SYNTAX: FilterOutcome = refuse('REFUSED', 'ERR syntax error');

@@ -47,6 +47,8 @@ export interface ProxyStats {
   readonly clientsOverOutput: number;
   readonly limits: readonly (readonly [name: string, value: number])[];
   readonly backends: readonly BackendStats[];
+  /** Clients now, by event loop. */
+  readonly loopClients: readonly number[];
 }
 
 /** The process that runs the proxy. */
@@ -201,6 +203,7 @@ function undermoonFields(facts: InfoFacts): Fields {
     ['dedicated_connections_idle', dedicated.idleCount],
     ['dedicated_connections_refused', dedicated.refusedCount],
     ...facts.stats.backends.map(backendField),
+    ...facts.stats.loopClients.map((count, i) => [`loop${i}`, `clients=${count}`] as const),
   ];
 }
 

@@ -22,6 +22,7 @@ const STATS: ProxyStats = {
   errorReplies: 5,
   netInputBytes: 100,
   netOutputBytes: 200,
+  loopClients: [3],
   backends: [
     {
       address: parseNodeAddress('127.0.0.1:6379')!,

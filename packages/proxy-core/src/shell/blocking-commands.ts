@@ -1,7 +1,7 @@
 import { encodeCommand } from '@undermoon/resp';
 import { SLOT_NONE } from '../core/command-keys.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
-import { errorReply, REPLY_SLOT_DOWN, REPLY_ZERO, unreachableReply } from '../core/replies.ts';
+import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
 import type { Blocking, Client, Span } from './proxy-context.ts';
@@ -76,14 +76,12 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
     this.#client.whenQuiet(() => this.#finish());
   }
 
-  unblock(requester: Client, reason: 'TIMEOUT' | 'ERROR'): void {
+  unblock(reason: 'TIMEOUT' | 'ERROR', take: (isEnded: boolean) => void): void {
     const command = this.#unblockCommand(reason);
-    const control = this.#control();
+    const sink = new ReplyText((text) => take(text === ':1'));
     const isSent =
-      command !== null &&
-      control !== null &&
-      requester.forward(control, 1, command, 0, command.length);
-    if (!isSent) requester.reply(REPLY_ZERO);
+      command !== null && this.#control()?.request(sink, 1, false, command, 0, command.length);
+    if (isSent !== true) take(false);
   }
 
   /** The client is gone: closing the connection takes the command off the server. */

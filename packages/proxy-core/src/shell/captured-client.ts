@@ -4,10 +4,12 @@ import type { BackendGroup } from './backend-pool.ts';
 import type { Client, ProxyContext } from './proxy-context.ts';
 
 /** What a command answers when the proxy executes it for a client, instead of sending it. */
-export function capturedReply(client: Client, run: (client: Client) => void): Buffer {
-  const captured = new CapturedClient(client);
-  run(captured);
-  return Buffer.concat(captured.replies);
+export function capturedReply(client: Client, run: (client: Client) => void): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const captured = new CapturedClient(client, resolve);
+    run(captured);
+    if (!captured.isDeferred) resolve(Buffer.concat(captured.replies));
+  });
 }
 
 /** A client whose own commands take effect but whose replies are kept. Nothing is forwarded for it. */
@@ -23,10 +25,14 @@ class CapturedClient implements Client {
   readonly watching = null;
   readonly isAccepting = false;
   readonly replies: Buffer[] = [];
+  /** The reply comes in a later turn. */
+  isDeferred = false;
   readonly #client: Client;
+  readonly #onDeferred: (reply: Buffer) => void;
 
-  constructor(client: Client) {
+  constructor(client: Client, onDeferred: (reply: Buffer) => void) {
     this.#client = client;
+    this.#onDeferred = onDeferred;
     this.context = client.context;
     this.session = client.session;
   }
@@ -63,10 +69,12 @@ class CapturedClient implements Client {
 
   flushPushes(): void {}
 
-  deferReply(): void {}
+  deferReply(): void {
+    this.isDeferred = true;
+  }
 
   replyDeferred(bytes: Buffer): void {
-    this.replies.push(bytes);
+    this.#onDeferred(bytes);
   }
 
   leave(): null {

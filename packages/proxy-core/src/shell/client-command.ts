@@ -1,16 +1,17 @@
 import { integerOf } from '../core/command-argument.ts';
 import type { Outcome } from '@undermoon/runtime';
-import { type ClientFilter, parseKillFilter, parseListFilter } from '../core/client-filter.ts';
-import { renderClient } from '../core/client-line.ts';
 import {
-  clientSyntaxReply,
-  errorReply,
-  REPLY_OK,
-  REPLY_SYNTAX,
-  REPLY_ZERO,
-} from '../core/replies.ts';
+  clientAt,
+  type ClientFilter,
+  parseKillFilter,
+  parseListFilter,
+} from '../core/client-filter.ts';
+import { renderClient } from '../core/client-line.ts';
+import { clientListOf, type LoopAnswer } from '../core/loop-question.ts';
+import { clientSyntaxReply, errorReply, REPLY_OK, REPLY_SYNTAX } from '../core/replies.ts';
+import { askLoops } from './ask-loops.ts';
 import { CLIENT_HELP } from './client-help.ts';
-import { clientAt, factsOf } from './client-directory.ts';
+import { factsOf } from './client-directory.ts';
 import type { Client } from './proxy-context.ts';
 import { written } from './written.ts';
 
@@ -101,24 +102,28 @@ function filterOf(client: Client, outcome: Outcome<ClientFilter, 'REFUSED'>): Cl
 function list(client: Client, words: readonly string[]): void {
   const filter = filterOf(client, parseListFilter(words));
   if (filter === null) return;
-  const text = client.context.directory.list(filter, client);
-  client.reply(written(client, (writer) => writer.verbatim('txt', text)));
+  askLoops(client, { kind: 'list', filter, asker: client.session.id }, ({ lines }) => {
+    const text = clientListOf(lines, filter.ids);
+    return written(client, (writer) => writer.verbatim('txt', text));
+  });
 }
 
 function kill(client: Client, words: readonly string[]): void {
-  const { directory } = client.context;
   const [address = ''] = words;
   if (words.length === 1) {
-    const killed = directory.kill(clientAt(address), client);
-    client.reply(killed.count > 0 ? REPLY_OK : NO_SUCH_CLIENT);
-    if (killed.isAskerIn) client.endAfterReplies();
+    killAll(client, clientAt(address), ({ count }) => (count > 0 ? REPLY_OK : NO_SUCH_CLIENT));
     return;
   }
   const filter = filterOf(client, parseKillFilter(words));
-  if (filter === null) return;
-  const killed = directory.kill(filter, client);
-  client.reply(integerReply(client, killed.count));
-  if (killed.isAskerIn) client.endAfterReplies();
+  if (filter !== null) killAll(client, filter, ({ count }) => integerReply(client, count));
+}
+
+function killAll(
+  client: Client,
+  filter: ClientFilter,
+  replyOf: (answer: LoopAnswer) => Buffer,
+): void {
+  askLoops(client, { kind: 'kill', filter, asker: client.session.id }, replyOf);
 }
 
 function unblock(client: Client, words: readonly string[], given: string): void {
@@ -130,15 +135,14 @@ function unblock(client: Client, words: readonly string[], given: string): void 
   } else if (Number.isNaN(integerOf(Buffer.from(id)))) {
     client.reply(errorReply('ERR value is not an integer or out of range'));
   } else {
-    const blocked = client.context.directory.find(Number(id))?.blocked ?? null;
-    if (blocked === null) client.reply(REPLY_ZERO);
-    else blocked.unblock(client, reason);
+    askLoops(client, { kind: 'unblock', client: Number(id), reason }, ({ count }) =>
+      integerReply(client, count),
+    );
   }
 }
 
 function pause(client: Client, words: readonly string[], given: string): void {
   const [time = '', mode = 'all', ...more] = words;
-  const { directory, clock } = client.context;
   const isForAll = mode.toLowerCase() === 'all';
   if (more.length > 0) client.reply(clientSyntaxReply(given));
   else if (!isForAll && mode.toLowerCase() !== 'write') {
@@ -147,14 +151,12 @@ function pause(client: Client, words: readonly string[], given: string): void {
     client.reply(errorReply('ERR timeout is not an integer or out of range'));
   } else if (time.startsWith('-')) client.reply(errorReply('ERR timeout is negative'));
   else {
-    directory.pause({ isForAll, untilMs: clock.monotonicMs() + Number(time) });
-    client.reply(REPLY_OK);
+    askLoops(client, { kind: 'pause', isForAll, forMs: Number(time) }, () => REPLY_OK);
   }
 }
 
 function unpause(client: Client): void {
-  client.context.directory.unpause();
-  client.reply(REPLY_OK);
+  askLoops(client, { kind: 'unpause' }, () => REPLY_OK);
 }
 
 function replyMode(client: Client, [mode = '']: readonly string[]): void {

@@ -1,5 +1,6 @@
-import { ALL_CLIENTS, type ClientFilter, isWanted } from '../core/client-filter.ts';
+import { type ClientFilter, isWanted } from '../core/client-filter.ts';
 import { type ClientFacts, renderClient } from '../core/client-line.ts';
+import type { ClientLine } from '../core/loop-question.ts';
 import { DETOUR } from '../core/session.ts';
 import type { Client, ClientDirectory, ClientPause, OutputReader } from './proxy-context.ts';
 
@@ -53,24 +54,25 @@ export class LoopClients implements ClientDirectory {
     return this.#clients.get(id);
   }
 
-  list(filter: ClientFilter, asker: Client): string {
-    const ids = filter.ids ?? this.#clients.keys();
-    let text = '';
-    for (const id of ids) {
+  /** The lines of CLIENT LIST. `asker`: the number of the client that asks. */
+  list(filter: ClientFilter, asker: number): ClientLine[] {
+    const lines: ClientLine[] = [];
+    for (const id of new Set(filter.ids ?? this.#clients.keys())) {
       const client = this.#clients.get(id);
       if (client === undefined) continue;
-      const facts = factsOf(client, client === asker ? 'client|list' : null);
-      if (isWanted({ ...filter, ids: null }, facts)) text += `${renderClient(facts)}\n`;
+      const facts = factsOf(client, id === asker ? 'client|list' : null);
+      if (isWanted(filter, facts)) lines.push({ id, line: renderClient(facts) });
     }
-    return text;
+    return lines;
   }
 
-  kill(filter: ClientFilter, asker: Client): { count: number; isAskerIn: boolean } {
+  /** Closes clients, but not the one that asks. Returns how many there are, with that one if it is among them. */
+  kill(filter: ClientFilter, asker: number): { count: number; isAskerIn: boolean } {
     let count = 0;
     let isAskerIn = false;
     for (const client of this.#clients.values()) {
       if (!isWanted(filter, factsOf(client, null))) continue;
-      if (client.session.id === asker.session.id) {
+      if (client.session.id === asker) {
         if (filter.skipsAsker) continue;
         isAskerIn = true;
       } else client.destroy();
@@ -152,9 +154,4 @@ export function factsOf(client: Client, command: string | null): ClientFacts {
     libraryName: session.libraryName,
     libraryVersion: session.libraryVersion,
   };
-}
-
-/** CLIENT KILL in its old form: the client with this address. */
-export function clientAt(address: string): ClientFilter {
-  return { ...ALL_CLIENTS, address };
 }

@@ -89,14 +89,23 @@ export class ExecCall implements ReplySink {
 
   #deliver(source: BackendConnection): void {
     const reply = Buffer.concat(this.#held);
-    const answer = this.#answer(reply);
+    if (reply[0] !== ARRAY_MARKER || reply[1] === ERROR_MARKER) {
+      this.#pass(source, this.#refusalOf(reply));
+      return;
+    }
+    void this.#compose(source, reply);
+  }
+
+  async #compose(source: BackendConnection, reply: Buffer): Promise<void> {
+    this.#pass(source, await composeReply(this.#client, this.#transaction, reply));
+    this.#client.context.loop.output.flush();
+  }
+
+  #pass(source: BackendConnection, answer: Buffer): void {
     this.#client.onReplyBytes(source, answer, 0, answer.length, 1);
   }
 
-  #answer(reply: Buffer): Buffer {
-    if (reply[0] === ARRAY_MARKER && reply[1] !== ERROR_MARKER) {
-      return composeReply(this.#client, this.#transaction, reply);
-    }
+  #refusalOf(reply: Buffer): Buffer {
     if (this.#errorLine < 0) return reply;
     if (this.#errorLine === 0) {
       const text = `the server refuses MULTI, the commands may have been executed one by one`;
@@ -106,8 +115,15 @@ export class ExecCall implements ReplySink {
   }
 }
 
-/** The array that EXEC returns: the server's elements with the proxy's own in their places. */
-export function composeReply(client: Client, transaction: Transaction, reply: Buffer): Buffer {
+/**
+ * The array that EXEC returns: the server's elements with the proxy's own in their places, which are executed
+ * now, one after another.
+ */
+export async function composeReply(
+  client: Client,
+  transaction: Transaction,
+  reply: Buffer,
+): Promise<Buffer> {
   const pieces: Buffer[] = [Buffer.from(`*${transaction.count}\r\n`)];
   let pos = reply.indexOf(LINE_END) + 1;
   let nextIndex = 0;
@@ -120,7 +136,8 @@ export function composeReply(client: Client, transaction: Transaction, reply: Bu
     passElements(index - nextIndex);
     nextIndex = index + 1;
     const name = String(args[0]).toLowerCase();
-    pieces.push(refusal ?? capturedReply(client, (inner) => answerCommand(inner, name, args)));
+    const run = (inner: Client): void => answerCommand(inner, name, args);
+    pieces.push(refusal ?? (await capturedReply(client, run)));
   }
   passElements(transaction.count - nextIndex);
   return Buffer.concat(pieces);

@@ -1,8 +1,10 @@
 import type { BackendStats, DedicatedStats } from '../core/info.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
+import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
 import { addDedicated, mergeBackends } from '../core/merge-stats.ts';
 import { ClientSpread, type ClientSpreadParts, clientsOf } from './client-spread.ts';
 import type { LoopCounters } from './loop-counters.ts';
+import type { LoopQuestions } from './loop-questions.ts';
 import type { LoopThread } from './loop-thread.ts';
 import type { ServingLoop } from './serving-loop.ts';
 import { TableBarrier, type TableBarrierParts } from './table-barrier.ts';
@@ -17,22 +19,28 @@ export class LoopGroup {
   #threads: readonly LoopThread[];
   readonly #counters: LoopCounters;
   readonly #barrier: TableBarrier;
+  readonly #questions: LoopQuestions;
   /** Null: there is one loop. */
   readonly #spread: ClientSpread | null;
 
-  constructor(parts: TableBarrierParts & ClientSpreadParts) {
+  constructor(parts: TableBarrierParts & ClientSpreadParts & { questions: LoopQuestions }) {
     this.#own = parts.own;
     this.#threads = parts.threads;
     this.#counters = parts.counters;
     this.#barrier = new TableBarrier(parts);
+    this.#questions = parts.questions;
+    this.#questions.begin(parts.own.answers);
     this.#spread = parts.threads.length === 0 ? null : new ClientSpread(parts);
   }
 
   get clientCount(): number {
-    return this.#threads.reduce(
-      (sum, thread) => sum + clientsOf(thread, this.#counters),
-      this.#own.clientCount,
-    );
+    return this.clientCounts().reduce((sum, count) => sum + count, 0);
+  }
+
+  /** By loop. */
+  clientCounts(): readonly number[] {
+    const counters = this.#counters;
+    return [this.#own.clientCount, ...this.#threads.map((thread) => clientsOf(thread, counters))];
   }
 
   /** Gives a connection to a loop. Plain clients are the first loop's. */
@@ -54,6 +62,14 @@ export class LoopGroup {
 
   onHeld(thread: LoopThread, generation: number): void {
     this.#barrier.onHeld(thread.index, generation);
+  }
+
+  onQuestion(thread: LoopThread, ask: number, question: LoopQuestion): void {
+    this.#questions.onQuestion(thread, ask, question);
+  }
+
+  onAnswered(number: number, answer: LoopAnswer): void {
+    this.#questions.onAnswer(number, answer);
   }
 
   backendStats(): readonly BackendStats[] {

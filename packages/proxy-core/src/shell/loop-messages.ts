@@ -3,6 +3,7 @@ import type { ClusterConfig, ClusterName, Epoch, NodeAddress } from '@undermoon/
 import type { LogFields } from '@undermoon/runtime';
 import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats } from '../core/info.ts';
+import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { ControlSession } from './control-state.ts';
@@ -45,7 +46,9 @@ export type GateMessage =
     }
   | { readonly kind: 'commit'; readonly number: number; readonly table: SharedTable }
   /** A client comes from the control loop; its connection follows over the other channel. */
-  | { readonly kind: 'arrival'; readonly client: Arrival };
+  | { readonly kind: 'arrival'; readonly client: Arrival }
+  /** Its connection was lost on the way. */
+  | { readonly kind: 'lost'; readonly id: number };
 
 /** A client that moves, without its connection. */
 export type Arrival = Omit<Departure, 'connection'>;
@@ -56,7 +59,11 @@ export type LoopOrder =
   /** The clients go as soon as they have their replies; no new ones are taken. */
   | { readonly kind: 'drain' }
   /** The reply to a command that the loop passed on. */
-  | { readonly kind: 'answer'; readonly ask: number; readonly bytes: Uint8Array };
+  | { readonly kind: 'answer'; readonly ask: number; readonly bytes: Uint8Array }
+  /** What some command wants of every loop; the loop answers by the number. */
+  | { readonly kind: 'question'; readonly number: number; readonly question: LoopQuestion }
+  /** What all loops answered to a question of this one. */
+  | { readonly kind: 'answers'; readonly ask: number; readonly answer: LoopAnswer };
 
 /** What a loop says to the control loop. */
 export type LoopReport =
@@ -67,6 +74,10 @@ export type LoopReport =
   | { readonly kind: 'held'; readonly generation: number }
   /** A command that needs the control side. */
   | ({ readonly kind: 'ask' } & LoopAsk)
+  /** What a command of one of its clients wants of every loop. */
+  | { readonly kind: 'question'; readonly ask: number; readonly question: LoopQuestion }
+  /** Its own answer to such a question. */
+  | { readonly kind: 'answered'; readonly number: number; readonly answer: LoopAnswer }
   /** How its connections to the Redis servers are. */
   | ({ readonly kind: 'stats' } & LoopStats)
   | {
@@ -95,6 +106,8 @@ const REPORT_KINDS: ReadonlySet<unknown> = new Set<LoopReport['kind']>([
   'unfit',
   'held',
   'ask',
+  'question',
+  'answered',
   'stats',
   'log',
 ]);
@@ -102,11 +115,14 @@ const ORDER_KINDS: ReadonlySet<unknown> = new Set<LoopOrder['kind']>([
   'listening',
   'drain',
   'answer',
+  'question',
+  'answers',
 ]);
 const GATE_KINDS: ReadonlySet<unknown> = new Set<GateMessage['kind']>([
   'hold',
   'commit',
   'arrival',
+  'lost',
 ]);
 
 export function isLoopReport(value: unknown): value is LoopReport {

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import type { Logger } from '@undermoon/runtime';
 import { NO_DEDICATED } from '../core/info.ts';
+import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
 import { ARRIVAL_BASE, type HandleSender, openHandleChannel } from './handle-channel.ts';
 import {
   type GateMessage,
@@ -27,6 +28,10 @@ export const LOOP_WORKER: URL = new URL(
 /** What a thread reports. */
 export interface LoopThreadEvents {
   onAsk(thread: LoopThread, ask: LoopAsk): void;
+  /** A command of one of its clients concerns every loop. */
+  onQuestion(thread: LoopThread, ask: number, question: LoopQuestion): void;
+  /** It answers question `number` of `LoopQuestions`. */
+  onAnswered(number: number, answer: LoopAnswer): void;
   onHeld(thread: LoopThread, generation: number): void;
   /** It ended without being told to. */
   onDeath(thread: LoopThread, error: Error): void;
@@ -107,6 +112,7 @@ export class LoopThread {
     this.tellGate({ kind: 'arrival', client });
     this.#sender.send(connection, ARRIVAL_BASE + client.id, () => {
       this.connectionsSent--;
+      this.tellGate({ kind: 'lost', id: client.id });
     });
   }
 
@@ -162,6 +168,12 @@ export class LoopThread {
         break;
       case 'ask':
         events.onAsk(this, report);
+        break;
+      case 'question':
+        events.onQuestion(this, report.ask, report.question);
+        break;
+      case 'answered':
+        events.onAnswered(report.number, report.answer);
         break;
       case 'stats':
         this.stats = report;

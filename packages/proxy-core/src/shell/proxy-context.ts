@@ -1,9 +1,9 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { RequestScanner } from '@undermoon/resp';
 import type { Clock, Logger } from '@undermoon/runtime';
-import type { ClientFilter } from '../core/client-filter.ts';
 import type { Fields } from '../core/info.ts';
 import type { KeyPositions } from '../core/command-keys.ts';
+import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { ScriptCache } from '../core/script-cache.ts';
 import type { Session, SessionFacts } from '../core/session.ts';
@@ -74,6 +74,7 @@ export interface ProxyContext {
   readonly desk: AdminDesk;
   readonly dedicated: DedicatedPool;
   readonly directory: ClientDirectory;
+  readonly loops: AllLoops;
   /** Scripts that clients loaded through this loop. */
   readonly scripts: ScriptCache;
   /** Where the keys of the command in hand are; reused. */
@@ -85,6 +86,15 @@ export interface ProxyContext {
   slots: Int16Array;
   /** Backend connections by the table's local node index. */
   groups: readonly BackendGroup[];
+}
+
+/** Every event loop of the proxy, for commands about the clients and scripts of all of them. */
+export interface AllLoops {
+  /**
+   * Asks each loop, this one among them, in the order of the calls. `take` gets the answers as one: at once if
+   * there is one loop, unless a server has to be asked.
+   */
+  ask(question: LoopQuestion, take: (answer: LoopAnswer) => void): void;
 }
 
 /** What CLIENT PAUSE asks for. */
@@ -102,15 +112,8 @@ export interface OutputReader {
   destroy(): void;
 }
 
-/** The clients of one loop, for commands of one client about the others. */
+/** The clients of one loop, as each of them sees the others. */
 export interface ClientDirectory {
-  find(id: number): Client | undefined;
-  /** The lines of CLIENT LIST. */
-  list(filter: ClientFilter, asker: Client): string;
-  /** Closes clients, but not the one that asks. Returns how many there are, with that one if it is among them. */
-  kill(filter: ClientFilter, asker: Client): { count: number; isAskerIn: boolean };
-  pause(pause: ClientPause): void;
-  unpause(): void;
   /** Closes a client whose output stays above the soft limit for too long. */
   watchOutput(client: OutputReader): void;
   /** True: clients are paused, and `action` runs when that is over. */
@@ -119,8 +122,8 @@ export interface ClientDirectory {
 
 /** A command of a client that waits on its server. */
 export interface Blocking {
-  /** CLIENT UNBLOCK: `requester` gets the server's answer. */
-  unblock(requester: Client, reason: 'TIMEOUT' | 'ERROR'): void;
+  /** CLIENT UNBLOCK: `take` gets to know, perhaps at once, whether that ended the wait. */
+  unblock(reason: 'TIMEOUT' | 'ERROR', take: (isEnded: boolean) => void): void;
   /** The client is gone. */
   cancel(): void;
 }

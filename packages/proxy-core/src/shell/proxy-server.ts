@@ -32,6 +32,7 @@ import {
   NET_OUTPUT_BYTES,
 } from './loop-counters.ts';
 import { LoopGroup } from './loop-group.ts';
+import { LoopQuestions } from './loop-questions.ts';
 import type { LoopThread } from './loop-thread.ts';
 import { Ports } from './ports.ts';
 import { credentialsOf, ServingLoop } from './serving-loop.ts';
@@ -188,6 +189,8 @@ class Proxy implements ProxyServer {
         const control = this.#running?.control;
         if (control !== undefined) answerAsk(control, this.#options.limits, thread, ask);
       },
+      onQuestion: (thread, ask, question) => this.#running?.loops.onQuestion(thread, ask, question),
+      onAnswered: (number, answer) => this.#running?.loops.onAnswered(number, answer),
       onHeld: (thread, generation) => this.#running?.loops.onHeld(thread, generation),
       onDeath: (thread, error) => this.#onDeath(thread, error),
     });
@@ -197,12 +200,14 @@ class Proxy implements ProxyServer {
   #run(dataLoop: DataLoop, { threads, counters, gateWord }: ExtraLoops): void {
     const { logger, clock, loopHoldTimeoutMs } = this.#options;
     const control = this.#createControl();
+    const questions = new LoopQuestions(threads);
     const own = new ServingLoop({
       options: this.#options,
       address: this.#ports.address,
       plainAddress: this.#ports.plainAddress,
       loop: dataLoop,
       desk: new LocalDesk(control),
+      loops: threads.length === 0 ? null : questions,
       counters: counters.of(0),
       logger,
       gate: new Gate(),
@@ -212,6 +217,7 @@ class Proxy implements ProxyServer {
     const loops = new LoopGroup({
       own,
       threads,
+      questions,
       counters,
       gateWord,
       timeoutMs,
@@ -272,6 +278,7 @@ class Proxy implements ProxyServer {
       clientsOverOutput: this.#counters.sum(CLIENTS_OVER_OUTPUT),
       limits: limitsOf(this.#options),
       backends: this.#running?.loops.backendStats() ?? [],
+      loopClients: this.#running?.loops.clientCounts() ?? [],
     };
   }
 

@@ -1,12 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { RequestScanner } from '@undermoon/resp';
+import { encodeCommand, type RequestScanner } from '@undermoon/resp';
 import type { Fields } from '../core/info.ts';
-import { errorReply } from '../core/replies.ts';
 import { sessionOf } from './admin-desk.ts';
 import type { LoopReport } from './loop-messages.ts';
 import type { AdminDesk, Client, Span } from './proxy-context.ts';
-
-const NOT_AT_ONCE = 'ERR this command is not available inside a transaction here';
 
 /** The desk of a loop that is not the control loop: it passes commands on, and their clients wait. */
 export class RemoteDesk implements AdminDesk {
@@ -24,6 +21,11 @@ export class RemoteDesk implements AdminDesk {
     this.answerDeferred(client, bytes.subarray(start, end), []);
   }
 
+  answer(client: Client, args: readonly Buffer[]): void {
+    client.deferReply();
+    this.answerDeferred(client, encodeCommand(args), []);
+  }
+
   answerDeferred(client: Client, bytes: Buffer, keyspace: Fields): void {
     const ask = this.#nextAsk++;
     // A view of the bytes would take all of the memory behind it along.
@@ -32,11 +34,6 @@ export class RemoteDesk implements AdminDesk {
     const report: LoopReport = { kind: 'ask', ask, frame, session };
     this.#waiting.set(ask, client);
     this.#port.postMessage(report);
-  }
-
-  /** Commands that run within EXEC have to be answered at once. */
-  answer(client: Client): void {
-    client.reply(errorReply(NOT_AT_ONCE));
   }
 
   onAnswer(ask: number, bytes: Uint8Array): void {

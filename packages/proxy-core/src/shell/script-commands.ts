@@ -5,7 +5,8 @@ import { REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import { sendParts } from './fan-out-call.ts';
-import type { Client, ProxyContext } from './proxy-context.ts';
+import type { Client } from './proxy-context.ts';
+import { forgetScriptsEverywhere, noteLoadedEverywhere } from './script-broadcast.ts';
 import { loadInto } from './script-loading.ts';
 
 const DOLLAR = 0x24;
@@ -56,7 +57,7 @@ export function scriptCommand(client: Client, args: readonly Buffer[]): void {
     case 'flush':
       askAll(client, args, (parts, replies) => {
         const reply = ALIKE(parts, replies);
-        if (reply[0] === PLUS) forgetScripts(client.context);
+        if (reply[0] === PLUS) forgetScriptsEverywhere(client.context);
         return reply;
       });
       break;
@@ -74,17 +75,8 @@ export function functionCommand(client: Client, args: readonly Buffer[]): void {
 }
 
 function noteLoaded({ context }: Client, body: Buffer): void {
-  const { scripts, groups } = context;
   const digest = createHash('sha1').update(body).digest('hex');
-  scripts.add(digest, body);
-  if (scripts.has(digest)) for (const group of groups) group.scripts.add(digest);
-  scripts.compare(groups);
-}
-
-/** No script is loaded again for the sake of an EVALSHA. */
-export function forgetScripts({ scripts, groups }: ProxyContext): void {
-  scripts.clear();
-  for (const group of groups) group.scripts.clear();
+  noteLoadedEverywhere(context, digest, body);
 }
 
 /** A script counts as there if it can be loaded when it is needed. */

@@ -16,6 +16,8 @@ import {
   takeTable,
 } from './loop-messages.ts';
 import { CLIENTS_CLOSED } from './loop-counters.ts';
+import { QuestionQueue } from './question-queue.ts';
+import { RemoteQuestions } from './loop-questions.ts';
 import { RemoteDesk } from './remote-desk.ts';
 import { ServingLoop } from './serving-loop.ts';
 import type { AcceptedConnection } from './transport.ts';
@@ -42,11 +44,15 @@ export async function serveInThread(port: MessagePort, boot: LoopBoot): Promise<
     return;
   }
   const desk = new RemoteDesk(port);
-  const served = new ThreadLoop(boot, { options, loop, desk, report });
+  const questions = new RemoteQuestions((ask, question) => {
+    report({ kind: 'question', ask, question });
+  });
+  const served = new ThreadLoop(boot, { options, loop, desk, questions, report });
   boot.gatePort.on('message', (message: unknown) => served.onGateMessage(message));
   port.on('message', (order: unknown) => {
     if (!isLoopOrder(order)) return;
     if (order.kind === 'answer') desk.onAnswer(order.ask, order.bytes);
+    else if (order.kind === 'answers') questions.onAnswers(order.ask, order.answer);
     else served.obey(order);
   });
   const isReceiving = receiveHandles(boot.connectionsFd, (connection, id) => {
@@ -69,6 +75,7 @@ class ThreadLoop {
   readonly #report: (message: LoopReport) => void;
   /** Clients whose connection is on its way. */
   readonly #arrivals = new Map<number, Arrival>();
+  readonly #questions: QuestionQueue;
   #isDraining = false;
 
   constructor(
@@ -77,10 +84,11 @@ class ThreadLoop {
       readonly options: ProxyOptions;
       readonly loop: DataLoop;
       readonly desk: RemoteDesk;
+      readonly questions: RemoteQuestions;
       readonly report: (message: LoopReport) => void;
     },
   ) {
-    const { options, loop, desk } = parts;
+    const { options, loop, desk, questions } = parts;
     this.#boot = boot;
     this.#report = parts.report;
     this.#gate = new Gate(boot.gateWord, () => this.#drainGate());
@@ -90,10 +98,16 @@ class ThreadLoop {
       plainAddress: null,
       loop,
       desk,
+      loops: questions,
       gate: this.#gate,
       counters: boot.counters,
       logger: options.logger,
       loopCount: options.threads,
+    });
+    this.#questions = new QuestionQueue((number, question) => {
+      this.serving.answers.ask(question, (answer) => {
+        this.#report({ kind: 'answered', number, answer });
+      });
     });
   }
 
@@ -102,6 +116,9 @@ class ThreadLoop {
     switch (message.kind) {
       case 'arrival':
         this.#arrivals.set(message.client.id, message.client);
+        break;
+      case 'lost':
+        this.#arrived(message.id);
         break;
       case 'hold':
         this.#gate.seen = message.number;
@@ -116,11 +133,19 @@ class ThreadLoop {
     }
   }
 
-  obey(order: Exclude<LoopOrder, { kind: 'answer' }>): void {
-    if (order.kind === 'listening') this.serving.listensAt(order.address);
-    else {
-      this.#isDraining = true;
-      this.serving.endClients();
+  obey(order: Exclude<LoopOrder, { kind: 'answer' } | { kind: 'answers' }>): void {
+    switch (order.kind) {
+      case 'listening':
+        this.serving.listensAt(order.address);
+        break;
+      case 'drain':
+        this.#isDraining = true;
+        this.serving.endClients();
+        break;
+      case 'question':
+        this.#drainGate();
+        this.#questions.add(order.number, order.question, this.#arrivals.keys());
+        break;
     }
   }
 
@@ -138,9 +163,14 @@ class ThreadLoop {
       counters[CLIENTS_CLOSED] = (counters[CLIENTS_CLOSED] ?? 0) + 1;
       return;
     }
-    this.#arrivals.delete(arrival.id);
     this.serving.adopt(connection, arrival);
     if (this.#isDraining) this.serving.endClients();
+    this.#arrived(arrival.id);
+  }
+
+  #arrived(id: number): void {
+    this.#arrivals.delete(id);
+    this.#questions.onArrival(id);
   }
 
   #drainGate(): void {

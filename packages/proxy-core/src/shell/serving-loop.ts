@@ -17,6 +17,7 @@ import type { DataLoop } from './data-loop.ts';
 import type { Gate } from './gate.ts';
 import { DedicatedPool } from './dedicated-pool.ts';
 import { LoopClients } from './client-directory.ts';
+import { LoopAnswerer } from './loop-answerer.ts';
 import {
   CLIENTS_CLOSED,
   CLIENTS_OVER_OUTPUT,
@@ -25,6 +26,7 @@ import {
 } from './loop-counters.ts';
 import type {
   AdminDesk,
+  AllLoops,
   Client,
   Departure,
   OutputReader,
@@ -52,6 +54,8 @@ export interface ServingLoopParts {
   readonly plainAddress: NodeAddress | null;
   readonly loop: DataLoop;
   readonly desk: AdminDesk;
+  /** Null: this is the only loop. */
+  readonly loops: AllLoops | null;
   /** See `loop-counters.ts`. */
   readonly counters: Float64Array;
   readonly logger: Logger;
@@ -65,6 +69,8 @@ export interface ServingLoopParts {
  * table they are served by.
  */
 export class ServingLoop {
+  /** What this loop says when all loops are asked. */
+  readonly answers: AllLoops;
   readonly #options: ProxyOptions;
   readonly #pool: BackendPool;
   readonly #dedicated: DedicatedPool;
@@ -112,22 +118,15 @@ export class ServingLoop {
       connectionsMax: shareOf(options.dedicatedConnectionsMax, parts.loopCount),
       idleMs: options.dedicatedIdleMs,
     });
-    const cluster: ProxyContext = {
-      ...parts,
-      isPlain: options.activeRedirection,
-      clock: options.clock,
-      spread: null,
+    this.answers = new LoopAnswerer(this.#clients, () => this.#contexts.plain);
+    const cluster = contextOf(parts, {
       park: (client) => this.#park(client),
       forget: (client) => this.#forget(client),
       dedicated: this.#dedicated,
       directory: this.#clients,
-      scripts: new ScriptCache(options.scriptCacheBytesMax),
-      keys: new KeyPositions(),
+      loops: parts.loops ?? this.answers,
       laneCount: this.#lanes.usual,
-      table: EMPTY_TABLE,
-      slots: EMPTY_TABLE.slots,
-      groups: [],
-    };
+    });
     const plainAddress = parts.plainAddress ?? parts.address;
     this.#contexts = { cluster, plain: { ...cluster, isPlain: true, address: plainAddress } };
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -310,6 +309,26 @@ export class ServingLoop {
       if (isIdle) client.destroy();
     }
   }
+}
+
+/** What clients share before there is a routing table. */
+function contextOf(
+  parts: ServingLoopParts,
+  own: Pick<ProxyContext, 'park' | 'forget' | 'dedicated' | 'directory' | 'loops' | 'laneCount'>,
+): ProxyContext {
+  const { options } = parts;
+  return {
+    ...parts,
+    ...own,
+    isPlain: options.activeRedirection,
+    clock: options.clock,
+    spread: null,
+    scripts: new ScriptCache(options.scriptCacheBytesMax),
+    keys: new KeyPositions(),
+    table: EMPTY_TABLE,
+    slots: EMPTY_TABLE.slots,
+    groups: [],
+  };
 }
 
 function serverEndpointOf(options: ProxyOptions): BackendEndpoint {

@@ -16,7 +16,7 @@ import type { BackendGroup } from './backend-pool.ts';
 import { composeReply, ExecCall } from './exec-call.ts';
 import { mayWrite } from './paused-commands.ts';
 import type { Client, Span, Watching } from './proxy-context.ts';
-import { forgetScripts } from './script-commands.ts';
+import { forgetScriptsEverywhere } from './script-broadcast.ts';
 import { loadInto } from './script-loading.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { endWatch } from './watch-commands.ts';
@@ -80,7 +80,7 @@ export function queueForwarded(client: Client, id: number, span: Span, slot: num
 
 /** Whether a command changes what becomes of replies, which cannot be done inside EXEC's. */
 export function isNeverQueued(id: number): boolean {
-  return id === COMMAND_ID.CLIENT_REPLY || id === COMMAND_ID.CLIENT_UNBLOCK;
+  return id === COMMAND_ID.CLIENT_REPLY;
 }
 
 /** Queues a command for the proxy itself; `refusal` is what it will answer if it cannot be carried. */
@@ -115,7 +115,15 @@ export function exec(client: Client): void {
   } else if (client.watching !== null) execWatched(client, transaction, client.watching);
   else if (transaction.forwardedCount > 0) execOnServer(client, transaction);
   // What the proxy answers may depend on replies that are still to come.
-  else client.whenQuiet(() => client.reply(composeReply(client, transaction, Buffer.alloc(0))));
+  else client.whenQuiet(() => execHere(client, transaction));
+}
+
+/** Without a command for a server. */
+function execHere(client: Client, transaction: Transaction): void {
+  client.deferReply();
+  void composeReply(client, transaction, Buffer.alloc(0)).then((reply) =>
+    client.replyDeferred(reply),
+  );
 }
 
 function execRefusal(client: Client, transaction: Transaction): Buffer | null {
@@ -169,7 +177,7 @@ function sendTransaction(
     for (const digest of transaction.scripts) loadInto(client, group, backend, digest);
   }
   const call = new ExecCall(client, transaction);
-  if (transaction.isFlushingScripts) forgetScripts(client.context);
+  if (transaction.isFlushingScripts) forgetScriptsEverywhere(client.context);
   // Once the first is accepted the others are: nothing comes in between.
   if (!send(backend, call, 1, MULTI)) {
     client.reply(unreachableReply(backend.options.address));

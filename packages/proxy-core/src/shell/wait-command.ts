@@ -63,22 +63,21 @@ class WaitCall implements Blocking, LeaseHolder {
     this.leases = [];
   }
 
-  unblock(requester: Client, reason: 'TIMEOUT' | 'ERROR'): void {
+  unblock(reason: 'TIMEOUT' | 'ERROR', take: (isEnded: boolean) => void): void {
     const { dedicated } = this.#client.context;
     const asked = this.leases.filter(({ serverId }) => serverId > 0);
     let left = asked.length;
     let isUnblocked = false;
-    const take = (text: string | null): void => {
+    const note = (text: string | null): void => {
       isUnblocked ||= text === ':1';
-      if (--left <= 0) requester.replyDeferred(Buffer.from(`:${isUnblocked ? 1 : 0}${LINE_END}`));
+      if (--left <= 0) take(isUnblocked);
     };
-    requester.deferReply();
-    if (left === 0) take(null);
+    if (left === 0) note(null);
     for (const { address, serverId } of asked) {
       const command = encodeCommand(['CLIENT', 'UNBLOCK', String(serverId), reason]);
-      const sink = new ReplyText(take);
+      const sink = new ReplyText(note);
       if (!dedicated.control(address).request(sink, 1, false, command, 0, command.length)) {
-        take(null);
+        note(null);
       }
     }
   }

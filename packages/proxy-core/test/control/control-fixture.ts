@@ -46,6 +46,7 @@ export function controlAt(
       netInputBytes: 0,
       netOutputBytes: 0,
       backends: [],
+      loopClients: [],
     }),
     replication: options.replication ?? {},
   });

@@ -52,6 +52,7 @@ class LoopFixture {
       plainAddress: null,
       loop,
       desk: new LocalDesk(controlAt('127.0.0.1:6000')),
+      loops: null,
       counters: new LoopCounters(1).of(0),
       logger: silentLogger,
       gate,

@@ -228,6 +228,8 @@ test('a thread that does not start leaves one loop; one that dies later is repor
   });
   const events = {
     onAsk: () => undefined,
+    onQuestion: () => undefined,
+    onAnswered: () => undefined,
     onHeld: () => undefined,
     onDeath: (thread: LoopThread, error: Error) => report([thread, error]),
   };

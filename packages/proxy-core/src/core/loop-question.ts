@@ -1,0 +1,54 @@
+import type { ClientFilter } from './client-filter.ts';
+
+/**
+ * What a command wants of every event loop of the proxy. It travels between threads, so it is data; bytes in it
+ * have memory of their own.
+ */
+export type LoopQuestion =
+  /** CLIENT LIST; `asker` is the number of the client that asks. */
+  | { readonly kind: 'list'; readonly filter: ClientFilter; readonly asker: number }
+  /** CLIENT KILL. The asker is counted, not closed. */
+  | { readonly kind: 'kill'; readonly filter: ClientFilter; readonly asker: number }
+  /** CLIENT PAUSE, from now on. */
+  | { readonly kind: 'pause'; readonly isForAll: boolean; readonly forMs: number }
+  | { readonly kind: 'unpause' }
+  /** CLIENT UNBLOCK. */
+  | { readonly kind: 'unblock'; readonly client: number; readonly reason: 'TIMEOUT' | 'ERROR' }
+  /** A script was loaded into every server. */
+  | { readonly kind: 'script-loaded'; readonly digest: string; readonly body: Uint8Array }
+  /** All scripts were removed from every server. */
+  | { readonly kind: 'scripts-flushed' };
+
+/** One line of CLIENT LIST. */
+export interface ClientLine {
+  readonly id: number;
+  readonly line: string;
+}
+
+/** What a loop, or all of them together, answer. Only what the question is about is filled in. */
+export interface LoopAnswer {
+  /** Clients that were closed, or whose wait was ended. */
+  readonly count: number;
+  /** The client that asks is among those to be closed. */
+  readonly isAskerIn: boolean;
+  readonly lines: readonly ClientLine[];
+}
+
+/** The answer to a question that only wants something done. */
+export const DONE: LoopAnswer = { count: 0, isAskerIn: false, lines: [] };
+
+/** The answers of all loops as one. */
+export function mergeAnswers(answers: readonly LoopAnswer[]): LoopAnswer {
+  return {
+    count: answers.reduce((sum, { count }) => sum + count, 0),
+    isAskerIn: answers.some(({ isAskerIn }) => isAskerIn),
+    lines: answers.flatMap(({ lines }) => lines),
+  };
+}
+
+/** The text of CLIENT LIST: the clients that were asked for, in that order, or all by their age. */
+export function clientListOf(lines: readonly ClientLine[], ids: readonly number[] | null): string {
+  const byId = new Map(lines.map(({ id, line }) => [id, line]));
+  const order = ids ?? [...byId.keys()].toSorted((a, b) => a - b);
+  return order.map((id) => (byId.has(id) ? `${byId.get(id)}\n` : '')).join('');
+}

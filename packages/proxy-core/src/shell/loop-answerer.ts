@@ -1,0 +1,53 @@
+import { DONE, type LoopAnswer, type LoopQuestion } from '../core/loop-question.ts';
+import type { LoopClients } from './client-directory.ts';
+import type { AllLoops, ProxyContext } from './proxy-context.ts';
+import { forgetScripts, noteLoaded } from './script-broadcast.ts';
+
+/** Answers for one loop what a command wants of every loop. As `AllLoops` it is a proxy's only loop. */
+export class LoopAnswerer implements AllLoops {
+  readonly #clients: LoopClients;
+  readonly #contextOf: () => ProxyContext;
+
+  /** `contextOf`: one that knows every server of the loop. */
+  constructor(clients: LoopClients, contextOf: () => ProxyContext) {
+    this.#clients = clients;
+    this.#contextOf = contextOf;
+  }
+
+  ask(question: LoopQuestion, take: (answer: LoopAnswer) => void): void {
+    const context = this.#contextOf();
+    switch (question.kind) {
+      case 'list':
+        take({ ...DONE, lines: this.#clients.list(question.filter, question.asker) });
+        break;
+      case 'kill':
+        take({ ...DONE, ...this.#clients.kill(question.filter, question.asker) });
+        break;
+      case 'pause': {
+        const untilMs = context.clock.monotonicMs() + question.forMs;
+        this.#clients.pause({ isForAll: question.isForAll, untilMs });
+        take(DONE);
+        break;
+      }
+      case 'unpause':
+        this.#clients.unpause();
+        take(DONE);
+        break;
+      case 'unblock': {
+        const blocked = this.#clients.find(question.client)?.blocked ?? null;
+        if (blocked === null) take(DONE);
+        else
+          blocked.unblock(question.reason, (isEnded) => take({ ...DONE, count: isEnded ? 1 : 0 }));
+        break;
+      }
+      case 'script-loaded':
+        noteLoaded(context, question.digest, Buffer.from(question.body));
+        take(DONE);
+        break;
+      case 'scripts-flushed':
+        forgetScripts(context);
+        take(DONE);
+        break;
+    }
+  }
+}
