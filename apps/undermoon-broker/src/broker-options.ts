@@ -27,6 +27,7 @@ export function brokerOptionsOf(values: BrokerSettings): BrokerOptions {
     auditFileBytesMax: values.audit_file_bytes,
     auditFilesMax: values.audit_files,
     requestTimeoutMs: values.request_timeout,
+    shutdownDelayMs: values.shutdown_delay,
     connectionsMax: values.connections_max,
     watchersMax: values.watchers_max,
   };

@@ -305,6 +305,14 @@ export const BROKER_SETTINGS = {
     unit: 'milliseconds',
     doc: 'Time for receiving one request, and for a silent connection.',
   },
+  shutdown_delay: {
+    type: 'int',
+    group: 'Process',
+    default: 0,
+    min: 0,
+    unit: 'milliseconds',
+    doc: 'After a signal to stop the broker goes on serving for so long while `/readyz` is 503, for load balancers to notice. Part of `shutdown_timeout`.',
+  },
   connections_max: {
     type: 'int',
     group: 'Process',

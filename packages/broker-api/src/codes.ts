@@ -53,6 +53,7 @@ export const BROKER_STATUS = {
   INTERNAL: 500,
   OVERLOADED: 503,
   SHUTTING_DOWN: 503,
+  NOT_READY: 503,
 } as const;
 
 /** A code of the `error` member of an error body. */

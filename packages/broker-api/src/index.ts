@@ -1,6 +1,7 @@
 export { BROKER_STATUS, isBrokerErrorCode } from './codes.ts';
 export type { BrokerErrorCode } from './codes.ts';
 export {
+  AUDIT_TEXT_LENGTH_MAX,
   auditEntrySchema,
   auditEntryToJson,
   auditPayloadSchema,

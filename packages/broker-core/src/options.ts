@@ -77,6 +77,11 @@ export interface BrokerOptions {
   readonly requestTimeoutMs?: number;
   /** Bytes that the headers of one request may have. Default 16 KiB. */
   readonly headerBytesMax?: number;
+  /**
+   * How long a broker that stops goes on serving while `/readyz` is 503 already, so that load balancers send no more
+   * before the port is closed. It is part of the time for stopping. Default 0.
+   */
+  readonly shutdownDelayMs?: number;
   /** Connections at a time; further ones are closed as they come. Default 10,000. */
   readonly connectionsMax?: number;
   /** Mutations that may wait. Default 10,000. */
@@ -141,6 +146,7 @@ export interface ResolvedBrokerOptions {
   readonly dumpBytesMax: number;
   readonly requestTimeoutMs: number;
   readonly headerBytesMax: number;
+  readonly shutdownDelayMs: number;
   readonly connectionsMax: number;
   readonly queueLengthMax: number;
   readonly cacheBytesMax: number;
@@ -185,6 +191,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
     dumpBytesMax: whole('dumpBytesMax', options.dumpBytesMax ?? 256 * MIB, 1),
     requestTimeoutMs: whole('requestTimeoutMs', options.requestTimeoutMs ?? 30_000, 1),
     headerBytesMax: whole('headerBytesMax', options.headerBytesMax ?? 16 * 1024, 1),
+    shutdownDelayMs: whole('shutdownDelayMs', options.shutdownDelayMs ?? 0, 0),
     connectionsMax: whole('connectionsMax', options.connectionsMax ?? 10_000, 1),
     queueLengthMax: whole('queueLengthMax', options.queueLengthMax ?? 10_000, 1),
     cacheBytesMax: whole('cacheBytesMax', options.cacheBytesMax ?? 64 * MIB, 0),

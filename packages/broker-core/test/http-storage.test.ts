@@ -168,7 +168,8 @@ describe('faults', () => {
     await addProxies(client, 1);
     store.fault = () => 500;
     expect((await ask('GET', '/api/v3/epoch')).status).toBe(500);
-    expect((await ask('GET', '/readyz')).json).toMatchObject({ error: 'EXTERNAL' });
+    const ready = await ask('GET', '/readyz');
+    expect([ready.status, ready.json]).toMatchObject([503, { error: 'NOT_READY' }]);
     expect((await ask('GET', '/healthz')).status).toBe(200);
     expect((await ask('GET', '/api/v3/config')).status).toBe(200);
     store.fault = () => null;

@@ -38,6 +38,7 @@ describe('options', () => {
     { options: { migrationScanCount: 0 }, names: 'migrationScanCount' },
     { options: { queueLengthMax: 0 }, names: 'queueLengthMax' },
     { options: { bodyBytesMax: Number.NaN }, names: 'bodyBytesMax' },
+    { options: { shutdownDelayMs: -1 }, names: 'shutdownDelayMs' },
   ])('$names', ({ options, names }) => {
     expect(() => createBroker(options)).toThrow(
       expect.objectContaining({
@@ -144,12 +145,14 @@ describe('a broker', () => {
       status: 500,
     });
     expect(await client.proxyAddresses()).toEqual([]);
-    expect((await ask('GET', '/readyz')).status).toBe(500);
+    const ready = await ask('GET', '/readyz');
+    expect([ready.status, ready.json]).toMatchObject([503, { error: 'NOT_READY' }]);
     expect((await ask('GET', '/healthz')).status).toBe(200);
     isBroken = false;
+    // Nobody sends changes to a broker that is not ready; it finds out by itself.
+    expect((await ask('GET', '/readyz')).status).toBe(200);
     await addProxies(client, 1);
     expect(broker.state().globalEpoch).toBe(1);
-    expect((await ask('GET', '/readyz')).status).toBe(200);
   });
 
   test('refuses a custom storage with a state that is none', async () => {
@@ -221,6 +224,25 @@ describe('stopping', () => {
     expect(await added).toMatchObject([{ reason: { code: 'BROKER_UNREACHABLE' } }]);
     letGo();
     await closed;
+  });
+
+  test('is told on /readyz first, while everything is still answered', async () => {
+    const { broker, client, ask } = await startBroker({ shutdownDelayMs: 600_000 });
+    expect((await ask('GET', '/readyz')).status).toBe(200);
+    const closed = broker.close({ drainTimeoutMs: 700_000 });
+    const ready = await ask('GET', '/readyz');
+    expect([ready.status, ready.json]).toMatchObject([503, { error: 'SHUTTING_DOWN' }]);
+    expect(ready.headers.get('connection')).toBe('close');
+    expect((await ask('GET', '/healthz')).status).toBe(200);
+    await addProxies(client, 1);
+    await broker.destroy();
+    await closed;
+    await expect(client.epoch()).rejects.toMatchObject({ code: 'BROKER_UNREACHABLE' });
+  });
+
+  test('waits no longer for load balancers than it may take in all', async () => {
+    const { broker } = await startBroker({ shutdownDelayMs: 600_000 });
+    await broker.close({ drainTimeoutMs: 20 });
   });
 
   test('destroy cuts at once, also during a close', async () => {

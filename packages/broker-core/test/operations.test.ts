@@ -1,7 +1,12 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { auditPayloadSchema, parsePayload, type AuditEntry } from '@undermoon/broker-api';
+import {
+  AUDIT_TEXT_LENGTH_MAX,
+  auditPayloadSchema,
+  parsePayload,
+  type AuditEntry,
+} from '@undermoon/broker-api';
 import { silentLogger, type LogFields } from '@undermoon/runtime';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createBroker } from '../src/index.ts';
@@ -59,7 +64,7 @@ describe('metrics', () => {
       'undermoon_broker_mutations_total{command="delete-cluster",outcome="CLUSTER_NOT_FOUND"}': 1,
       'undermoon_broker_save_duration_seconds_count{outcome="ok"}': 2,
       'undermoon_broker_http_request_duration_seconds_count{method="GET",route="/api/v3/proxies/meta/:address",code="200"}': 1,
-      'undermoon_broker_http_request_duration_seconds_count{method="GET",route="none",code="404"}': 1,
+      'undermoon_broker_http_request_duration_seconds_count{method="GET",route="none",code="405"}': 1,
     };
     const found = Object.fromEntries(
       Object.keys(expected).map((name) => [name, metrics.get(name)]),
@@ -139,7 +144,7 @@ describe('the audit log', () => {
     // A request that is refused before it reaches the store is no mutation.
     await ask('POST', '/api/v3/clusters/meta/other', { node_number: 'x' }, WHO);
     const who = { requestId: 'r-1', userAgent: 'test/1', remoteAddress: '127.0.0.1' };
-    const nothing = { cluster: null, proxy: null, reporter: null };
+    const nothing = { cluster: null, proxy: null, reporter: null, detail: null };
     const time = 1_700_000_000_000;
     expect((await audit(running)).slice(0, 4)).toEqual([
       {
@@ -172,6 +177,7 @@ describe('the audit log', () => {
         time,
         command: 'create-cluster',
         cluster: 'demo',
+        detail: 'node_number=4',
         outcome: 'ALREADY_EXISTED',
         epochBefore: 4,
         epochAfter: 4,
@@ -183,11 +189,49 @@ describe('the audit log', () => {
         time,
         command: 'create-cluster',
         cluster: 'demo',
+        detail: 'node_number=4',
         outcome: 'ok',
         epochBefore: 3,
         epochAfter: 4,
       },
     ]);
+  });
+
+  test('has changes of configuration, of clusters and of the broker itself', async () => {
+    const running = await startBroker();
+    const { ask, client } = running;
+    await addProxies(client, 2);
+    await client.createCluster(DEMO, 4);
+    const changes = { migration_scan_count: '32', migration_scan_interval: '9' };
+    await ask('PATCH', '/api/v3/clusters/config/demo', changes, WHO);
+    await ask('PATCH', '/api/v3/clusters/config/demo', { migration_scan_count: 'many' }, WHO);
+    const replicas = Array.from({ length: 64 }, (_, n) => `10.9.9.${n}:7799`);
+    await ask('PUT', '/api/v3/config', { replica_addresses: replicas.slice(0, 2) }, WHO);
+    await ask('PUT', '/api/v3/config', { replica_addresses: replicas }, WHO);
+    await ask('PUT', '/api/v3/epoch/70', undefined, WHO);
+    const entries = (await audit(running, '?limit=5')).toReversed();
+    expect(entries).toMatchObject([
+      {
+        command: 'change-config',
+        cluster: 'demo',
+        detail: 'migration_scan_count=32 migration_scan_interval=9',
+        outcome: 'ok',
+        epochAfter: 4,
+      },
+      { command: 'change-config', detail: 'migration_scan_count=many', outcome: 'INVALID_CONFIG' },
+      {
+        command: 'set-config',
+        detail: 'replica_addresses=10.9.9.0:7799,10.9.9.1:7799',
+        outcome: 'ok',
+        requestId: 'r-1',
+        epochBefore: 4,
+        epochAfter: 4,
+      },
+      { command: 'set-config', outcome: 'ok' },
+      { command: 'set-epoch', detail: 'epoch=70', epochAfter: 70 },
+    ]);
+    // A long list is cut.
+    expect(entries[3]?.detail?.length).toBe(AUDIT_TEXT_LENGTH_MAX);
   });
 
   test.each([

@@ -80,9 +80,10 @@ export const ROUTE_DOCS: Readonly<Record<BrokerRouteName, RouteDoc>> = {
   health: { tag: 'broker', summary: 'The process runs.', answer: json(statusSchema), codes: [] },
   ready: {
     tag: 'broker',
-    summary: 'The broker can take changes.',
+    summary:
+      'The broker takes requests: it does not stop, its storage works, and some broker leads.',
     answer: json(statusSchema),
-    codes: ['PERSISTENCE_IO_ERROR', 'SHUTTING_DOWN'],
+    codes: ['NOT_READY', 'SHUTTING_DOWN'],
   },
   metrics: {
     tag: 'broker',

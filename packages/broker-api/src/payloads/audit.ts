@@ -15,6 +15,8 @@ export interface AuditEntry {
   readonly proxy: NodeAddress | null;
   /** Who reported a failure. */
   readonly reporter: string | null;
+  /** What else was asked for, as `name=value` pairs; null where there is nothing, and in entries of earlier versions. */
+  readonly detail: string | null;
   /** `ok`, or the error code. */
   readonly outcome: string;
   readonly epochBefore: Epoch;
@@ -48,7 +50,10 @@ export interface AuditQuery {
 const LIMIT = 100;
 const LIMIT_MAX = 1000;
 
-const text = z.string().max(512);
+/** Characters that one text of an entry has at most. */
+export const AUDIT_TEXT_LENGTH_MAX = 512;
+
+const text = z.string().max(AUDIT_TEXT_LENGTH_MAX);
 
 /** Reads one entry. */
 export const auditEntrySchema: z.ZodType<AuditEntry> = z
@@ -59,6 +64,7 @@ export const auditEntrySchema: z.ZodType<AuditEntry> = z
     cluster: z.nullable(clusterNameSchema),
     proxy: z.nullable(nodeAddressSchema),
     reporter: z.nullable(text),
+    detail: z.nullable(text).optional(),
     outcome: text,
     epoch_before: epochSchema,
     epoch_after: epochSchema,
@@ -73,6 +79,7 @@ export const auditEntrySchema: z.ZodType<AuditEntry> = z
     cluster: entry.cluster,
     proxy: entry.proxy,
     reporter: entry.reporter,
+    detail: entry.detail ?? null,
     outcome: entry.outcome,
     epochBefore: entry.epoch_before,
     epochAfter: entry.epoch_after,
@@ -123,6 +130,7 @@ export function auditEntryToJson(entry: AuditEntry): unknown {
     cluster: entry.cluster,
     proxy: entry.proxy,
     reporter: entry.reporter,
+    detail: entry.detail,
     outcome: entry.outcome,
     epoch_before: entry.epochBefore,
     epoch_after: entry.epochAfter,

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { auditEntryToJson, parseAuditEntry, type AuditEntry } from '@undermoon/broker-api';
 import type { Logger } from '@undermoon/runtime';
 import { BrokerError, systemCodeOf } from '../errors.ts';
+import { syncDirectory } from './persistence/durable-files.ts';
 
 export interface AuditFileOptions {
   readonly path: string;
@@ -15,7 +16,7 @@ export interface AuditFileOptions {
   readonly logger: Logger;
 }
 
-/** Entries of the audit log as lines of JSON in a file that is only appended to, and put aside when it is large. */
+/** Entries of the audit log as lines of JSON in a file that is only appended to, synced, and put aside when it is large. */
 export class AuditFile {
   readonly #options: AuditFileOptions;
   readonly #path: string;
@@ -36,7 +37,7 @@ export class AuditFile {
     try {
       await mkdir(dirname(this.#path), { recursive: true });
       const entries = await this.#readBack(entriesMax);
-      this.#handle = await open(this.#path, 'a');
+      this.#handle = await this.#open();
       this.#size = (await this.#handle.stat()).size;
       await this.#endTornLine();
       return entries;
@@ -46,7 +47,7 @@ export class AuditFile {
     }
   }
 
-  /** Writes an entry soon. */
+  /** Writes an entry soon: with the next sync, which begins when the one that runs has ended. */
   append(entry: AuditEntry): void {
     const line = `${JSON.stringify(auditEntryToJson(entry))}\n`;
     if (this.#waitingBytes + line.length > this.#options.bufferBytesMax) {
@@ -100,9 +101,17 @@ export class AuditFile {
   async #write(bytes: Buffer): Promise<void> {
     const { bytesMax } = this.#options;
     if (this.#size > 0 && this.#size + bytes.length > bytesMax) await this.#rotate();
-    this.#handle ??= await open(this.#path, 'a');
+    this.#handle ??= await this.#open();
     await this.#handle.appendFile(bytes);
     this.#size += bytes.length;
+    // One for all entries of the write: those that come meanwhile wait for the next one.
+    await this.#handle.datasync();
+  }
+
+  async #open(): Promise<FileHandle> {
+    const handle = await open(this.#path, 'a');
+    await syncDirectory(dirname(this.#path));
+    return handle;
   }
 
   async #rotate(): Promise<void> {

@@ -1,9 +1,7 @@
-import type { AuditEntry, AuditQuery } from '@undermoon/broker-api';
-import type { ClusterName, NodeAddress } from '@undermoon/cluster-meta';
+import { AUDIT_TEXT_LENGTH_MAX, type AuditEntry, type AuditQuery } from '@undermoon/broker-api';
 import type { Clock } from '@undermoon/runtime';
-import type { StoreCommand } from '../core/command.ts';
 import type { AuditFile } from './audit-file.ts';
-import type { Mutation } from './mutation.ts';
+import type { AuditedCommand, Mutation } from './mutation.ts';
 
 export interface AuditLogOptions {
   readonly clock: Clock;
@@ -84,15 +82,29 @@ function fits(entry: AuditEntry, query: AuditQuery): boolean {
 }
 
 // Commands name what they are about in members of these names.
-function subjectOf(command: StoreCommand): {
-  readonly cluster: ClusterName | null;
-  readonly proxy: NodeAddress | null;
-  readonly reporter: string | null;
-} {
+function subjectOf(
+  command: AuditedCommand,
+): Pick<AuditEntry, 'cluster' | 'proxy' | 'reporter' | 'detail'> {
   const task = 'task' in command ? command.task.clusterName : null;
   return {
     cluster: 'name' in command ? command.name : task,
     proxy: 'address' in command ? command.address : null,
     reporter: 'reporterId' in command ? command.reporterId : null,
+    detail: detailOf(command)?.slice(0, AUDIT_TEXT_LENGTH_MAX) ?? null,
   };
+}
+
+function detailOf(command: AuditedCommand): string | null {
+  if ('nodeNumber' in command) return `node_number=${command.nodeNumber}`;
+  if ('task' in command) return `range_list=${JSON.stringify(command.task.slots.ranges)}`;
+  switch (command.kind) {
+    case 'change-config':
+      return command.changes.map(([key, value]) => `${key}=${value}`).join(' ');
+    case 'set-config':
+      return `replica_addresses=${command.replicaAddresses.join(',')}`;
+    case 'set-epoch':
+      return `epoch=${command.epoch}`;
+    default:
+      return null;
+  }
 }

@@ -11,6 +11,7 @@ import { JsonDocument } from './document.ts';
 import { createHttpServer } from './http-server.ts';
 import { Forwarding } from './forwarding.ts';
 import { BrokerMetrics } from './metrics.ts';
+import type { Mutation } from './mutation.ts';
 import { isShared, type MetaStorage } from './persistence/meta-storage.ts';
 import { Replicator } from './replicator.ts';
 import { ScaleJobs } from './scale-jobs.ts';
@@ -27,8 +28,8 @@ export interface Broker {
    */
   listen(): Promise<void>;
   /**
-   * Stops to accept, finishes what runs (for at most `drainTimeoutMs`, default 10,000, then connections are
-   * cut), and closes the storage. Safe to call twice.
+   * Says so on `/readyz`, after `shutdownDelayMs` stops to accept, finishes what runs, and closes the storage. After
+   * `drainTimeoutMs` in all (default 10,000) connections are cut. Safe to call twice.
    */
   close(options?: { readonly drainTimeoutMs?: number }): Promise<void>;
   /** Cuts all connections and fails what waits; resolves when the storage is closed. Safe to call twice. */
@@ -58,6 +59,8 @@ class HttpBroker implements Broker {
   #isStarted = false;
   #running: Running | null = null;
   #stopping: Promise<void> | null = null;
+  #isDestroyed = false;
+  #endDelay: () => void = () => undefined;
   #port: number;
 
   constructor(options: ResolvedBrokerOptions) {
@@ -107,6 +110,8 @@ class HttpBroker implements Broker {
   }
 
   async destroy(reason: Error = new Error('the broker was destroyed')): Promise<void> {
+    this.#isDestroyed = true;
+    this.#endDelay();
     this.#running?.app.server.closeAllConnections();
     await this.#running?.runner.abort(reason);
     // A close under way ends at once now: nothing is left to wait for.
@@ -125,8 +130,21 @@ class HttpBroker implements Broker {
     const cancelCut = this.#options.clock.after(drainTimeoutMs, () => {
       app.server.closeAllConnections();
     });
+    await this.#lastRequests(Math.min(this.#options.shutdownDelayMs, drainTimeoutMs));
     await stop(running, this.#options.storage);
     cancelCut();
+  }
+
+  // Whoever asks `/readyz` learns meanwhile that it is to send no more.
+  async #lastRequests(delayMs: number): Promise<void> {
+    if (delayMs === 0 || this.#isDestroyed) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(delayMs, resolve);
+      this.#endDelay = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 
   async #load(): Promise<StoreState> {
@@ -162,14 +180,7 @@ class HttpBroker implements Broker {
   #wire(initial: StoreState, audit: AuditLog): Running {
     const options = this.#options;
     const { storage, logger, clock, queueLengthMax } = options;
-    const applyContext = (): ApplyContext => ({
-      nowSeconds: Math.floor(clock.now() / 1000),
-      failureTtlSeconds: options.failureTtl,
-      failureQuorum: options.failureQuorum,
-      defaultClusterConfig: options.clusterConfig,
-      migrationLimit: options.migrationLimit,
-      hostMigrationLimit: options.hostMigrationLimit,
-    });
+    const applyContext = (): ApplyContext => applyContextOf(options);
     const hub = new WatchHub(initial, {
       historyMax: options.watchHistoryMax,
       namesMax: options.watchNamesMax,
@@ -183,6 +194,10 @@ class HttpBroker implements Broker {
       connectionCount: () => connectionCountOf(app),
       isWriter: () => runner.isWriter,
     });
+    const onMutation = (mutation: Mutation): void => {
+      metrics.observeMutation(mutation);
+      audit.add(mutation);
+    };
     const runner: StoreRunner = new StoreRunner({
       initial,
       storage,
@@ -191,10 +206,7 @@ class HttpBroker implements Broker {
       context: applyContext,
       onKept: (before, after) => hub.publish(before, after),
       aroundSave: (save) => metrics.timeSave(save),
-      onMutation: (mutation) => {
-        metrics.observeMutation(mutation);
-        audit.add(mutation);
-      },
+      onMutation,
     });
     const replicator = new Replicator(options.replicaAddresses, {
       // Brokers that share their storage have nothing to push to each other.
@@ -222,6 +234,8 @@ class HttpBroker implements Broker {
       audit,
       apiDocument,
       applyContext,
+      onMutation,
+      isStopping: () => this.#stopping !== null,
     };
     const app: FastifyInstance = createHttpServer({ ...context, origin: null }, { hub, api });
     app.addHook('preClose', async () => scaleJobs.stop());
@@ -243,6 +257,17 @@ class HttpBroker implements Broker {
       if (this.#stopping !== null) reply.header('connection', 'close');
     });
   }
+}
+
+function applyContextOf(options: ResolvedBrokerOptions): ApplyContext {
+  return {
+    nowSeconds: Math.floor(options.clock.now() / 1000),
+    failureTtlSeconds: options.failureTtl,
+    failureQuorum: options.failureQuorum,
+    defaultClusterConfig: options.clusterConfig,
+    migrationLimit: options.migrationLimit,
+    hostMigrationLimit: options.hostMigrationLimit,
+  };
 }
 
 async function stop(running: Running, storage: MetaStorage): Promise<void> {

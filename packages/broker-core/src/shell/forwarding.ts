@@ -164,12 +164,13 @@ const LOCAL_PATHS: ReadonlySet<string> = new Set([
   BROKER_ROUTES.version.path,
   BROKER_ROUTES.config.path,
   BROKER_ROUTES.health.path,
+  // It asks the storage itself, to say why it cannot be read.
+  BROKER_ROUTES.ready.path,
 ]);
 
 function accessOf(request: FastifyRequest): Access {
   const path = request.routeOptions.url ?? '';
   if (LOCAL_PATHS.has(path)) return 'local';
-  if (path === BROKER_ROUTES.ready.path) return 'read';
   if (!path.startsWith('/api/')) return 'local';
   return request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write';
 }

@@ -57,7 +57,6 @@ const REPORTER_ID_LENGTH_MAX = 255;
 /** Every route of the contract. */
 export const ROUTES: readonly RouteRow[] = [
   { route: 'health', body: 'none', handle: () => json({ status: 'ok' }) },
-  { route: 'ready', body: 'none', handle: readiness },
   { route: 'version', body: 'none', handle: () => text(API_COMPATIBILITY_VERSION) },
   { route: 'metadata', body: 'none', handle: ({ runner }) => dumpOf(runner) },
   { route: 'restoreMetadata', body: 'dump', handle: restoreMetadata },
@@ -95,13 +94,6 @@ export const ROUTES: readonly RouteRow[] = [
   { route: 'setEpoch', body: 'none', handle: setEpoch },
   ...OPERATION_ROUTES,
 ];
-
-function readiness({ runner }: RouteContext): RouteReply {
-  const failure = runner.saveFailure;
-  return failure === null
-    ? json({ status: 'ready' })
-    : { ok: false, code: 'PERSISTENCE_IO_ERROR', message: 'the latest change could not be saved' };
-}
 
 function dumpOf(runner: StoreRunner): RouteReply {
   return document(new JsonDocument(metaStoreToJson(runner.state)));
@@ -237,10 +229,19 @@ function configOf(replicator: Replicator): RouteReply {
   return json(brokerConfigToJson({ replicaAddresses: replicator.replicas }));
 }
 
-function setConfig({ replicator }: RouteContext, call: RouteCall): RouteReply {
+function setConfig(context: RouteContext, call: RouteCall): RouteReply {
   const body = parsePayload(brokerConfigSchema, call.body);
   if (!body.ok) return body;
-  replicator.replicas = body.value.replicaAddresses;
+  const { replicaAddresses } = body.value;
+  context.replicator.replicas = replicaAddresses;
+  const epoch = context.runner.state.globalEpoch;
+  context.onMutation({
+    command: { kind: 'set-config', replicaAddresses },
+    origin: context.origin,
+    epochBefore: epoch,
+    epochAfter: epoch,
+    outcome: 'ok',
+  });
   return EMPTY;
 }
 

@@ -1,4 +1,4 @@
-import type { Epoch } from '@undermoon/cluster-meta';
+import type { Epoch, NodeAddress } from '@undermoon/cluster-meta';
 import type { StoreCommand } from '../core/command.ts';
 import type { BrokerFailureCode } from '../errors.ts';
 
@@ -9,9 +9,14 @@ export interface Origin {
   readonly userAgent: string | null;
 }
 
+/** What can be asked for: a change of the state, or of what one broker does with it. */
+export type AuditedCommand =
+  | StoreCommand
+  | { readonly kind: 'set-config'; readonly replicaAddresses: readonly NodeAddress[] };
+
 /** One mutation that was carried out or refused. */
 export interface Mutation {
-  readonly command: StoreCommand;
+  readonly command: AuditedCommand;
   /** Null: the broker itself. */
   readonly origin: Origin | null;
   readonly epochBefore: Epoch;

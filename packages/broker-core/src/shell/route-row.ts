@@ -6,7 +6,7 @@ import type { AuditLog } from './audit-log.ts';
 import type { DocumentCache } from './document-cache.ts';
 import type { JsonDocument } from './document.ts';
 import type { BrokerMetrics } from './metrics.ts';
-import type { Origin } from './mutation.ts';
+import type { Mutation, Origin } from './mutation.ts';
 import type { Replicator } from './replicator.ts';
 import type { ScaleJobs } from './scale-jobs.ts';
 import type { StoreRunner } from './store-runner.ts';
@@ -24,6 +24,10 @@ export interface RouteContext {
   readonly apiDocument: JsonDocument;
   /** Who sent the request, for the audit log; null for what the broker does by itself. */
   readonly origin: Origin | null;
+  /** Whether the broker has begun to stop. */
+  readonly isStopping: () => boolean;
+  /** Takes note of a mutation that did not go through the runner. */
+  readonly onMutation: (mutation: Mutation) => void;
   applyContext(): ApplyContext;
 }
 

@@ -205,7 +205,9 @@ export class StoreRunner {
       state = step.state;
       applied.push({ pending, step });
     }
-    return { applied, change: state === before ? null : { state, steps, context } };
+    // After a failed save anything is saved, even without a change, to see whether it is over.
+    const isUnchanged = state === before && this.#saveFailure === null;
+    return { applied, change: isUnchanged ? null : { state, steps, context } };
   }
 
   #apply(state: StoreState, { command, reject }: Pending, context: ApplyContext): StoreStep | null {

@@ -58,7 +58,7 @@ export async function runDiskFaults(seed: number): Promise<DiskFaultCounts> {
     }
     ledger.check(await dumpOf(url));
     const ready = await fetch(`${url}/readyz`);
-    if (ready.status !== 500) throw new Error(`ready with a full disk: ${ready.status}`);
+    if (ready.status !== 503) throw new Error(`ready with a full disk: ${ready.status}`);
     await rm(filler);
     for (let n = 0; n < CHANGES; n++) if (!(await change())) throw new Error('refused with room');
     broker.kill('SIGKILL');

@@ -45,8 +45,8 @@ async function writeSynced(path: string, bytes: Buffer): Promise<void> {
   }
 }
 
-// Some systems cannot sync a directory; they order renames by themselves.
-async function syncDirectory(path: string): Promise<void> {
+/** Makes new names in a directory durable. Some systems cannot; they order renames by themselves. */
+export async function syncDirectory(path: string): Promise<void> {
   let directory: FileHandle | null = null;
   try {
     directory = await open(path, 'r');
