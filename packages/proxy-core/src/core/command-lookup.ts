@@ -93,6 +93,17 @@ export function isScriptCall(id: number): boolean {
   return id === COMMAND_ID.EVALSHA || id === COMMAND_ID.EVALSHA_RO;
 }
 
+/** Whether it runs a script or a function, given or known by name, that may or may not write. */
+export function isScript(id: number): boolean {
+  return (
+    id === COMMAND_ID.EVAL ||
+    id === COMMAND_ID.EVAL_RO ||
+    id === COMMAND_ID.FCALL ||
+    id === COMMAND_ID.FCALL_RO ||
+    isScriptCall(id)
+  );
+}
+
 /** Whether it goes to all servers at once, or to one after the other. */
 export function isFannedOut(id: number): boolean {
   return COMMAND_VERDICT[id] === VERDICT.FANOUT;

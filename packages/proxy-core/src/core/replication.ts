@@ -84,7 +84,7 @@ function parseLink(text: string | null): ReplicaLink {
 }
 
 /** The master a replica is to follow: the first peer, as in the original. */
-function masterOf(wanted: ReplEntry): ReplPeer | null {
+export function masterOf(wanted: ReplEntry): ReplPeer | null {
   return wanted.role === 'replica' ? (wanted.peers[0] ?? null) : null;
 }
 

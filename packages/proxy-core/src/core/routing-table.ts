@@ -31,6 +31,14 @@ export interface PeerTarget {
   readonly movedSuffix: Uint8Array;
 }
 
+/** Which slots of other proxies have a copy beside this proxy. */
+export interface ReplicaSlots {
+  /** The servers with copies. */
+  readonly nodes: readonly NodeAddress[];
+  /** Per slot: an index into `nodes`, or -1. */
+  readonly slots: Int16Array;
+}
+
 /** Who serves which slot, as one immutable snapshot: built from metadata, swapped whole, never edited. */
 export interface RoutingTable {
   readonly epoch: Epoch;
@@ -43,6 +51,8 @@ export interface RoutingTable {
   readonly peerStart: number;
   readonly peers: readonly PeerTarget[];
   readonly config: ClusterConfig;
+  /** For reads of clients that asked for copies; null: there are none. */
+  readonly replicas: ReplicaSlots | null;
   /** What the table was built from; null before the first metadata. */
   readonly meta: SetCluster | null;
 }
@@ -56,6 +66,7 @@ export const EMPTY_TABLE: RoutingTable = {
   peerStart: 0,
   peers: [],
   config: DEFAULT_CLUSTER_CONFIG,
+  replicas: null,
   meta: null,
 };
 
@@ -116,6 +127,7 @@ export function* routingTableSlices(
     peerStart: targets.local.size,
     peers: targets.peers.targets,
     config: meta.config,
+    replicas: null,
     meta,
   };
 }

@@ -33,6 +33,11 @@ export class ScriptCache {
     return this.#bodies.has(digest);
   }
 
+  /** The script, if it is known here. */
+  bodyOf(digest: string): Buffer | null {
+    return this.#bodies.get(digest) ?? null;
+  }
+
   /** Keeps a script, unless it is larger than the whole cache may be. */
   add(digest: string, body: Buffer): void {
     if (this.#bodies.has(digest) || body.length > this.#bytesMax) return;

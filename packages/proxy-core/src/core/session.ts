@@ -15,6 +15,8 @@ export const DETOUR = {
   PAUSE: 16,
   /** In protocol 2 a client with subscriptions may do little else. */
   SUBSCRIBER: 32,
+  /** Reads may go to copies, writes may not. */
+  READONLY: 64,
 } as const;
 
 /** What of a session goes along when its client moves to another event loop. */
@@ -91,16 +93,22 @@ export class Session {
     return (this.detours & DETOUR.SUBSCRIBER) !== 0;
   }
 
-  /** Of a session without detours and subscriptions. */
+  /** Whether it can go to another event loop: nothing but what `facts` tells sets it apart. */
+  get isPlain(): boolean {
+    return (this.detours & ~DETOUR.READONLY) === 0 && this.subscriptions === null;
+  }
+
+  /** Of a session that `isPlain`. */
   facts(): SessionFacts {
     const { protocol, isReadonly, isNoEvict, isNoTouch, name, libraryName, libraryVersion } = this;
     return { protocol, isReadonly, isNoEvict, isNoTouch, name, libraryName, libraryVersion };
   }
 
-  /** Makes a new session what another one was that had no detours and no subscriptions. */
+  /** Makes a new session what another one was. */
   restore(facts: SessionFacts): void {
     this.logIn();
     Object.assign(this, facts);
+    if (facts.isReadonly) this.detours |= DETOUR.READONLY;
   }
 
   /** RESET: back to the state right after connecting. Its subscriptions are gone by then. */
@@ -109,7 +117,6 @@ export class Session {
     this.protocol = 2;
     if (this.#needsPassword) this.detours |= DETOUR.PASSWORD;
     this.detours &= ~DETOUR.SKIP;
-    this.isReadonly = false;
     this.isNoEvict = false;
     this.isNoTouch = false;
     this.name = '';

@@ -35,6 +35,8 @@ export class Transaction {
   isCrossSlot = false;
   /** Some command may write. */
   isWriting = false;
+  /** Some command is for the master of its keys. */
+  needsMaster = false;
   readonly locals: QueuedLocal[] = [];
   /** SCRIPT FLUSH is among the commands. */
   isFlushingScripts = false;

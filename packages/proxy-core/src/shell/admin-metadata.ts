@@ -121,8 +121,7 @@ function installRoles(state: ControlState, { epoch, force, entries }: SetRepl): 
   );
   if (refusal !== null) return refuse(state, refusal);
   state.replicationEpoch = epoch;
-  state.replication.apply(entries);
-  state.clusterReplies.setRoles(entries);
+  state.setRoles(entries);
   state.options.logger.info({ epoch, force }, 'accepted replication metadata');
   return new RespWriter().simple('OK').take();
 }

@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { parseMigrationTask } from '@undermoon/cluster-meta';
 import type { RespWriter } from '@undermoon/resp';
+import { writeNodeSlots } from '../core/replica-slots.ts';
 import type { ControlCall, ControlState } from './control-state.ts';
 import { localNodeFacts } from './admin-info.ts';
 import { setCluster, setRepl } from './admin-metadata.ts';
@@ -59,6 +60,8 @@ export function executeUmctl(state: ControlState, call: ControlCall): void {
     case 'INFOMGR':
       writer.array(0);
       return;
+    case 'NODESLOTS':
+      return writeNodeSlots(writer, state.table);
     case 'LISTCLUSTER':
       writer.array(1).bulk(state.table.clusterName ?? '');
       return;

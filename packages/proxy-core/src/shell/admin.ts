@@ -19,6 +19,7 @@ import type {
   ReplicationSettings,
 } from './control-state.ts';
 import { LaterReplies } from './later-replies.ts';
+import { ReplicaRoutes } from './replica-routes.ts';
 import { ReplicationRunner } from './replication-runner.ts';
 import type { ReplyTaker } from './shared-replies.ts';
 import { SliceMeters } from '../core/slice-meters.ts';
@@ -37,7 +38,10 @@ const DEFAULT_METADATA_BYTES = 64 * 1024 * 1024;
 export interface ProxyControl {
   /** The current snapshot. */
   readonly table: RoutingTable;
-  /** The listener runs inside SETCLUSTER, after the swap and before the reply. */
+  /**
+   * The listener runs inside SETCLUSTER, after the swap and before the reply; and again when other slots than before
+   * can be read from copies.
+   */
   onTableChange(listener: (table: RoutingTable) => void): void;
   /** Starts watching the Redis servers. */
   start(): void;
@@ -62,26 +66,10 @@ export interface ProxyControl {
 /** Creates the control side, without metadata and not yet started. */
 export function createProxyControl(options: ProxyControlOptions): ProxyControl {
   const listeners: ((table: RoutingTable) => void)[] = [];
-  const settings = { ...DEFAULT_REPLICATION, ...options.replication };
-  const { clock, logger, announceAddress } = options;
-  const clusterReplies = new ClusterReplies(announceAddress, sha1Hex);
-  const state: ControlState = {
-    options,
-    config: [...options.config, ...FIXED_PARAMETERS],
-    localNodesMax: settings.localNodesMax,
-    metadataBytesMax: options.metadataBytesMax ?? DEFAULT_METADATA_BYTES,
-    meters: new SliceMeters(),
-    replication: new ReplicationRunner({ ...settings, clock, logger }),
-    clusterReplies,
-    nodeId: clusterReplies.selfId(),
-    table: EMPTY_TABLE,
-    replicationEpoch: EPOCH_ZERO,
-    isShuttingDown: false,
-    setTable(table) {
-      state.table = table;
-      for (const listener of listeners) listener(table);
-    },
-  };
+  const { state, routes } = createState(options, (table) => {
+    for (const listener of listeners) listener(table);
+  });
+  const { replication } = state;
   const later = new LaterReplies(state);
   return {
     get table() {
@@ -92,16 +80,19 @@ export function createProxyControl(options: ProxyControlOptions): ProxyControl {
     },
     start() {
       later.warmUp();
-      state.replication.start();
+      replication.start();
+      routes.start();
     },
     close() {
       later.close();
-      state.replication.stop();
+      routes.stop();
+      replication.stop();
       return Promise.resolve();
     },
     destroy() {
       later.close();
-      state.replication.stop();
+      routes.stop();
+      replication.stop();
     },
     refusalOf(frameBytes) {
       return later.refusalOf(frameBytes);
@@ -119,6 +110,46 @@ export function createProxyControl(options: ProxyControlOptions): ProxyControl {
       execute(state, { args, session, writer });
     },
   };
+}
+
+function createState(
+  options: ProxyControlOptions,
+  onTable: (table: RoutingTable) => void,
+): { state: ControlState; routes: ReplicaRoutes } {
+  const settings = { ...DEFAULT_REPLICATION, ...options.replication };
+  const { clock, logger, announceAddress } = options;
+  const clusterReplies = new ClusterReplies(announceAddress, sha1Hex);
+  const replication = new ReplicationRunner({
+    ...settings,
+    clock,
+    logger,
+    onReplicas: () => routes.setCopies(replication.replicas()),
+  });
+  const routes = new ReplicaRoutes({ ...settings, clock, onTable });
+  const state: ControlState = {
+    options,
+    config: [...options.config, ...FIXED_PARAMETERS],
+    localNodesMax: settings.localNodesMax,
+    metadataBytesMax: options.metadataBytesMax ?? DEFAULT_METADATA_BYTES,
+    meters: new SliceMeters(),
+    replication,
+    clusterReplies,
+    nodeId: clusterReplies.selfId(),
+    table: EMPTY_TABLE,
+    replicationEpoch: EPOCH_ZERO,
+    isShuttingDown: false,
+    setTable(table) {
+      state.table = table;
+      routes.setTable(table);
+    },
+    setRoles(entries) {
+      replication.apply(entries);
+      clusterReplies.setRoles(entries);
+      routes.setRoles(entries);
+      routes.setCopies(replication.replicas());
+    },
+  };
+  return { state, routes };
 }
 
 function execute(state: ControlState, call: ControlCall): void {

@@ -15,13 +15,13 @@ const ERROR_MARKER = 0x2d;
  * Sends a command that may wait on its server over a connection of its own. What the client sends after it
  * is kept until the reply. `slot` of the command's keys, SLOT_NONE for WAIT and WAITAOF.
  */
-export function runBlocking(client: Client, span: Span, slot: number): void {
+export function runBlocking(client: Client, span: Span, slot: number, needsMaster: boolean): void {
   const command = Buffer.from(span.bytes.subarray(span.start, span.end));
   // What was sent before it must have been executed: it went over another connection.
-  client.whenQuiet(() => begin(client, command, slot));
+  client.whenQuiet(() => begin(client, command, slot, needsMaster));
 }
 
-function begin(client: Client, command: Buffer, slot: number): void {
+function begin(client: Client, command: Buffer, slot: number, needsMaster: boolean): void {
   // It sent this and then the end: nothing may be popped for it.
   if (client.isEnding) return;
   if (slot === SLOT_NONE) {
@@ -31,16 +31,16 @@ function begin(client: Client, command: Buffer, slot: number): void {
   const { context, session } = client;
   if (context.slots[slot] === SLOT_HELD) {
     context.park(client);
-    client.whenUnparked(() => begin(client, command, slot));
+    client.whenUnparked(() => begin(client, command, slot, needsMaster));
     return;
   }
-  const refusal = slotRefusal(context, slot);
+  const refusal = slotRefusal(context, slot, needsMaster);
   const group = context.groups[context.table.slots[slot] ?? 0];
   if (refusal !== null || group === undefined) {
     client.reply(refusal ?? REPLY_SLOT_DOWN);
     return;
   }
-  const call = new BlockedCall(client, slot);
+  const call = new BlockedCall(client, slot, needsMaster);
   const lease = context.dedicated.take(group.address, session.protocol, call);
   if (lease === null) client.reply(REPLY_NO_CONNECTION);
   else call.begin(lease, command);
@@ -51,6 +51,7 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
   readonly isBlocking = true;
   readonly #client: Client;
   readonly #slot: number;
+  readonly #needsMaster: boolean;
   #lease: Lease | null = null;
   /** What the client gets instead of an error of the server, once its slot is not served here any more. */
   #redirection: Buffer | null = null;
@@ -58,9 +59,10 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
   #isHeld = false;
   #isStarted = false;
 
-  constructor(client: Client, slot: number) {
+  constructor(client: Client, slot: number, needsMaster: boolean) {
     this.#client = client;
     this.#slot = slot;
+    this.#needsMaster = needsMaster;
   }
 
   begin(lease: Lease, command: Buffer): void {
@@ -94,7 +96,7 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
     const { context } = this.#client;
     if (this.#lease === null || this.#redirection !== null) return;
     const owner = context.table.slots[this.#slot] ?? -1;
-    const refusal = slotRefusal(context, this.#slot);
+    const refusal = slotRefusal(context, this.#slot, this.#needsMaster);
     // A slot that went to the other server beside this proxy: the client may come again.
     if (refusal === null && context.groups[owner]?.address === this.#lease.address) return;
     this.#redirection = refusal ?? errorReply('TRYAGAIN the slot is served by another server now');

@@ -14,7 +14,6 @@ export function capturedReply(client: Client, run: (client: Client) => void): Pr
 
 /** A client whose own commands take effect but whose replies are kept. Nothing is forwarded for it. */
 class CapturedClient implements Client {
-  readonly context: ProxyContext;
   readonly session: Session;
   readonly blocked = null;
   readonly isHeld = false;
@@ -33,8 +32,15 @@ class CapturedClient implements Client {
   constructor(client: Client, onDeferred: (reply: Buffer) => void) {
     this.#client = client;
     this.#onDeferred = onDeferred;
-    this.context = client.context;
     this.session = client.session;
+  }
+
+  get context(): ProxyContext {
+    return this.#client.context;
+  }
+
+  enter(context: ProxyContext): void {
+    this.#client.enter(context);
   }
 
   get peer(): string {

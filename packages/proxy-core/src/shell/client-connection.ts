@@ -69,9 +69,8 @@ export class ClientConnection extends ClientReplies implements Client, Transport
 
   leave(): Departure | null {
     const { session, context } = this;
-    if (this.owed > 0 || !this.isAccepting || session.detours !== 0 || this.isMuted) return null;
     // A subscriber's servers know it by this loop.
-    if (session.subscriptions !== null) return null;
+    if (this.owed > 0 || !this.isAccepting || !session.isPlain || this.isMuted) return null;
     if (this.blocked !== null || this.watching !== null || this.inputBytes > LEAVING_INPUT_MAX) {
       return null;
     }

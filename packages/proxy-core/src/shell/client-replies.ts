@@ -17,7 +17,7 @@ const MUTED = { OFF: 1, SKIP: 2 } as const;
 
 /** What one client is owed: requests go out, replies come back in request order, within bounds. */
 export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarget, PushTarget {
-  readonly context: ProxyContext;
+  context: ProxyContext;
   readonly session: Session;
   isClosed = false;
   protected transport: Transport | null = null;
@@ -38,6 +38,10 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
   constructor(context: ProxyContext, session: Session) {
     this.context = context;
     this.session = session;
+  }
+
+  enter(context: ProxyContext): void {
+    this.context = context;
   }
 
   /** Closes at once. */

@@ -1,4 +1,4 @@
-import type { Epoch, NodeAddress } from '@undermoon/cluster-meta';
+import type { Epoch, NodeAddress, ReplEntry } from '@undermoon/cluster-meta';
 import type { RespWriter } from '@undermoon/resp';
 import type { Clock, Logger } from '@undermoon/runtime';
 import type { ConfigSource } from '../core/config-table.ts';
@@ -55,6 +55,7 @@ export interface ControlState {
   replicationEpoch: Epoch;
   isShuttingDown: boolean;
   setTable(table: RoutingTable): void;
+  setRoles(entries: readonly ReplEntry[]): void;
 }
 
 /** What a reply depends on besides the command. */

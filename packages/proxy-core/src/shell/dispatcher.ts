@@ -13,6 +13,7 @@ import { SLOT_HELD } from '../core/routing-table.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { answerOther, forwardRun } from './other-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
+import { readonlyTarget } from './readonly-mode.ts';
 
 /**
  * Frames and routes what a client sent: `bytes[start, length)`. Consecutive commands for one backend are
@@ -59,7 +60,8 @@ export function failProtocol(client: Client, text: string): void {
 
 /** The fast path: the local node that serves a command's keys; negative for everything else. */
 function localTarget(client: Client, scanner: RequestScanner, bytes: Buffer): number {
-  if (scanner.argc === 0 || client.session.detours !== 0) return -1;
+  if (scanner.argc === 0) return -1;
+  if (client.session.detours !== 0) return readonlyTarget(client, scanner, bytes);
   const id = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
   if (id < 0 || !isArityOk(id, scanner.argc)) return -1;
   const keyIndex = singleKeyIndex(id);

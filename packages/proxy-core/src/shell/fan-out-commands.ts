@@ -52,12 +52,12 @@ export function runSplit(
 
 /** Carries out a command for all servers. */
 export function runOnAll(client: Client, id: number, args: readonly Buffer[]): void {
-  const { groups } = client.context;
-  if (groups.length === 0) client.reply(REPLY_SLOT_DOWN);
+  const { servers } = client.context;
+  if (servers.length === 0) client.reply(REPLY_SLOT_DOWN);
   else if (id === COMMAND_ID.SCAN) scan(client, args);
   else {
     const command = encodeCommand(args);
-    const parts = groups.map((_, target): FanOutPart => ({ target, command, keys: [] }));
+    const parts = servers.map((_, target): FanOutPart => ({ target, command, keys: [] }));
     sendParts(client, parts, unlessError(mergeOf(client, id)));
   }
 }
@@ -84,13 +84,13 @@ function anyKey(client: Client, replies: readonly Buffer[]): Buffer {
 
 /** With one server its own cursors are used, so that they are those of Redis. */
 function scan(client: Client, args: readonly Buffer[]): void {
-  const { groups, isPlain } = client.context;
-  if (groups.length === 1 && !isPlain) {
+  const { servers, isPlain } = client.context;
+  if (servers.length === 1 && !isPlain) {
     const parts = [{ target: 0, command: encodeCommand(args), keys: [] }];
     sendParts(client, parts, unlessError(firstOf));
     return;
   }
-  const { slots } = client.context.table;
+  const slots = scannedSlots(client);
   const given = parseCursor(String(args[1]));
   if (given === null) {
     client.reply(INVALID_CURSOR);
@@ -116,6 +116,12 @@ function scanReplyFor(client: Client, asked: ScanCursor, reply: Buffer): Buffer 
   return Buffer.concat([head, keys]);
 }
 
+/** Copies are scanned only where there is nothing else. */
+function scannedSlots({ context }: Client): Int16Array {
+  const { servers, groups, table, owners } = context;
+  return (servers.length === groups.length ? table : owners).slots;
+}
+
 function nextServer(client: Client, slot: number): ScanCursor {
-  return { inner: 0n, slot: nextScanSlot(client.context.table.slots, slot + 1) ?? 0 };
+  return { inner: 0n, slot: nextScanSlot(scannedSlots(client), slot + 1) ?? 0 };
 }

@@ -8,13 +8,13 @@ const INFO_KEYSPACE = encodeCommand(['INFO', 'keyspace']);
 
 /** INFO: the proxy's own, with the keys of all servers where they are asked for. */
 export function takeInfo(client: Client, scanner: RequestScanner, span: Span): void {
-  const { desk, groups } = client.context;
-  if (groups.length === 0 || !wantsKeyspace(client, scanner, span.bytes)) {
+  const { desk, servers } = client.context;
+  if (servers.length === 0 || !wantsKeyspace(client, scanner, span.bytes)) {
     desk.take(client, scanner, span);
     return;
   }
   const frame = Buffer.from(span.bytes.subarray(span.start, span.end));
-  const parts = groups.map((_, target) => ({ target, command: INFO_KEYSPACE, keys: [] }));
+  const parts = servers.map((_, target) => ({ target, command: INFO_KEYSPACE, keys: [] }));
   new FanOutCall(client, parts, {
     atOnce: () => desk.take(client, scanner, span),
     later: (replies) => desk.answerDeferred(client, frame, sumOfKeyspaces(replies)),

@@ -4,7 +4,7 @@ import type { LogFields } from '@undermoon/runtime';
 import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats } from '../core/info.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
-import type { RoutingTable } from '../core/routing-table.ts';
+import type { ReplicaSlots, RoutingTable } from '../core/routing-table.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { ControlSession } from './control-state.ts';
 import type { Departure } from './proxy-context.ts';
@@ -34,6 +34,7 @@ export interface SharedTable {
   readonly peerStart: number;
   readonly peers: readonly { readonly address: NodeAddress; readonly movedSuffix: Uint8Array }[];
   readonly config: ClusterConfig;
+  readonly replicas: ReplicaSlots | null;
 }
 
 /** What the control loop says that has to be known before the next chunk. `number` is that of the gate. */
@@ -153,9 +154,16 @@ export function shareTable(table: RoutingTable): SharedTable {
     address,
     movedSuffix: new Uint8Array(movedSuffix),
   }));
-  const slots = new Int16Array(new SharedArrayBuffer(table.slots.byteLength));
-  slots.set(table.slots);
-  return { epoch, clusterName, slots, localNodes, peerStart, peers, config };
+  const slots = shared(table.slots);
+  const replicas =
+    table.replicas === null ? null : { ...table.replicas, slots: shared(table.replicas.slots) };
+  return { epoch, clusterName, slots, localNodes, peerStart, peers, config, replicas };
+}
+
+function shared(slots: Int16Array): Int16Array {
+  const copy = new Int16Array(new SharedArrayBuffer(slots.byteLength));
+  copy.set(slots);
+  return copy;
 }
 
 /** The table as it is used in another thread; the metadata stays with the control loop. */

@@ -43,6 +43,7 @@ import { endSkipWhenQuiet, holdIfPaused } from './paused-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
 import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
 import { isForServers, loadMissing, noteScript } from './script-commands.ts';
+import { needsMaster } from './readonly-mode.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import {
   abandon,
@@ -177,7 +178,7 @@ function refusalBeforeRun(
   }
   if (client.context.isPlain && IN_CLUSTERS_ONLY.has(container)) return NO_CLUSTER;
   const { transaction } = client.session;
-  if (transaction !== null && isFannedOut(id) && client.context.groups.length > 1) {
+  if (transaction !== null && isFannedOut(id) && client.context.servers.length > 1) {
     return errorReply(refusalText(`${commandName(id)} in MULTI`, 'it is for all servers at once'));
   }
   const reason = refusalOf(id);
@@ -217,14 +218,16 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
     const outcome = runSplit(client, scanner, span, id);
     if (outcome !== 'whole') return outcome === 'sent';
   }
-  const refusal = isKeyless ? serverRefusal(client) : keysRefusal(client, id, slot);
+  const isForMaster = needsMaster(client, scanner, span, id);
+  const refusal = isKeyless ? serverRefusal(client) : keysRefusal(client, id, slot, isForMaster);
   if (refusal !== null) refuse(client, id, refusal);
   else if (holdIfPaused(client, id, span, rerun)) return true;
   else if (id === COMMAND_ID.WATCH) watch(client, span, slot);
   else if (isQueued) {
     if (isScriptCall(id)) noteScript(client, digestOf(scanner, span.bytes));
+    if (isForMaster && session.transaction !== null) session.transaction.needsMaster = true;
     queueForwarded(client, id, span, slot);
-  } else if (isBlocking) runBlocking(client, span, slot);
+  } else if (isBlocking) runBlocking(client, span, slot, isForMaster);
   else {
     const target = isKeyless ? 0 : context.table.slots[slot]!;
     if (isScriptCall(id)) loadMissing(client, target, digestOf(scanner, span.bytes));
@@ -244,7 +247,7 @@ function forwardOne(client: Client, span: Span, target: number): void {
 
 /** What needs some server, whichever it is. */
 function serverRefusal({ context }: Client): Buffer | null {
-  return context.groups.length > 0 ? null : REPLY_SLOT_DOWN;
+  return context.servers.length > 0 ? null : REPLY_SLOT_DOWN;
 }
 
 /** The script that EVALSHA names. */
@@ -252,13 +255,18 @@ function digestOf(scanner: RequestScanner, bytes: Buffer): string {
   return bytes.toString('latin1', scanner.argStart[1], scanner.argEnd[1]).toLowerCase();
 }
 
-function keysRefusal(client: Client, id: number, slot: number): Buffer | null {
+function keysRefusal(
+  client: Client,
+  id: number,
+  slot: number,
+  isForMaster: boolean,
+): Buffer | null {
   if (slot === SLOTS_DIFFER) return REPLY_CROSSSLOT;
   if (slot === SLOT_NONE) {
     if (isDedicated(id)) return null;
     return errorReply(`ERR '${commandName(id)}' without a key is not available through this proxy`);
   }
-  return slotRefusal(client.context, slot);
+  return slotRefusal(client.context, slot, isForMaster);
 }
 
 function argumentsOf(scanner: RequestScanner, bytes: Buffer): Buffer[] {

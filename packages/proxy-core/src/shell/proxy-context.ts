@@ -86,6 +86,12 @@ export interface ProxyContext {
   slots: Int16Array;
   /** Backend connections by the table's local node index. */
   groups: readonly BackendGroup[];
+  /** The table without copies, for what only masters do; the same as `table` except in READONLY mode. */
+  owners: RoutingTable;
+  /** Those of `groups` that commands without keys are for: the masters, or the copies where there is nothing else. */
+  servers: readonly BackendGroup[];
+  /** What clients of the cluster port share, in READONLY mode or not. */
+  readonly contextOf: (isReadonly: boolean) => ProxyContext;
 }
 
 /** Every event loop of the proxy, for commands about the clients and scripts of all of them. */
@@ -166,6 +172,8 @@ export interface Client extends ReplySink {
   readonly owed: number;
   /** Monotonic milliseconds of the last bytes from the client. */
   readonly activeMs: number;
+  /** Is served by another context of its loop from the next command on. */
+  enter(context: ProxyContext): void;
   /**
    * This client's connection to a server. It is another one only when no reply is owed, so that commands run in
    * the order in which they were sent.

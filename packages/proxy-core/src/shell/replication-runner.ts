@@ -4,6 +4,7 @@ import type { CancelTimer, Clock, Logger, Outcome } from '@undermoon/runtime';
 import {
   actionWords,
   healthOf,
+  masterOf,
   nextAction,
   NOT_OBSERVED,
   parseRoleReply,
@@ -27,6 +28,8 @@ export interface ReplicationRunnerOptions {
   /** First pause after a failure; it doubles up to `checkIntervalMs`. */
   readonly retryMinMs: number;
   readonly credentials: RedisCredentials | null;
+  /** Other servers than before are what `replicas` returns. */
+  readonly onReplicas?: () => void;
 }
 
 /** One Redis server beside the proxy: what it should be and what it said last. */
@@ -85,6 +88,14 @@ export class ReplicationRunner {
     });
   }
 
+  /**
+   * The servers that were in step with their wanted master since they were reached last: an empty server on its way
+   * to become a copy is none. One that is to be a master now is still one, until the next roles.
+   */
+  replicas(): readonly NodeAddress[] {
+    return [...this.#workers].filter(([, worker]) => worker.isCopy).map(([address]) => address);
+  }
+
   #syncWorkers(): void {
     const addresses = new Set(this.#entries.map((entry) => entry.nodeAddress));
     for (const [address, worker] of this.#workers) {
@@ -107,6 +118,8 @@ export class ReplicationRunner {
 
 /** One server. Passes run one after another; a pass always acts on the newest wanted role. */
 class NodeWorker {
+  /** It was in step with its wanted master, and has not been out of reach since. */
+  isCopy = false;
   #observed: ObservedRole = NOT_OBSERVED;
   readonly #options: ReplicationRunnerOptions;
   readonly #client: RedisControlClient;
@@ -139,7 +152,9 @@ class NodeWorker {
   }
 
   want(entry: ReplEntry): void {
+    const isOtherMaster = masterOf(entry)?.nodeAddress !== masterOf(this.#wanted)?.nodeAddress;
     this.#wanted = entry;
+    if (entry.role === 'replica' && isOtherMaster) this.#setCopy(false);
     this.#retryMs = this.#options.retryMinMs;
     this.check();
   }
@@ -220,12 +235,20 @@ class NodeWorker {
   #setObserved(observed: ObservedRole): void {
     this.#observed = observed;
     const health = healthOf(this.#wanted, observed);
+    if (observed.kind === 'unreachable') this.#setCopy(false);
+    else if (health === 'ok' && this.#wanted.role === 'replica') this.#setCopy(true);
     if (this.#isStopped || health === this.#lastHealth) return;
     this.#lastHealth = health;
     const { nodeAddress: node, role } = this.#wanted;
     const fields = { node, role, health, observed };
     if (health === 'ok') this.#options.logger.info(fields, 'a Redis server is in its wanted role');
     else this.#options.logger.warn(fields, 'a Redis server is not in its wanted role');
+  }
+
+  #setCopy(isCopy: boolean): void {
+    if (this.isCopy === isCopy || this.#isStopped) return;
+    this.isCopy = isCopy;
+    this.#options.onReplicas?.();
   }
 
   #schedule(): void {

@@ -17,10 +17,10 @@ export function forgetScriptsEverywhere(context: ProxyContext): void {
 }
 
 /** Notes such a script on one loop. */
-export function noteLoaded({ scripts, groups }: ProxyContext, digest: string, body: Buffer): void {
+export function noteLoaded({ scripts, servers }: ProxyContext, digest: string, body: Buffer): void {
   scripts.add(digest, body);
-  if (scripts.has(digest)) for (const group of groups) group.scripts.add(digest);
-  scripts.compare(groups);
+  if (scripts.has(digest)) for (const group of servers) group.scripts.add(digest);
+  scripts.compare(servers);
 }
 
 /** No script is loaded again for the sake of an EVALSHA. */

@@ -103,17 +103,17 @@ function askAll(
   merge: Merge,
   connectionOf?: (group: BackendGroup) => BackendConnection,
 ): void {
-  const { groups } = client.context;
+  const { servers } = client.context;
   const command = encodeCommand(args);
-  if (groups.length === 0) client.reply(REPLY_SLOT_DOWN);
+  if (servers.length === 0) client.reply(REPLY_SLOT_DOWN);
   else {
-    const parts = groups.map((_, target) => ({ target, command, keys: [] }));
+    const parts = servers.map((_, target) => ({ target, command, keys: [] }));
     sendParts(client, parts, merge, connectionOf);
   }
 }
 
 function askFirst(client: Client, args: readonly Buffer[]): void {
-  const [group] = client.context.groups;
+  const [group] = client.context.servers;
   const command = encodeCommand(args);
   if (group === undefined) client.reply(REPLY_SLOT_DOWN);
   else if (!client.forward(client.backendOf(group), 1, command, 0, command.length)) {

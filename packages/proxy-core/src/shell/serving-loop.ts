@@ -1,11 +1,11 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { Logger } from '@undermoon/runtime';
 import { KeyPositions } from '../core/command-keys.ts';
-import { type SlotMarks, withHeld } from '../core/held-slots.ts';
+import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats } from '../core/info.ts';
 import { type LaneOptions, nextLaneCount } from '../core/lane-count.ts';
 import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
-import { EMPTY_TABLE, plainTableOf, type RoutingTable } from '../core/routing-table.ts';
+import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
 import { ScriptCache } from '../core/script-cache.ts';
 import { Session } from '../core/session.ts';
 import type { ProxyOptions } from '../options.ts';
@@ -24,6 +24,7 @@ import {
   COMMANDS_PROCESSED,
   NET_INPUT_BYTES,
 } from './loop-counters.ts';
+import { PortContexts } from './port-contexts.ts';
 import type {
   AdminDesk,
   AllLoops,
@@ -75,9 +76,7 @@ export class ServingLoop {
   readonly #pool: BackendPool;
   readonly #dedicated: DedicatedPool;
   readonly #lanes: LaneOptions;
-  /** By the kind of port. */
-  readonly #contexts: { readonly cluster: ProxyContext; readonly plain: ProxyContext };
-  #peers: ReadonlySet<NodeAddress> = new Set();
+  readonly #contexts: PortContexts;
   readonly #clients: LoopClients;
   /** The slots that are held; null: none. */
   #held: SlotMarks | null = null;
@@ -98,7 +97,7 @@ export class ServingLoop {
     });
     const backend = {
       endpointOf: (address: NodeAddress) =>
-        this.#peers.has(address) ? peerEndpointOf(options) : serverEndpointOf(options),
+        this.#contexts.peers.has(address) ? peerEndpointOf(options) : serverEndpointOf(options),
       connectTimeoutMs: options.backendConnectTimeoutMs,
       timeoutMs: options.backendTimeoutMs,
       retryDelayMs: options.backendRetryDelayMs,
@@ -127,8 +126,11 @@ export class ServingLoop {
       loops: parts.loops ?? this.answers,
       laneCount: this.#lanes.usual,
     });
-    const plainAddress = parts.plainAddress ?? parts.address;
-    this.#contexts = { cluster, plain: { ...cluster, isPlain: true, address: plainAddress } };
+    const hasPlainClients = options.plainAddress !== null || options.activeRedirection;
+    this.#contexts = new PortContexts(cluster, {
+      plainAddress: parts.plainAddress ?? parts.address,
+      hasPlainClients,
+    });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -147,7 +149,7 @@ export class ServingLoop {
 
   /** Clients may go to other loops. */
   spreadBy(spread: Spread): void {
-    this.#contexts.cluster.spread = spread;
+    this.#contexts.spreadBy(spread);
   }
 
   /** Serves a connection. `id` is the proxy's for this client. */
@@ -160,7 +162,8 @@ export class ServingLoop {
   adopt(connection: AcceptedConnection, from: Omit<Departure, 'connection'>): void {
     const session = this.#sessionOf(from.id, from.ageMs);
     session.restore(from.session);
-    this.#serve(this.#contexts.cluster, connection, session).takeOver(Buffer.from(from.input));
+    const context = this.#contexts.cluster.contextOf(session.isReadonly);
+    this.#serve(context, connection, session).takeOver(Buffer.from(from.input));
   }
 
   /** Tells a client that there are too many, and closes. */
@@ -172,15 +175,8 @@ export class ServingLoop {
 
   /** Routes by another table from the next command on. */
   useTable(table: RoutingTable): void {
-    const { cluster, plain } = this.#contexts;
-    const plainTable = this.#hasPlainClients ? plainTableOf(table) : table;
-    // Known before the pools make connections to them.
-    this.#peers = new Set(plainTable.localNodes.slice(plainTable.peerStart));
-    plain.table = plainTable;
-    plain.groups = this.#pool.retain(plainTable.localNodes);
-    cluster.table = cluster.isPlain ? plainTable : table;
-    cluster.groups = plain.groups.slice(0, cluster.table.localNodes.length);
-    this.#dedicated.retain(plainTable.localNodes);
+    const retain = (addresses: readonly NodeAddress[]) => this.#pool.retain(addresses);
+    this.#dedicated.retain(this.#contexts.useTable(table, retain));
     this.#compareScripts();
     this.#routeBy(this.#held);
   }
@@ -227,11 +223,7 @@ export class ServingLoop {
 
   #routeBy(held: SlotMarks | null): void {
     this.#held = held;
-    const { cluster, plain } = this.#contexts;
-    for (const context of [cluster, plain]) {
-      const { slots } = context.table;
-      context.slots = held === null ? slots : withHeld(slots, held);
-    }
+    this.#contexts.routeBy(held);
   }
 
   #park(client: Client): void {
@@ -279,20 +271,14 @@ export class ServingLoop {
     counters[CLIENTS_CLOSED] = (counters[CLIENTS_CLOSED] ?? 0) + 1;
   }
 
-  get #hasPlainClients(): boolean {
-    return this.#options.plainAddress !== null || this.#options.activeRedirection;
-  }
-
   #adaptLanes(): void {
-    const { cluster, plain } = this.#contexts;
-    const { counters, laneCount } = cluster;
+    const { counters, laneCount } = this.#contexts.cluster;
     const bytes = counters[NET_INPUT_BYTES] ?? 0;
     const requests = counters[COMMANDS_PROCESSED] ?? 0;
     const period = { bytes: bytes - this.#seenBytes, requests: requests - this.#seenRequests };
     this.#seenBytes = bytes;
     this.#seenRequests = requests;
-    cluster.laneCount = nextLaneCount(laneCount, period, this.#lanes);
-    plain.laneCount = cluster.laneCount;
+    this.#contexts.laneCount = nextLaneCount(laneCount, period, this.#lanes);
   }
 
   #tick(): void {
@@ -315,7 +301,7 @@ export class ServingLoop {
 function contextOf(
   parts: ServingLoopParts,
   own: Pick<ProxyContext, 'park' | 'forget' | 'dedicated' | 'directory' | 'loops' | 'laneCount'>,
-): ProxyContext {
+): Omit<ProxyContext, 'contextOf'> {
   const { options } = parts;
   return {
     ...parts,
@@ -328,6 +314,8 @@ function contextOf(
     table: EMPTY_TABLE,
     slots: EMPTY_TABLE.slots,
     groups: [],
+    owners: EMPTY_TABLE,
+    servers: [],
   };
 }
 

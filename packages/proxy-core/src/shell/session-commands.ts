@@ -4,6 +4,7 @@ import { arityReply, errorReply, REPLY_OK, REPLY_PONG, REPLY_RESET } from '../co
 import { auth, hello } from './auth-commands.ts';
 import { clientCommand } from './client-command.ts';
 import type { Client } from './proxy-context.ts';
+import { setReadonly } from './readonly-mode.ts';
 import { functionCommand, scriptCommand } from './script-commands.ts';
 import { endWatch } from './watch-commands.ts';
 import { written } from './written.ts';
@@ -25,8 +26,8 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['auth', auth],
   ['hello', hello],
   ['client', clientCommand],
-  ['readonly', (client) => setReadonly(client, true)],
-  ['readwrite', (client) => setReadonly(client, false)],
+  ['readonly', (client) => mode(client, true)],
+  ['readwrite', (client) => mode(client, false)],
   ['unwatch', unwatch],
   ['asking', (client) => client.reply(REPLY_OK)],
   ['command', command],
@@ -104,13 +105,14 @@ function unwatch(client: Client): void {
 function reset(client: Client): void {
   client.whenQuiet(() => {
     endWatch(client, false);
+    setReadonly(client, false);
     client.session.reset();
     client.setReplies('reset');
     client.reply(REPLY_RESET);
   });
 }
 
-function setReadonly(client: Client, isReadonly: boolean): void {
-  client.session.isReadonly = isReadonly;
+function mode(client: Client, isReadonly: boolean): void {
+  setReadonly(client, isReadonly);
   client.reply(REPLY_OK);
 }

@@ -128,8 +128,8 @@ function execHere(client: Client, transaction: Transaction): void {
 
 function execRefusal(client: Client, transaction: Transaction): Buffer | null {
   if (transaction.isCrossSlot) return REPLY_CROSSSLOT;
-  const { slot } = transaction;
-  const refusal = slot === SLOT_NONE ? null : slotRefusal(client.context, slot);
+  const { slot, needsMaster } = transaction;
+  const refusal = slot === SLOT_NONE ? null : slotRefusal(client.context, slot, needsMaster);
   if (refusal !== null) return refusal;
   return transaction.isAborted ? REPLY_EXECABORT : null;
 }

@@ -16,16 +16,16 @@ const MARK_OFFSET = encodeCommand(['PUBLISH', '__undermoon_wait', '']);
  */
 export function waitForReplicas(client: Client, command: Buffer): void {
   const { context, session } = client;
-  if (context.groups.length === 0) {
+  if (context.servers.length === 0) {
     client.reply(REPLY_SLOT_DOWN);
     return;
   }
   const call = new WaitCall(client);
-  for (const { address } of context.groups) {
+  for (const { address } of context.servers) {
     const lease = context.dedicated.take(address, session.protocol, call);
     if (lease !== null) call.leases.push(lease);
   }
-  if (call.leases.length === context.groups.length) call.begin(command);
+  if (call.leases.length === context.servers.length) call.begin(command);
   else {
     call.giveBack();
     client.reply(REPLY_NO_CONNECTION);

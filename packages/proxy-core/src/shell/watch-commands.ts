@@ -33,7 +33,7 @@ export function endWatch(client: Client, isClean: boolean): void {
 
 function start(client: Client, command: Buffer, slot: number): void {
   const { context, session } = client;
-  const refusal = slotRefusal(context, slot);
+  const refusal = slotRefusal(context, slot, false);
   const group = context.groups[context.table.slots[slot] ?? 0];
   if (refusal !== null || group === undefined) {
     client.reply(refusal ?? REPLY_SLOT_DOWN);

@@ -1,0 +1,88 @@
+import type { NodeAddress } from '@undermoon/cluster-meta';
+import { type SlotMarks, withHeld } from '../core/held-slots.ts';
+import { replicaTableOf } from '../core/replica-slots.ts';
+import { plainTableOf, type RoutingTable } from '../core/routing-table.ts';
+import type { BackendGroup } from './backend-pool.ts';
+import type { ProxyContext, Spread } from './proxy-context.ts';
+
+/** Groups of connections to these servers, in that order. */
+type Retain = (addresses: readonly NodeAddress[]) => readonly BackendGroup[];
+
+/** What the connections of one loop share: by the kind of port, and apart for clients in READONLY mode. */
+export class PortContexts {
+  readonly cluster: ProxyContext;
+  readonly plain: ProxyContext;
+  /** Servers of the newest table that are other proxies. */
+  peers: ReadonlySet<NodeAddress> = new Set();
+  readonly #replica: ProxyContext;
+  readonly #hasPlainClients: boolean;
+
+  constructor(
+    facts: Omit<ProxyContext, 'contextOf'>,
+    plain: { readonly plainAddress: NodeAddress; readonly hasPlainClients: boolean },
+  ) {
+    const contextOf = (isReadonly: boolean): ProxyContext => {
+      return isReadonly ? this.#replica : this.cluster;
+    };
+    this.cluster = { ...facts, contextOf };
+    this.#replica = { ...facts, contextOf };
+    this.plain = { ...facts, contextOf, isPlain: true, address: plain.plainAddress };
+    this.#hasPlainClients = plain.hasPlainClients;
+  }
+
+  listensAt(address: NodeAddress): void {
+    this.cluster.address = address;
+    this.#replica.address = address;
+  }
+
+  /** Clients of the cluster port may go to other loops. */
+  spreadBy(spread: Spread): void {
+    this.cluster.spread = spread;
+    this.#replica.spread = spread;
+  }
+
+  set laneCount(count: number) {
+    for (const context of this.#all()) context.laneCount = count;
+  }
+
+  /** Servers of another table; `retain` makes the connections to them. Returns all of them. */
+  useTable(table: RoutingTable, retain: Retain): readonly NodeAddress[] {
+    const { cluster, plain } = this;
+    const plainTable = this.#hasPlainClients ? plainTableOf(table) : table;
+    // Known before the pools make connections to them.
+    this.peers = new Set(plainTable.localNodes.slice(plainTable.peerStart));
+    const addresses = [...plainTable.localNodes, ...(table.replicas?.nodes ?? [])];
+    const groups = retain(addresses);
+    setServers(plain, plainTable, groups.slice(0, plainTable.localNodes.length));
+    const own = cluster.isPlain ? plainTable : table;
+    setServers(cluster, own, groups.slice(0, own.localNodes.length));
+    const copies = groups.slice(plainTable.localNodes.length);
+    setServers(this.#replica, replicaTableOf(table), [...cluster.groups, ...copies]);
+    this.#replica.owners = table;
+    this.#replica.servers = cluster.groups.length > 0 ? cluster.groups : copies;
+    return addresses;
+  }
+
+  /** Sends commands for these slots nowhere; null: no slot is held. */
+  routeBy(held: SlotMarks | null): void {
+    for (const context of this.#all()) {
+      const { slots } = context.table;
+      context.slots = held === null ? slots : withHeld(slots, held);
+    }
+  }
+
+  #all(): readonly ProxyContext[] {
+    return [this.cluster, this.#replica, this.plain];
+  }
+}
+
+function setServers(
+  context: ProxyContext,
+  table: RoutingTable,
+  groups: readonly BackendGroup[],
+): void {
+  context.table = table;
+  context.owners = table;
+  context.groups = groups;
+  context.servers = groups;
+}

@@ -1,0 +1,87 @@
+import {
+  parseClusterName,
+  parseEpoch,
+  parseNodeAddress,
+  type NodeAddress,
+  type NodeMeta,
+  type ProxyMeta,
+} from '@undermoon/cluster-meta';
+import type { SlotRanges } from '@undermoon/slots';
+import { RawClient, type RedisServer } from '@undermoon/testkit';
+import { expect } from 'vitest';
+import type { ProxyServer } from '../src/index.ts';
+
+/** A master beside one proxy, and its replica beside another. */
+export interface Pair {
+  readonly master: RedisServer;
+  readonly replica: RedisServer;
+  readonly proxy: ProxyServer;
+  readonly replicaProxy: ProxyServer;
+  readonly slots: SlotRanges;
+}
+
+function must<T>(value: T | null): T {
+  if (value === null) throw new TypeError('a constant of the test is not what it should be');
+  return value;
+}
+
+const addressOf = ({ address }: { readonly address: string }): NodeAddress =>
+  must(parseNodeAddress(address));
+
+/** What a proxy of these pairs is told. */
+export function metaOf(proxy: ProxyServer, pairs: readonly Pair[], epoch: number): ProxyMeta {
+  const tagged = (slots: SlotRanges) => [{ ranges: slots, tag: { kind: 'none' } as const }];
+  const nodes = pairs.flatMap((pair): NodeMeta[] => [
+    ...(pair.proxy !== proxy
+      ? []
+      : [
+          {
+            address: addressOf(pair.master),
+            proxyAddress: addressOf(proxy),
+            slots: tagged(pair.slots),
+            role: 'master' as const,
+            peers: [
+              { nodeAddress: addressOf(pair.replica), proxyAddress: addressOf(pair.replicaProxy) },
+            ],
+          },
+        ]),
+    ...(pair.replicaProxy !== proxy
+      ? []
+      : [
+          {
+            address: addressOf(pair.replica),
+            proxyAddress: addressOf(proxy),
+            slots: [],
+            role: 'replica' as const,
+            peers: [{ nodeAddress: addressOf(pair.master), proxyAddress: addressOf(pair.proxy) }],
+          },
+        ]),
+  ]);
+  const peers = pairs
+    .filter((pair) => pair.proxy !== proxy)
+    .map((pair) => ({ proxyAddress: addressOf(pair.proxy), slots: tagged(pair.slots) }));
+  return {
+    address: addressOf(proxy),
+    clusterName: parseClusterName('test'),
+    epoch: must(parseEpoch(epoch)),
+    nodes,
+    peers,
+    clusterConfig: null,
+  };
+}
+
+/** Tells all proxies of the pairs. */
+export function tell(pairs: readonly Pair[], epoch: number): void {
+  const proxies = new Set(pairs.flatMap(({ proxy, replicaProxy }) => [proxy, replicaProxy]));
+  for (const proxy of proxies) proxy.setMetadata(metaOf(proxy, pairs, epoch));
+}
+
+/** A client in READONLY mode that is served from a copy of `key`. */
+export async function readerOf(proxy: ProxyServer, key: string): Promise<RawClient> {
+  const client = await RawClient.connect(proxy.address);
+  await client.command('READONLY');
+  await expect
+    .poll(async () => (await client.command('EXISTS', key)).type, { timeout: 10_000 })
+    .toBe('integer');
+  return client;
+}
