@@ -22,13 +22,18 @@ class Sink {
 
   constructor(slots: Int16Array) {
     const group = { address: '127.0.0.1:7000' };
+    const groups = [group, { ...group }];
+    const peers = [{ movedSuffix: PEER_SUFFIX }];
+    const table = { ...EMPTY_TABLE, clusterName: 'bench', slots, peers };
     this.context = {
       loop: { scanner: new RequestScanner() },
       gate: new Gate(),
       spread: null,
       slots,
-      table: { ...EMPTY_TABLE, clusterName: 'bench', slots, peers: [{ movedSuffix: PEER_SUFFIX }] },
-      groups: [group, { ...group }],
+      table,
+      owners: { ...table, localNodes: groups.map(({ address }) => address) },
+      groups,
+      servers: groups,
       keys: new KeyPositions(),
       scripts: new ScriptCache(0),
       counters: new Float64Array(64),
