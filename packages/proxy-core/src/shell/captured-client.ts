@@ -39,8 +39,8 @@ class CapturedClient implements Client {
     return this.#client.context;
   }
 
-  enter(context: ProxyContext): void {
-    this.#client.enter(context);
+  set context(context: ProxyContext) {
+    this.#client.context = context;
   }
 
   get peer(): string {

@@ -40,10 +40,6 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     this.session = session;
   }
 
-  enter(context: ProxyContext): void {
-    this.context = context;
-  }
-
   /** Closes at once. */
   abstract destroy(): void;
   /** Reads the client, or not, whichever fits its state now. */

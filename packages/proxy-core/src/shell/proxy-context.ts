@@ -150,7 +150,8 @@ export interface Watching {
 
 /** One client, as those who carry out its commands see it. */
 export interface Client extends ReplySink {
-  readonly context: ProxyContext;
+  /** That of its port and mode. Another one serves it from the next command on. */
+  context: ProxyContext;
   readonly session: Session;
   /** The client's "host:port"; empty when it is gone. */
   readonly peer: string;
@@ -172,8 +173,6 @@ export interface Client extends ReplySink {
   readonly owed: number;
   /** Monotonic milliseconds of the last bytes from the client. */
   readonly activeMs: number;
-  /** Is served by another context of its loop from the next command on. */
-  enter(context: ProxyContext): void;
   /**
    * This client's connection to a server. It is another one only when no reply is owed, so that commands run in
    * the order in which they were sent.
