@@ -49,6 +49,7 @@ export async function setCluster(
     peers?: readonly (readonly [string, string])[];
     epoch?: number;
     roles?: boolean;
+    config?: readonly (readonly [field: string, value: string])[];
   } = {},
 ): Promise<void> {
   const epoch = String(options.epoch ?? 1);
@@ -62,9 +63,9 @@ export async function setCluster(
   const words = local.flatMap(([address, range]) => [address, '1', range]);
   const others = peers.flatMap(([address, range]) => [address, '1', range]);
   const part = others.length > 0 ? ['PEER', ...others] : [];
-  answers.push(
-    await client.command('UMCTL', 'SETCLUSTER', 'v2', epoch, 'NOFLAG', 'test', ...words, ...part),
-  );
+  const fields = options.config === undefined ? [] : ['CONFIG', ...options.config.flat()];
+  const setCommand = ['UMCTL', 'SETCLUSTER', 'v2', epoch, 'NOFLAG', 'test'];
+  answers.push(await client.command(...setCommand, ...words, ...part, ...fields));
   await client.close();
   for (const answer of answers) {
     if (answer.type !== 'simple') throw new Error(`metadata refused: ${JSON.stringify(answer)}`);

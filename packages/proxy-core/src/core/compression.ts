@@ -21,8 +21,10 @@ export interface ValueCodec {
 /** What a loop knows about compression while its cluster compresses. */
 export interface Compression {
   readonly strategy: Exclude<CompressionStrategy, 'disabled'>;
-  /** Null: it is still being loaded. A text: why it cannot be loaded. */
-  readonly codec: ValueCodec | string | null;
+  /** Null: it is still being loaded, or cannot be. */
+  readonly codec: ValueCodec | null;
+  /** Why it cannot be loaded. */
+  readonly failure: string | null;
 }
 
 /** Which arguments of a command are whole string values, and whether its reply holds some. */
@@ -136,6 +138,7 @@ function decodeBulk(reply: Buffer, codec: ValueCodec, bytesMax: number): Buffer 
   if (reply[1] === MINUS) return reply;
   const start = reply.indexOf(LINE_END) + 1;
   const value = codec.decode(reply.subarray(start, reply.length - CRLF.length), bytesMax);
-  if (typeof value === 'string') return errorReply(`ERR the value cannot be decompressed: ${value}`);
+  if (typeof value === 'string')
+    return errorReply(`ERR the value cannot be decompressed: ${value}`);
   return Buffer.concat([Buffer.from(`$${value.length}\r\n`), value, CRLF]);
 }

@@ -51,9 +51,15 @@ export function splitByKeys(
   bytes: Buffer,
   frame: CommandFrame,
   keys: KeyPositions,
-  routes: { slots: Int16Array; peerStart: number; argumentsPerKey: number },
+  routes: {
+    slots: Int16Array;
+    peerStart: number;
+    argumentsPerKey: number;
+    /** What becomes of values for servers that are no proxies. */
+    store: (value: Uint8Array) => Uint8Array;
+  },
 ): FanOutPart[] {
-  const { slots, peerStart, argumentsPerKey } = routes;
+  const { slots, peerStart, argumentsPerKey, store } = routes;
   const name = bytes.subarray(frame.argStart[0], frame.argEnd[0]);
   const groups = new Map<string, { target: number; keys: number[]; words: Uint8Array[] }>();
   for (let i = 0; i < keys.count; i++) {
@@ -65,7 +71,8 @@ export function splitByKeys(
     if (group === undefined) groups.set(groupName, (group = { target, keys: [], words: [name] }));
     group.keys.push(i);
     for (let j = argument; j < argument + argumentsPerKey; j++) {
-      group.words.push(bytes.subarray(frame.argStart[j], frame.argEnd[j]));
+      const word = bytes.subarray(frame.argStart[j], frame.argEnd[j]);
+      group.words.push(j > argument && target < peerStart ? store(word) : word);
     }
   }
   return [...groups.values()].map((group) => ({

@@ -4,9 +4,10 @@ import { type RoutingTable, SLOT_HELD } from './routing-table.ts';
 /** One byte per slot; not 0: the slot is in the set. */
 export type SlotMarks = Uint8Array;
 
-/** The slots that two tables send to different places. */
+/** The slots that two tables send to different places, or whose values they store in different ways. */
 export function changedSlots(from: RoutingTable, to: RoutingTable): SlotMarks {
   const marks = new Uint8Array(SLOT_COUNT);
+  if (from.config.compressionStrategy !== to.config.compressionStrategy) return marks.fill(1);
   const idOf = new Map<string, number>();
   const before = placesOf(from, idOf);
   const after = placesOf(to, idOf);

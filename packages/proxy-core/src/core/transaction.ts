@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { SLOT_NONE } from './command-keys.ts';
+import type { Compression } from './compression.ts';
 
 /** How much may be queued between MULTI and EXEC. */
 export interface TransactionLimits {
@@ -38,6 +39,12 @@ export class Transaction {
   /** Some command is for the master of its keys. */
   needsMaster = false;
   readonly locals: QueuedLocal[] = [];
+  /** How the values in the commands are stored; undefined: there are none. */
+  compression: Compression | null | undefined = undefined;
+  /** Compression was switched on or off between two commands. */
+  isMixed = false;
+  /** The places of the commands whose replies hold stored values. */
+  readonly stored: Set<number> = new Set();
   /** SCRIPT FLUSH is among the commands. */
   isFlushingScripts = false;
   /** Digests of the scripts that queued commands run. */
@@ -73,6 +80,13 @@ export class Transaction {
     if (this.slot !== SLOT_NONE && this.slot !== slot) this.isCrossSlot = true;
     else this.slot = slot;
     return true;
+  }
+
+  /** The next command to be queued has values in it. `isRead`: its reply has, too. */
+  noteValues(compression: Compression | null, isRead: boolean): void {
+    if (this.compression !== undefined && this.compression !== compression) this.isMixed = true;
+    this.compression = compression;
+    if (isRead) this.stored.add(this.count);
   }
 
   /** Queues a command for the proxy itself. The words are kept. False: a limit is reached. */

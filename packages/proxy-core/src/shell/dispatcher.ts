@@ -7,6 +7,7 @@ import {
 } from '@undermoon/resp';
 import { keySlot } from '@undermoon/slots';
 import { findKeys, isArityOk, singleKeyIndex, slotOfKeys } from '../core/command-keys.ts';
+import { concernsValues } from '../core/compression.ts';
 import { isForwarded, isScriptCall, lookupCommand } from '../core/command-lookup.ts';
 import { errorReply } from '../core/replies.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
@@ -65,7 +66,8 @@ function localTarget(client: Client, scanner: RequestScanner, bytes: Buffer): nu
   const id = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
   if (id < 0 || !isArityOk(id, scanner.argc)) return -1;
   const keyIndex = singleKeyIndex(id);
-  const { slots } = client.context;
+  const { slots, compression } = client.context;
+  if (compression !== null && concernsValues(id)) return -1;
   if (keyIndex > 0) {
     return slots[keySlot(bytes, scanner.argStart[keyIndex]!, scanner.argEnd[keyIndex]!)]!;
   }

@@ -1,4 +1,5 @@
 import { scanReply } from '@undermoon/resp';
+import { decodeReply } from '../core/compression.ts';
 import { errorReply, execAbortReply } from '../core/replies.ts';
 import type { Transaction } from '../core/transaction.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
@@ -52,7 +53,8 @@ export class ExecCall implements ReplySink {
     if (!this.#isStarted) {
       this.#isStarted = true;
       const isError = bytes[start] === ERROR_MARKER;
-      this.#isHeld = isError ? this.#errorLine >= 0 : this.#transaction.locals.length > 0;
+      const { locals, stored } = this.#transaction;
+      this.#isHeld = isError ? this.#errorLine >= 0 : locals.length + stored.size > 0;
     }
     if (!this.#isHeld) this.#client.onReplyBytes(source, bytes, start, end, completed);
     else {
@@ -127,18 +129,30 @@ export async function composeReply(
   const pieces: Buffer[] = [Buffer.from(`*${transaction.count}\r\n`)];
   let pos = reply.indexOf(LINE_END) + 1;
   let nextIndex = 0;
-  const passElements = (count: number): void => {
-    const start = pos;
-    for (let i = 0; i < count; i++) pos = scanReply(reply, pos, reply.length);
-    pieces.push(reply.subarray(start, pos));
+  const passElements = (end: number): void => {
+    for (; nextIndex < end; nextIndex++) {
+      const start = pos;
+      pos = scanReply(reply, pos, reply.length);
+      const element = reply.subarray(start, pos);
+      pieces.push(
+        transaction.stored.has(nextIndex) ? decoded(client, transaction, element) : element,
+      );
+    }
   };
   for (const { index, args, refusal } of transaction.locals) {
-    passElements(index - nextIndex);
+    passElements(index);
     nextIndex = index + 1;
     const name = String(args[0]).toLowerCase();
     const run = (inner: Client): void => answerCommand(inner, name, args);
     pieces.push(refusal ?? (await capturedReply(client, run)));
   }
-  passElements(transaction.count - nextIndex);
+  passElements(transaction.count);
   return Buffer.concat(pieces);
+}
+
+/** An element with its values as the client knows them. */
+function decoded(client: Client, { compression }: Transaction, element: Buffer): Buffer {
+  const codec = compression?.codec;
+  if (codec === null || codec === undefined) return element;
+  return decodeReply(element, codec, client.context.options.outputBytesMax);
 }

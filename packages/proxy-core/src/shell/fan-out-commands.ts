@@ -1,5 +1,6 @@
 import { encodeCommand, type RequestScanner } from '@undermoon/resp';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
+import { concernsValues, decodeReply, type ValueCodec } from '../core/compression.ts';
 import {
   concatenated,
   elementsOf,
@@ -16,6 +17,7 @@ import { SLOT_HELD } from '../core/routing-table.ts';
 import { cursorText, nextScanSlot, parseCursor, type ScanCursor } from '../core/scan-cursor.ts';
 import { sendParts } from './fan-out-call.ts';
 import type { Client, Span } from './proxy-context.ts';
+import { valueRefusal } from './value-commands.ts';
 import { written } from './written.ts';
 
 const INVALID_CURSOR = errorReply('ERR invalid cursor');
@@ -40,14 +42,36 @@ export function runSplit(
   }
   const { slots } = context;
   const { peerStart } = context.table;
-  const routes = { slots, peerStart, argumentsPerKey };
+  const compression = concernsValues(id) ? context.compression : null;
+  const refusal = compression === null ? null : valueRefusal(compression, scanner, span, id);
+  if (refusal !== null) {
+    client.reply(refusal);
+    return 'sent';
+  }
+  const codec = compression?.codec ?? null;
+  const store = (value: Uint8Array): Uint8Array => codec?.encode(value) ?? value;
+  const routes = { slots, peerStart, argumentsPerKey, store };
   const parts = splitByKeys(span.bytes, scanner, context.keys, routes);
   if (parts.some(({ target }) => target === SLOT_HELD)) {
     context.park(client);
     return 'parked';
   }
-  sendParts(client, parts, merge);
+  sendParts(client, parts, codec === null ? merge : decoding(client, codec, merge));
   return 'sent';
+}
+
+/** The same merge for replies with stored values in them. Other proxies have turned theirs back. */
+function decoding({ context }: Client, codec: ValueCodec, merge: Merge): Merge {
+  const { peerStart } = context.table;
+  const { outputBytesMax } = context.options;
+  return unlessError((parts, replies) => {
+    const decoded = replies.map((reply, i) =>
+      (parts[i]?.target ?? peerStart) < peerStart
+        ? decodeReply(reply, codec, outputBytesMax)
+        : reply,
+    );
+    return unlessError(merge)(parts, decoded);
+  });
 }
 
 /** Carries out a command for all servers. */

@@ -20,6 +20,7 @@ import {
   resolveSubcommand,
   UNKNOWN_SUBCOMMAND,
 } from '../core/command-lookup.ts';
+import { concernsValues } from '../core/compression.ts';
 import { BLOCKS } from '../core/command-condition.ts';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
 import { DETOUR } from '../core/session.ts';
@@ -41,6 +42,8 @@ import { takeInfo } from './info-command.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { endSkipWhenQuiet, holdIfPaused } from './paused-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
+import { connectionFor } from './server-connection.ts';
+import { compressionOf, forwardDecoded, storedForm, valueRefusal } from './value-commands.ts';
 import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
 import { isForServers, loadMissing, noteScript } from './script-commands.ts';
 import { needsMaster } from './readonly-mode.ts';
@@ -213,7 +216,7 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
     return true;
   }
   const slot = slotOfKeys(span.bytes, scanner, keys);
-  if (waitsForSlot(client, slot)) return false;
+  if (waitsForSlot(client, slot) || waitsForCodec(client, id)) return false;
   if (slot === SLOTS_DIFFER && !isQueued) {
     const outcome = runSplit(client, scanner, span, id);
     if (outcome !== 'whole') return outcome === 'sent';
@@ -222,10 +225,13 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   const refusal = isKeyless ? serverRefusal(client) : keysRefusal(client, id, slot, isForMaster);
   if (refusal !== null) refuse(client, id, refusal);
   else if (holdIfPaused(client, id, span, rerun)) return true;
-  else if (id === COMMAND_ID.WATCH) watch(client, span, slot);
+  else if (concernsValues(id) && compressionOf(context, slot) !== null) {
+    carryValues(client, { scanner, span, id, slot });
+  } else if (id === COMMAND_ID.WATCH) watch(client, span, slot);
   else if (isQueued) {
     if (isScriptCall(id)) noteScript(client, digestOf(scanner, span.bytes));
     if (isForMaster && session.transaction !== null) session.transaction.needsMaster = true;
+    if (concernsValues(id)) session.transaction?.noteValues(null, false);
     queueForwarded(client, id, span, slot);
   } else if (isBlocking) runBlocking(client, span, slot, isForMaster);
   else {
@@ -234,6 +240,37 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
     forwardOne(client, span, target);
   }
   return true;
+}
+
+/** Whether a command waits because its cluster compresses values and this loop cannot do it yet. */
+function waitsForCodec(client: Client, id: number): boolean {
+  const { compression } = client.context;
+  const isLoading =
+    compression !== null && compression.codec === null && compression.failure === null;
+  if (!isLoading || !concernsValues(id)) return false;
+  client.context.park(client);
+  return true;
+}
+
+/** A command with string values for a local server, in a cluster that compresses them. */
+function carryValues(
+  client: Client,
+  { scanner, span, id, slot }: { scanner: RequestScanner; span: Span; id: number; slot: number },
+): void {
+  const { context, session } = client;
+  const compression = context.compression!;
+  const refusal = valueRefusal(compression, scanner, span, id);
+  if (refusal !== null) return refuse(client, id, refusal);
+  const form = storedForm(compression.codec!, scanner, span, id);
+  if (session.transaction !== null) {
+    session.transaction.noteValues(compression, form.codec !== null);
+    queueForwarded(client, id, form.span, slot);
+  } else {
+    const target = context.table.slots[slot]!;
+    const connection = connectionFor(client, context.groups[target]!);
+    if (form.codec === null) forwardOne(client, form.span, target);
+    else forwardDecoded(client, connection, form.span, form.codec);
+  }
 }
 
 /** While keys are watched, commands for their server go over the connection that watches them, in order. */

@@ -1,4 +1,5 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
+import type { Compression } from '../core/compression.ts';
 import { type SlotMarks, withHeld } from '../core/held-slots.ts';
 import { replicaTableOf } from '../core/replica-slots.ts';
 import { plainTableOf, type RoutingTable } from '../core/routing-table.ts';
@@ -43,6 +44,10 @@ export class PortContexts {
 
   set laneCount(count: number) {
     for (const context of this.#all()) context.laneCount = count;
+  }
+
+  set compression(compression: Compression | null) {
+    for (const context of this.#all()) context.compression = compression;
   }
 
   /** Servers of another table; `retain` makes the connections to them. Returns all of them. */

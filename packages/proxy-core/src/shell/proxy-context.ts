@@ -1,6 +1,7 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { RequestScanner } from '@undermoon/resp';
 import type { Clock, Logger } from '@undermoon/runtime';
+import type { Compression } from '../core/compression.ts';
 import type { Fields } from '../core/info.ts';
 import type { KeyPositions } from '../core/command-keys.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
@@ -84,6 +85,8 @@ export interface ProxyContext {
   table: RoutingTable;
   /** The table's, or a copy in which some are held: see `SLOT_HELD`. */
   slots: Int16Array;
+  /** Null: values are stored as they come. Changes with the table. */
+  compression: Compression | null;
   /** Backend connections by the table's local node index. */
   groups: readonly BackendGroup[];
   /** The table without copies, for what only masters do; the same as `table` except in READONLY mode. */

@@ -1,4 +1,5 @@
 import type { RequestScanner } from '@undermoon/resp';
+import { concernsValues } from '../core/compression.ts';
 import { findKeys, isArityOk, slotOfKeys } from '../core/command-keys.ts';
 import { hasFlag, isForwarded, isScript, lookupCommand } from '../core/command-lookup.ts';
 import { COMMAND_FLAG, COMMAND_ID } from '../core/command-table.generated.ts';
@@ -23,7 +24,8 @@ export function readonlyTarget(client: Client, scanner: RequestScanner, bytes: B
   if (client.session.detours !== DETOUR.READONLY) return -1;
   const id = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
   if (id < 0 || !isArityOk(id, scanner.argc) || !isForwarded(id) || isScript(id)) return -1;
-  const { keys, slots, owners } = client.context;
+  const { keys, slots, owners, compression } = client.context;
+  if (compression !== null && concernsValues(id)) return -1;
   if (findKeys(id, bytes, scanner, keys) <= 0) return -1;
   const slot = slotOfKeys(bytes, scanner, keys);
   if (slot < 0) return -1;

@@ -8,6 +8,7 @@ import { sendParts } from './fan-out-call.ts';
 import type { Client } from './proxy-context.ts';
 import { forgetScriptsEverywhere, noteLoadedEverywhere } from './script-broadcast.ts';
 import { loadInto } from './script-loading.ts';
+import { connectionFor } from './server-connection.ts';
 
 const DOLLAR = 0x24;
 const PLUS = 0x2b;
@@ -26,9 +27,7 @@ export function isForServers(name: string): boolean {
 export function loadMissing(client: Client, target: number, digest: string): void {
   const group = client.context.groups[target];
   if (group === undefined) return;
-  const { watching } = client;
-  const isWatched = watching !== null && watching.address === group.address;
-  loadInto(client, group, isWatched ? watching.connection : client.backendOf(group), digest);
+  loadInto(client, group, connectionFor(client, group), digest);
 }
 
 /** The same for EXEC: the script is sent ahead of the transaction. */

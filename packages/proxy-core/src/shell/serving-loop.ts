@@ -17,7 +17,9 @@ import type { DataLoop } from './data-loop.ts';
 import type { Gate } from './gate.ts';
 import { DedicatedPool } from './dedicated-pool.ts';
 import { LoopClients } from './client-directory.ts';
+import { HeldClients } from './held-clients.ts';
 import { LoopAnswerer } from './loop-answerer.ts';
+import { LoopCompression } from './loop-compression.ts';
 import {
   CLIENTS_CLOSED,
   CLIENTS_OVER_OUTPUT,
@@ -78,9 +80,8 @@ export class ServingLoop {
   readonly #lanes: LaneOptions;
   readonly #contexts: PortContexts;
   readonly #clients: LoopClients;
-  /** The slots that are held; null: none. */
-  #held: SlotMarks | null = null;
-  #parked: Client[] = [];
+  readonly #compression: LoopCompression;
+  readonly #waiting: HeldClients;
   readonly #timer: NodeJS.Timeout;
   #acceptedCount = 0;
   #seenBytes = 0;
@@ -118,8 +119,13 @@ export class ServingLoop {
       idleMs: options.dedicatedIdleMs,
     });
     this.answers = new LoopAnswerer(this.#clients, () => this.#contexts.plain);
+    this.#compression = new LoopCompression(parts.logger, () => this.#useCodec());
+    this.#waiting = new HeldClients(
+      (held) => this.#contexts.routeBy(held),
+      () => loop.output.flush(),
+    );
     const cluster = contextOf(parts, {
-      park: (client) => this.#park(client),
+      park: (client) => this.#waiting.park(client),
       forget: (client) => this.#forget(client),
       dedicated: this.#dedicated,
       directory: this.#clients,
@@ -177,8 +183,10 @@ export class ServingLoop {
   useTable(table: RoutingTable): void {
     const retain = (addresses: readonly NodeAddress[]) => this.#pool.retain(addresses);
     this.#dedicated.retain(this.#contexts.useTable(table, retain));
+    this.#compression.use(table.config.compressionStrategy);
+    this.#contexts.compression = this.#compression.current;
     this.#compareScripts();
-    this.#routeBy(this.#held);
+    this.#waiting.route();
   }
 
   /**
@@ -186,17 +194,12 @@ export class ServingLoop {
    * goes on. Holds add up until `release`. What waits is bounded by the reading of each client, which pauses.
    */
   holdSlots(slots: SlotMarks): void {
-    this.#held = this.#held?.map((mark, slot) => mark | (slots[slot] ?? 0)) ?? slots;
-    this.#routeBy(this.#held);
+    this.#waiting.holdSlots(slots);
   }
 
   /** Ends every hold. Clients go on in the order in which they came to wait. */
   release(): void {
-    this.#routeBy(null);
-    const parked = this.#parked;
-    this.#parked = [];
-    for (const client of parked) client.unpark();
-    this.#contexts.cluster.loop.output.flush();
+    this.#waiting.release();
   }
 
   dedicatedStats(): DedicatedStats {
@@ -221,14 +224,10 @@ export class ServingLoop {
     this.#dedicated.destroy();
   }
 
-  #routeBy(held: SlotMarks | null): void {
-    this.#held = held;
-    this.#contexts.routeBy(held);
-  }
-
-  #park(client: Client): void {
-    client.park();
-    this.#parked.push(client);
+  /** Values can be compressed from now on. */
+  #useCodec(): void {
+    this.#contexts.compression = this.#compression.current;
+    this.#waiting.retry();
   }
 
   #compareScripts(): void {
@@ -313,6 +312,7 @@ function contextOf(
     keys: new KeyPositions(),
     table: EMPTY_TABLE,
     slots: EMPTY_TABLE.slots,
+    compression: null,
     groups: [],
     owners: EMPTY_TABLE,
     servers: [],

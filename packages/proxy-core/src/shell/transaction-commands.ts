@@ -19,6 +19,7 @@ import type { Client, Span, Watching } from './proxy-context.ts';
 import { forgetScriptsEverywhere } from './script-broadcast.ts';
 import { loadInto } from './script-loading.ts';
 import { slotRefusal } from './slot-refusal.ts';
+import { compressionOf } from './value-commands.ts';
 import { endWatch } from './watch-commands.ts';
 import { written } from './written.ts';
 
@@ -27,6 +28,9 @@ const EXEC = encodeCommand(['EXEC']);
 const EXEC_BEFORE_MULTI = errorReply('ERR EXEC without MULTI');
 const DISCARD_BEFORE_MULTI = errorReply('ERR DISCARD without MULTI');
 const MULTI_IN_MULTI = errorReply('ERR MULTI calls can not be nested');
+const REPLY_OTHER_COMPRESSION = errorReply(
+  'EXECABORT Transaction discarded because compression was switched on or off meanwhile.',
+);
 const RUN_AT_ONCE: ReadonlySet<number> = new Set([
   COMMAND_ID.MULTI,
   COMMAND_ID.EXEC,
@@ -131,7 +135,10 @@ function execRefusal(client: Client, transaction: Transaction): Buffer | null {
   const { slot, needsMaster } = transaction;
   const refusal = slot === SLOT_NONE ? null : slotRefusal(client.context, slot, needsMaster);
   if (refusal !== null) return refusal;
-  return transaction.isAborted ? REPLY_EXECABORT : null;
+  if (transaction.isAborted) return REPLY_EXECABORT;
+  const { compression, isMixed } = transaction;
+  const isSame = compression === undefined || compression === compressionOf(client.context, slot);
+  return isSame && !isMixed ? null : REPLY_OTHER_COMPRESSION;
 }
 
 /** The connection that watches decides whether anything is executed, even without a command for it. */

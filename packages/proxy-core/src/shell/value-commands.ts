@@ -7,10 +7,20 @@ import {
 } from '../core/compression.ts';
 import type { CommandFrame } from '../core/command-lookup.ts';
 import { errorReply, unreachableReply } from '../core/replies.ts';
+import { SLOT_UNCOVERED } from '../core/routing-table.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
-import type { Client, Span } from './proxy-context.ts';
+import type { Client, ProxyContext, Span } from './proxy-context.ts';
 
 const REPLY_PARTIAL = errorReply('ERR unsupported string command when compression is enabled');
+
+/** How values of the slot are stored; null: as they come, or by another proxy. */
+export function compressionOf(
+  { compression, isPlain, table }: ProxyContext,
+  slot: number,
+): Compression | null {
+  const isElsewhere = isPlain && (table.slots[slot] ?? SLOT_UNCOVERED) >= table.peerStart;
+  return isElsewhere ? null : compression;
+}
 
 /** A command of a cluster that compresses, ready for its server. */
 export interface StoredForm {
@@ -19,22 +29,27 @@ export interface StoredForm {
   readonly codec: ValueCodec | null;
 }
 
-/** A command with its values as they are stored; a Buffer: the error that answers it instead. */
-export function storedForm(
-  compression: Compression,
+/** Why a command cannot be carried as long as its cluster compresses values; null: it can. */
+export function valueRefusal(
+  { strategy, failure }: Compression,
   frame: CommandFrame,
   span: Span,
   id: number,
-): StoredForm | Buffer {
-  const { strategy, codec } = compression;
+): Buffer | null {
+  if (failure !== null) return errorReply(`ERR compression is not available: ${failure}`);
+  const isPartial = valueUseOf(id, span.bytes, frame)?.isPartial === true;
+  return isPartial && strategy === 'set_get_only' ? REPLY_PARTIAL : null;
+}
+
+/** A command with its values as they are stored. */
+export function storedForm(
+  codec: ValueCodec,
+  frame: CommandFrame,
+  span: Span,
+  id: number,
+): StoredForm {
   const use = valueUseOf(id, span.bytes, frame);
-  if (use === null) return { span, codec: null };
-  if (use.isPartial) {
-    return strategy === 'set_get_only' ? REPLY_PARTIAL : { span, codec: null };
-  }
-  if (codec === null || typeof codec === 'string') {
-    return errorReply(`ERR compression is not available: ${codec ?? 'it is being loaded'}`);
-  }
+  if (use === null || use.isPartial) return { span, codec: null };
   const forReply = use.isRead ? codec : null;
   if (use.first === 0) return { span, codec: forReply };
   const bytes = encodeValues(span.bytes, frame, use, codec);

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { ValueCodec } from '../core/compression.ts';
 
 /** RFC 8878, section 3.1.1: the first bytes of every frame. */
@@ -9,6 +10,10 @@ const TOO_SMALL = /-70$/;
 /** How much room a value without a stated length gets at first, for each byte of its frame. */
 const ROOM_RATIO = 8;
 const ROOM_MIN = 4096;
+
+// The package has one instance for each thread, and its memory is another one after each `init`: two at the
+// same time leave values of zeros.
+let loading: Promise<Zstd> | null = null;
 
 /** What the package offers. */
 interface Zstd {
@@ -22,12 +27,27 @@ interface Zstd {
  * later versions takes several times as long for small values.
  */
 export async function loadZstdCodec(): Promise<ValueCodec> {
+  loading ??= load();
+  try {
+    const zstd = await loading;
+    return {
+      encode: (value) => zstd.compress(value, LEVEL),
+      decode: (stored, bytesMax) => decode(zstd, stored, bytesMax),
+    };
+  } catch (error) {
+    loading = null;
+    throw error;
+  }
+}
+
+async function load(): Promise<Zstd> {
   const zstd = await import('@bokuweb/zstd-wasm');
   await zstd.init();
-  return {
-    encode: (value) => zstd.compress(value, LEVEL),
-    decode: (stored, bytesMax) => decode(zstd, stored, bytesMax),
-  };
+  const probe = Buffer.from('a value that is stored and read again');
+  if (!probe.equals(zstd.decompress(zstd.compress(probe, LEVEL)))) {
+    throw new Error('the Zstandard module does not give back what it was given');
+  }
+  return zstd;
 }
 
 function decode(zstd: Zstd, stored: Uint8Array, bytesMax: number): Uint8Array | string {
