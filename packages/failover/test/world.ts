@@ -214,7 +214,14 @@ export class World {
       const clusters = names.map((name) => broker.cluster(name)!);
       const free = isResync ? [] : [...broker.registered].map((one) => broker.document(one));
       const freeProxies = free.filter((one) => one !== null && one.clusterName === null);
-      const changes = { isResync, isComplete: true, clusters, removedClusters: [], freeProxies };
+      const changes = {
+        isResync,
+        isComplete: true,
+        clusters,
+        removedClusters: [],
+        freeProxies,
+        removedProxies: [],
+      };
       answer({ kind: 'watched', id, cursor, ...changes } as CoordinatorInput);
     } else {
       this.#at(this.now + WATCH_STEP_MS, () => this.#watch(by, effect, until));
@@ -294,6 +301,8 @@ export class World {
           cluster: broker.cluster(effect.name),
           first: effect.first,
         };
+      case 'read-proxy':
+        return { kind: 'proxy-document', document: broker.document(effect.address) };
       case 'watch':
         return failureOf(effect, 'ROUTE_NOT_FOUND');
       case 'report-failure':

@@ -1,5 +1,6 @@
 // What the broker told last: which proxies exist, which are failed, and the clusters' documents. The epoch
-// tells whether anything changed, so documents are read again only when it rose.
+// tells whether anything changed. What a watch tells of every change since everything was read need not be read
+// again; otherwise everything is, when the epoch rose.
 
 import type {
   ClusterMeta,
@@ -9,6 +10,7 @@ import type {
   ProxyMeta,
 } from '@undermoon/cluster-meta';
 import type { Step } from '@undermoon/runtime';
+import type { BrokerCursor } from './broker-cursor.ts';
 import { membersOf } from './documents.ts';
 import type { CoordinatorEffect } from './effect.ts';
 import { notify } from './effect.ts';
@@ -26,6 +28,10 @@ export interface BrokerView {
   readonly documentsEpoch: Epoch | null;
   /** Epoch before the documents are read that are under way. */
   readonly readingEpoch: Epoch | null;
+  /** Every change above `from` and up to `to` was told by a watch, and taken. Null: none was. */
+  readonly watched: { readonly from: Epoch; readonly to: Epoch } | null;
+  /** Since when the inventory is ahead of what is held. */
+  readonly staleSince: number;
   readonly registered: readonly NodeAddress[];
   readonly failed: ReadonlySet<NodeAddress>;
   readonly clusters: ReadonlyMap<ClusterName, ClusterMeta>;
@@ -48,6 +54,17 @@ type Inventory = Extract<CoordinatorEvent, { kind: 'inventory' }>;
 type Documents = Extract<CoordinatorEvent, { kind: 'documents' }>;
 type FreeDocuments = Extract<CoordinatorEvent, { kind: 'free-documents' }>;
 
+/** What a watch told. */
+export interface WatchedChanges {
+  readonly cursor: BrokerCursor;
+  /** It continues the answer before, and all that it names was read. */
+  readonly isGapless: boolean;
+  readonly clusters: readonly ClusterMeta[];
+  readonly removedClusters: readonly ClusterName[];
+  readonly freeProxies: readonly ProxyMeta[];
+  readonly removedProxies: readonly NodeAddress[];
+}
+
 /** A broker never heard of. */
 export function newBrokerView(): BrokerView {
   return {
@@ -57,6 +74,8 @@ export function newBrokerView(): BrokerView {
     epoch: null,
     documentsEpoch: null,
     readingEpoch: null,
+    watched: null,
+    staleSince: -Infinity,
     registered: [],
     failed: new Set(),
     clusters: new Map(),
@@ -76,12 +95,21 @@ export function unreplacedProxies(view: BrokerView): readonly NodeAddress[] {
   return [...view.failed].filter((address) => view.clusterOf.has(address));
 }
 
+/** Up to which epoch everything that is there is held. */
+export function coveredEpoch({ documentsEpoch, watched }: BrokerView): Epoch | null {
+  if (documentsEpoch === null || watched === null || documentsEpoch < watched.from) {
+    return documentsEpoch;
+  }
+  return watched.to > documentsEpoch ? watched.to : documentsEpoch;
+}
+
 /** Starts the reads that are due. */
 export function planReads(
   view: BrokerView,
   settings: CoordinatorSettings,
-  moment: Moment,
+  moment: Moment & { readonly isWatching: boolean },
 ): ViewStep {
+  const covered = coveredEpoch(view);
   let next = view;
   const effects: CoordinatorEffect[] = [];
   if (view.inventory.runningId === null && view.inventory.nextAt <= moment.at) {
@@ -89,7 +117,7 @@ export function planReads(
     effects.push({
       kind: 'read-inventory',
       id,
-      knownEpoch: view.epoch,
+      knownEpoch: covered ?? view.epoch,
       withFailures: !settings.isFailoverDisabled,
     });
     const nextAt = moment.at + jittered(settings.tickMs, moment.draw);
@@ -99,8 +127,16 @@ export function planReads(
       inventory: { runningId: id, startedAt: moment.at, nextAt },
     };
   }
-  const isStale = view.epoch !== null && view.epoch !== view.documentsEpoch;
-  if (isStale && view.documents.runningId === null && view.documents.nextAt <= moment.at) {
+  const isStale = view.epoch !== null && (covered === null || view.epoch > covered);
+  // The answer of the watch is on its way, unless it has got lost.
+  const isAwaited =
+    moment.isWatching && covered !== null && moment.at < view.staleSince + settings.tickMs;
+  if (
+    isStale &&
+    !isAwaited &&
+    view.documents.runningId === null &&
+    view.documents.nextAt <= moment.at
+  ) {
     const id = next.nextId;
     effects.push({ kind: 'read-documents', id });
     next = {
@@ -124,16 +160,28 @@ export function tookInventory(
   if (wentBack && view.epoch !== null) {
     effects.push(notify({ kind: 'broker-went-back', fromEpoch: view.epoch, toEpoch: event.epoch }));
   }
-  const base = wentBack ? withoutDocuments(view) : view;
+  const base = withAddresses(wentBack ? withoutDocuments(view) : view, event);
+  const covered = coveredEpoch(base);
+  const wasStale = view.epoch !== null && covered !== null && view.epoch > covered;
   const state: BrokerView = {
     ...base,
     reach: 'reachable',
     epoch: event.epoch,
-    registered: event.addresses ?? view.registered,
+    staleSince: wasStale ? view.staleSince : event.at,
     failed: new Set(event.failed),
     inventory: { ...view.inventory, runningId: null },
   };
   return { state, effects, wentBack };
+}
+
+// A list that was made before the latest answer of the watch does not have what that told.
+function withAddresses(view: BrokerView, { epoch, addresses }: Inventory): BrokerView {
+  const { watched } = view;
+  if (addresses === null) return view;
+  if (watched === null || watched.to <= epoch) return { ...view, registered: addresses };
+  const covered = coveredEpoch(view);
+  if (covered !== null && covered > epoch) return view;
+  return { ...view, registered: addresses, watched: { from: watched.to, to: watched.to } };
 }
 
 /** The broker did not give an inventory. */
@@ -199,14 +247,7 @@ export function tookCluster(view: BrokerView, cluster: ClusterMeta): BrokerView 
 }
 
 /** Takes what a watch told. A free proxy that was not known yet is registered now. */
-export function tookChanges(
-  view: BrokerView,
-  changes: {
-    readonly clusters: readonly ClusterMeta[];
-    readonly removedClusters: readonly ClusterName[];
-    readonly freeProxies: readonly ProxyMeta[];
-  },
-): BrokerView {
+export function tookChanges(view: BrokerView, changes: WatchedChanges): BrokerView {
   const clusters = new Map(view.clusters);
   for (const name of changes.removedClusters) clusters.delete(name);
   for (const cluster of changes.clusters) {
@@ -215,7 +256,27 @@ export function tookChanges(
   }
   const registered = new Set(view.registered);
   for (const { address } of changes.freeProxies) registered.add(address);
-  return { ...withClusters(view, clusters), registered: [...registered] };
+  for (const cluster of changes.clusters) {
+    for (const { proxyAddress } of cluster.nodes) registered.add(proxyAddress);
+  }
+  for (const address of changes.removedProxies) registered.delete(address);
+  const watched = watchedAfter(view, changes);
+  return { ...withClusters(view, clusters), registered: [...registered], watched };
+}
+
+// What is read as a whole at this time may lack what is told now, and have what is told to be gone.
+function watchedAfter(
+  view: BrokerView,
+  { cursor, isGapless }: WatchedChanges,
+): BrokerView['watched'] {
+  const { epoch: to } = cursor;
+  const goesOn = isGapless && view.documents.runningId === null;
+  return goesOn && view.watched !== null ? { from: view.watched.from, to } : { from: to, to };
+}
+
+/** Makes the next tick look whether anything changed, and read it if the watch does not tell. */
+export function recheck(view: BrokerView): BrokerView {
+  return { ...view, inventory: { ...view.inventory, nextAt: -Infinity } };
 }
 
 /** Makes the next tick read everything again. */
@@ -234,6 +295,7 @@ function withoutDocuments(view: BrokerView): BrokerView {
     ...withClusters(view, new Map()),
     documentsEpoch: null,
     readingEpoch: null,
+    watched: null,
     documents: IDLE,
   };
 }

@@ -630,6 +630,7 @@ describe('watching the broker', () => {
     clusters: [],
     removedClusters: [],
     freeProxies: [],
+    removedProxies: [],
   };
 
   /** A settled coordinator whose watch has begun at epoch 5. */
@@ -725,6 +726,127 @@ describe('watching the broker', () => {
     story.event({ kind: 'watched', id: old.id, cursor, ...NOTHING, clusters: [demo(6)] });
     expect(story.take('push')).toEqual([]);
     expect(story.take('watch')).toEqual([]);
+  });
+
+  describe('spares reading everything', () => {
+    const at = (value: number) => ({ epoch: epoch(value), stream: 's1' });
+
+    /** Seconds in which the broker is at `atEpoch`; the inventories that were asked for. */
+    function rounds(story: Story, seconds: number, atEpoch: number, seen = atEpoch) {
+      const asked: { knownEpoch: number | null }[] = [];
+      story.pass(seconds * 1000, () => {
+        answerProbes(story);
+        answerInspections(story, { [A]: seen, [B]: seen, [FREE]: 5 });
+        for (const { id, knownEpoch } of story.take('read-inventory')) {
+          asked.push({ knownEpoch });
+          const addresses = knownEpoch === atEpoch ? null : [A, B, FREE];
+          const listing = { addresses, failed: [], failures: [] };
+          story.event({ kind: 'inventory', id, epoch: epoch(atEpoch), ...listing });
+        }
+      });
+      return asked;
+    }
+
+    test('after a change that was told', () => {
+      const story = watching();
+      const { id } = story.one('watch');
+      story.event({ kind: 'watched', id, cursor: at(6), ...NOTHING, clusters: [demo(6, 'first')] });
+      expect(acceptPushes(story).toSorted()).toEqual([A, B]);
+      const asked = rounds(story, 5, 6);
+      expect(asked.length).toBeGreaterThan(3);
+      for (const { knownEpoch } of asked) expect(knownEpoch).toBe(6);
+      expect(story.take('read-documents')).toEqual([]);
+      expect(story.take('read-free-documents')).toEqual([]);
+      expect(story.take('push')).toEqual([]);
+    });
+
+    test('also when the inventory has the new epoch first', () => {
+      const story = watching();
+      const { id } = story.one('watch');
+      story.pass(1200, () => answerProbes(story));
+      giveInventory(story, 6);
+      story.pass(500);
+      expect(story.take('read-documents')).toEqual([]);
+      story.event({ kind: 'watched', id, cursor: at(6), ...NOTHING, clusters: [demo(6, 'first')] });
+      rounds(story, 3, 6);
+      expect(story.take('read-documents')).toEqual([]);
+    });
+
+    test('but not when no watch tells for a second', () => {
+      const story = watching();
+      rounds(story, 3, 6, 5);
+      expect(story.take('read-documents')).toHaveLength(1);
+    });
+
+    test('but not when the watch failed', () => {
+      const story = watching();
+      const { id } = story.one('watch');
+      story.event({ kind: 'watch-failed', id, code: 'BROKER_UNREACHABLE' });
+      story.pass(1200, () => answerProbes(story));
+      giveInventory(story, 6);
+      expect(story.take('read-documents')).toHaveLength(1);
+    });
+
+    test('but not when it told something while everything was read', () => {
+      const story = watching();
+      const resync = { ...NOTHING, isResync: true };
+      story.event({ kind: 'watched', id: story.one('watch').id, cursor: at(6), ...resync });
+      giveInventory(story, 6);
+      const { id: read } = story.one('read-documents');
+      const names = [clusterName('other')];
+      const change = { kind: 'watched', cursor: at(7), ...NOTHING, clusters: [demo(7)] } as const;
+      story.event({ ...change, id: story.one('watch').id });
+      // This list was made before the cluster that was just told of.
+      story.event({ kind: 'documents', id: read, names, clusters: [], unread: [] });
+      const free = story.one('read-free-documents');
+      story.event({ kind: 'free-documents', id: free.id, documents: [], unread: [] });
+      rounds(story, 3, 7);
+      expect(story.take('read-documents')).toHaveLength(1);
+    });
+
+    test('a list of proxies from before a change does not undo it', () => {
+      const story = watching();
+      story.pass(1200, () => answerProbes(story));
+      const [inventory] = story.take('read-inventory');
+      const change = { ...NOTHING, freeProxies: [freeProxy(C, 7)], removedProxies: [FREE] };
+      story.event({ kind: 'watched', id: story.one('watch').id, cursor: at(7), ...change });
+      expect(statusOf(story.state)).toMatchObject({ proxies: 3 });
+      const listing = { addresses: [A, B, FREE], failed: [], failures: [] };
+      story.event({ kind: 'inventory', id: inventory!.id, epoch: epoch(6), ...listing });
+      expect(story.take('forget').map((effect) => effect.address)).toEqual([FREE]);
+      expect(statusOf(story.state)).toMatchObject({ proxies: 3 });
+      const asked = rounds(story, 2, 7);
+      expect(asked.at(-1)).toEqual({ knownEpoch: 7 });
+      expect(statusOf(story.state)).toMatchObject({ proxies: 3 });
+    });
+
+    test('a free proxy with metadata of an earlier life gets its document anew', () => {
+      const story = watching();
+      const { id } = story.one('watch');
+      // The broker goes on to 40; nothing of that is about C, whose document is of epoch 6.
+      const change = { ...NOTHING, freeProxies: [freeProxy(C, 6)] };
+      story.event({ kind: 'watched', id, cursor: at(40), ...change });
+      const tell = (value: number): void => {
+        story.pass(1200, () => {
+          answerProbes(story);
+          for (const { id: asked, knownEpoch } of story.take('read-inventory')) {
+            expect(knownEpoch).toBe(40);
+            const listing = { addresses: null, failed: [], failures: [] };
+            story.event({ kind: 'inventory', id: asked, epoch: epoch(40), ...listing });
+          }
+          answerInspections(story, { [A]: 5, [B]: 5, [FREE]: 5, [C]: value });
+        });
+      };
+      tell(30);
+      expect(story.take('push')).toEqual([]);
+      expect(story.take('read-proxy').at(-1)).toMatchObject({ address: C });
+      story.event({ kind: 'proxy-document', document: freeProxy(C, 40) });
+      expect(acceptPushes(story)).toEqual([C]);
+      tell(40);
+      // Another coordinator's document of the same.
+      tell(41);
+      expect(story.take('read-proxy')).toEqual([]);
+    });
   });
 
   test('can be switched off', () => {

@@ -6,6 +6,7 @@
 //   watched     -> pushes, and everything read again after a resync
 //   report done -> failures read     failover, commit done -> cluster read ahead of the rest -> pushes
 
+import type { NodeAddress } from '@undermoon/cluster-meta';
 import { unreachable } from '@undermoon/runtime';
 import * as view from './broker-view.ts';
 import * as watching from './broker-watch.ts';
@@ -77,6 +78,8 @@ export function step(state: CoordinatorState, event: CoordinatorEvent): Coordina
       return onDocuments(state, event);
     case 'cluster-document':
       return onCluster(state, event);
+    case 'proxy-document':
+      return onProxyDocument(state, event);
     case 'watched':
     case 'watch-failed':
       return onWatch(state, event);
@@ -95,7 +98,9 @@ export function step(state: CoordinatorState, event: CoordinatorEvent): Coordina
     }
     case 'read-failed': {
       const notice = notify({ kind: 'broker-read-failed', what: event.what, code: event.code });
-      return { state: { ...state, broker: view.forgetEpoch(state.broker) }, effects: [notice] };
+      // One that is still needed is read again after the next inspection of its proxy.
+      const broker = event.what === 'read-proxy' ? state.broker : view.forgetEpoch(state.broker);
+      return { state: { ...state, broker }, effects: [notice] };
     }
     default:
       return unreachable(event);
@@ -175,7 +180,7 @@ function onInspection(
   const seen = sync.observeEpoch(next.sync, { address, epoch, startedAt: job.startedAt });
   // The first one may be the proxy's death, which is the detector's business.
   const isNews = misses === 2 && detector.isAlive(state.detector, address);
-  const lifted = lift(next, 'sync', seen);
+  const lifted = withReads(lift(next, 'sync', seen), address);
   const told: CoordinatorStep =
     code === null || !isNews
       ? lifted
@@ -197,6 +202,16 @@ function onInspection(
   function replan(from: CoordinatorState): CoordinatorStep {
     return andThen(planInspections(from, event), (last) => planPushes(last, event.at));
   }
+}
+
+// Metadata of an earlier life may be newer than the document that is held: a free proxy's document is not told
+// anew by a watch when only the epoch rose.
+function withReads({ state, effects }: CoordinatorStep, address: NodeAddress): CoordinatorStep {
+  const isFree = !state.broker.clusterOf.has(address);
+  const { epoch } = state.broker;
+  const isBehind = epoch !== null && sync.isOutrun(state.sync, address, epoch);
+  if (!isFree || !isBehind) return { state, effects };
+  return { state, effects: [...effects, { kind: 'read-proxy', address }] };
 }
 
 function onPush(
@@ -286,6 +301,16 @@ function onCluster(state: CoordinatorState, event: EventOf<'cluster-document'>):
   });
 }
 
+function onProxyDocument(
+  state: CoordinatorState,
+  { document, at }: EventOf<'proxy-document'>,
+): CoordinatorStep {
+  // A member gets its metadata out of its cluster's document.
+  if (document === null || document.clusterName !== null) return quiet(state);
+  const wanted = sync.wantDocuments(state.sync, [{ meta: document, rank: RANK_FREE }], at);
+  return planPushes({ ...state, sync: wanted }, at);
+}
+
 function onWatch(
   state: CoordinatorState,
   event: EventOf<'watched' | 'watch-failed'>,
@@ -296,10 +321,11 @@ function onWatch(
     return lift(state, 'watch', watching.missedWatch(watch, settings, event));
   }
   const isAllRead = watching.needsFullRead(watch.cursor, state.broker.epoch, event);
+  const isGapless = !isAllRead && !event.isResync;
   const taken = andThen(lift(state, 'watch', watching.tookWatch(watch, event)), (next) =>
     planWatch(next, event.at),
   );
-  const seen = view.tookChanges(taken.state.broker, event);
+  const seen = view.tookChanges(taken.state.broker, { ...event, isGapless });
   const broker = isAllRead ? view.forgetEpoch(seen) : seen;
   return [
     (from: CoordinatorState) => retargetAll({ ...from, broker }, event.at),
@@ -342,7 +368,11 @@ function onFailover(
   const lifted = lift(state, 'failures', done);
   const name = state.broker.clusterOf.get(event.address);
   const cluster = name === undefined ? undefined : state.broker.clusters.get(name);
-  const next = { ...lifted.state, broker: view.forgetEpoch(lifted.state.broker) };
+  const { broker, watch } = lifted.state;
+  const next = {
+    ...lifted.state,
+    broker: watch.isWatching ? view.recheck(broker) : view.forgetEpoch(broker),
+  };
   const reads: CoordinatorEffect[] =
     cluster === undefined
       ? []

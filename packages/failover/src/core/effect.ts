@@ -47,6 +47,8 @@ export type CoordinatorEffect =
       /** Proxies to push to before the others, in this order. */
       readonly first: readonly NodeAddress[];
     }
+  /** The document of a proxy that is in no cluster. */
+  | { readonly kind: 'read-proxy'; readonly address: NodeAddress }
   | { readonly kind: 'report-failure'; readonly address: NodeAddress }
   | { readonly kind: 'failover'; readonly id: number; readonly address: NodeAddress }
   | {

@@ -93,6 +93,7 @@ export type CoordinatorInput =
       readonly cluster: ClusterMeta | null;
       readonly first: readonly NodeAddress[];
     }
+  | { readonly kind: 'proxy-document'; readonly document: ProxyMeta | null }
   | {
       readonly kind: 'watched';
       readonly id: number;
@@ -105,6 +106,7 @@ export type CoordinatorInput =
       readonly removedClusters: readonly ClusterName[];
       /** Documents of proxies that are in no cluster now. */
       readonly freeProxies: readonly ProxyMeta[];
+      readonly removedProxies: readonly NodeAddress[];
     }
   | { readonly kind: 'watch-failed'; readonly id: number; readonly code: string }
   | { readonly kind: 'report-done'; readonly address: NodeAddress }

@@ -20,6 +20,8 @@ export interface SyncEntry {
   readonly ackedRepl: Epoch;
   readonly ackedCluster: Epoch;
   readonly ackedAt: number;
+  /** Epoch of the latest document that the proxy took from us; not one that it had a newer one of. */
+  readonly takenEpoch: Epoch;
   /** It has told its epoch, or refused to, since it is watched: nothing is sent before that. */
   readonly isInspected: boolean;
   readonly push: RunningPush | null;
@@ -56,6 +58,7 @@ const NEW_ENTRY: SyncEntry = {
   ackedRepl: EPOCH_ZERO,
   ackedCluster: EPOCH_ZERO,
   ackedAt: -Infinity,
+  takenEpoch: EPOCH_ZERO,
   isInspected: false,
   push: null,
   attempts: 0,
@@ -116,6 +119,18 @@ export function hurry(state: MetaSyncState, address: NodeAddress): MetaSyncState
   const entry = state.entries.get(address);
   if (entry === undefined || entry.attempts === 0) return state;
   return withEntry(state, address, { ...entry, attempts: 0, retryAt: 0 });
+}
+
+/**
+ * Whether a proxy has something newer than the document we have for it, and never took that: it may be
+ * metadata from before the document. Above `epochMax` it is nothing that another document could replace.
+ */
+export function isOutrun(state: MetaSyncState, address: NodeAddress, epochMax: Epoch): boolean {
+  const entry = state.entries.get(address);
+  const wanted = entry?.wanted ?? null;
+  if (entry === undefined || wanted === null || entry.push !== null) return false;
+  if (entry.ackedCluster > epochMax) return false;
+  return entry.ackedCluster > wanted.epoch && entry.takenEpoch < wanted.epoch;
 }
 
 /** Compares the epoch a proxy tells with what it acknowledged. `startedAt` is when it was asked. */
@@ -191,6 +206,7 @@ export function pushDone(state: MetaSyncState, event: Pushed): SyncStep {
     ackedRepl: raise(entry.ackedRepl, push.epoch),
     ackedCluster: raise(entry.ackedCluster, push.epoch),
     ackedAt: event.at,
+    takenEpoch: event.cluster?.kind === 'old' ? entry.takenEpoch : push.epoch,
   };
   const replies = [event.repl, event.cluster].filter((reply) => reply !== null);
   const effects = replies.flatMap((reply) => warningOf(reply, address, push.epoch));

@@ -19,7 +19,8 @@ export type CoordinatorStep = Step<CoordinatorState, CoordinatorEffect>;
 
 /** Reads from the broker that are due. */
 export function planBrokerReads(state: CoordinatorState, event: CoordinatorEvent): CoordinatorStep {
-  return lift(state, 'broker', view.planReads(state.broker, state.settings, event));
+  const moment = { at: event.at, draw: event.draw, isWatching: state.watch.isWatching };
+  return lift(state, 'broker', view.planReads(state.broker, state.settings, moment));
 }
 
 /** The watch, when it is due. */

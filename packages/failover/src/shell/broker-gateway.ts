@@ -33,6 +33,7 @@ export interface ChangeListing {
   readonly clusters: readonly ClusterMeta[];
   readonly removedClusters: readonly ClusterName[];
   readonly freeProxies: readonly ProxyMeta[];
+  readonly removedProxies: readonly NodeAddress[];
 }
 
 /** How long one watch waits at the broker. */
@@ -93,6 +94,10 @@ export class BrokerGateway {
     return { documents: found.filter((document) => document !== null), unread };
   }
 
+  proxy(address: NodeAddress): Promise<ProxyMeta | null> {
+    return this.#client.proxy(address);
+  }
+
   cluster(name: ClusterName): Promise<ClusterMeta | null> {
     return this.#client.cluster(name);
   }
@@ -101,7 +106,7 @@ export class BrokerGateway {
   async watch(since: BrokerCursor | null): Promise<ChangeListing> {
     const { signal } = this.#watching;
     const changes = await this.#client.watch(since, { waitMs: WATCH_WAIT_MS, signal });
-    const { stream, epoch, isResync, removedClusters } = changes;
+    const { stream, epoch, isResync, removedClusters, removedProxies } = changes;
     const read = await readEach(changes.clusters, (name) => this.#client.cluster(name));
     const clusters = read.found.filter((cluster) => cluster !== null);
     const members = new Set(clusters.flatMap((one) => one.nodes.map((node) => node.proxyAddress)));
@@ -115,6 +120,7 @@ export class BrokerGateway {
       clusters,
       removedClusters,
       freeProxies: proxies.documents.filter((document) => document.clusterName === null),
+      removedProxies,
     };
   }
 

@@ -49,6 +49,8 @@ export async function perform(
       const cluster = await broker.cluster(effect.name);
       return { kind: 'cluster-document', cluster, first: effect.first };
     }
+    case 'read-proxy':
+      return { kind: 'proxy-document', document: await broker.proxy(effect.address) };
     case 'watch':
       return { kind: 'watched', id: effect.id, ...(await broker.watch(effect.since)) };
     case 'report-failure':
@@ -88,6 +90,7 @@ export function failureOf(effect: AnsweredEffect, code: string): CoordinatorInpu
     }
     case 'read-failures':
     case 'read-cluster':
+    case 'read-proxy':
       return { kind: 'read-failed', what: effect.kind, code };
     case 'watch':
       return { kind: 'watch-failed', id: effect.id, code };
