@@ -35,7 +35,8 @@ class Sink {
       groups,
       servers: groups,
       keys: new KeyPositions(),
-      scripts: new ScriptCache(0),
+      compression: null,
+      scripts: new ScriptCache({ bytesMax: 0, digestsMax: 1, missingMs: 0 }),
       counters: new Float64Array(64),
       options: { defaultRedirectionAddress: null },
     };

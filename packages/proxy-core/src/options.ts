@@ -78,8 +78,14 @@ export interface ProxyServerOptions {
   transactionCommandsMax?: number;
   /** Bytes of UMCTL SETCLUSTER and SETREPL that are read or wait at once. Default 64 MiB. */
   metadataBytesMax?: number;
-  /** Bytes of scripts that are kept to load them again into a server that lost them. Default 16 MiB. */
+  /** Bytes of scripts that are kept to load them into a server that lacks them. Default 16 MiB. */
   scriptCacheBytesMax?: number;
+  /** Digests of scripts that are remembered for one server, and of those that no proxy knew. Default 65536. */
+  scriptDigestsMax?: number;
+  /** Scripts that are asked for at other proxies at once; further ones count as unknown there. Default 64. */
+  scriptLookupsMax?: number;
+  /** Milliseconds that other proxies have to hand over a script, and until it is asked for again. Default 200. */
+  scriptLookupMs?: number;
   /** Limits of the protocol parser. */
   limits?: Partial<RespLimits>;
   /** Where keys are redirected while the proxy is in no cluster. Default: nowhere. */
@@ -165,6 +171,9 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     transactionCommandsMax: given.transactionCommandsMax ?? 100_000,
     metadataBytesMax: given.metadataBytesMax ?? 64 * MIB,
     scriptCacheBytesMax: given.scriptCacheBytesMax ?? 16 * MIB,
+    scriptDigestsMax: given.scriptDigestsMax ?? 65_536,
+    scriptLookupsMax: given.scriptLookupsMax ?? 64,
+    scriptLookupMs: given.scriptLookupMs ?? 200,
     limits: { ...DEFAULT_RESP_LIMITS, ...given.limits },
     defaultRedirectionAddress:
       given.defaultRedirectionAddress === undefined || given.defaultRedirectionAddress === null
@@ -200,6 +209,8 @@ function checkCounts(options: ProxyOptions): void {
     'metadataBytesMax',
     'transactionBytesMax',
     'transactionCommandsMax',
+    'scriptDigestsMax',
+    'scriptLookupMs',
     'threads',
     'loopHoldTimeoutMs',
     'replicationCheckIntervalMs',
@@ -223,6 +234,7 @@ function checkCounts(options: ProxyOptions): void {
     'dedicatedIdleMs',
     'outputSoftMs',
     'scriptCacheBytesMax',
+    'scriptLookupsMax',
   ] as const) {
     checkInteger(name, options[name], 0);
   }
@@ -241,6 +253,8 @@ export function limitsOf(options: ProxyOptions): readonly (readonly [string, num
     ['transaction_bytes_max', options.transactionBytesMax],
     ['transaction_commands_max', options.transactionCommandsMax],
     ['script_cache_bytes_max', options.scriptCacheBytesMax],
+    ['script_digests_max', options.scriptDigestsMax],
+    ['script_lookups_max', options.scriptLookupsMax],
     ['dedicated_connections_max', options.dedicatedConnectionsMax],
     ['backend_pending_max', options.backendPendingMax],
     ['backend_queued_bytes_max', options.backendQueuedBytesMax],

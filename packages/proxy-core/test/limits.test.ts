@@ -83,6 +83,8 @@ test('INFO and CONFIG show the limits', async () => {
     'transaction_bytes_max',
     'transaction_commands_max',
     'script_cache_bytes_max',
+    'script_digests_max',
+    'script_lookups_max',
     'dedicated_connections_max',
     'backend_pending_max',
     'backend_queued_bytes_max',

@@ -104,6 +104,11 @@ export function isScript(id: number): boolean {
   );
 }
 
+/** Whether it runs a script by its text, which is then known to the server. */
+export function isScriptText(id: number): boolean {
+  return id === COMMAND_ID.EVAL || id === COMMAND_ID.EVAL_RO;
+}
+
 /** Whether it goes to all servers at once, or to one after the other. */
 export function isFannedOut(id: number): boolean {
   return COMMAND_VERDICT[id] === VERDICT.FANOUT;

@@ -10,6 +10,11 @@ test('clients are listed by age, or as they were asked for', () => {
 });
 
 test('answers of loops add up', () => {
-  const answers = [DONE, { count: 2, isAskerIn: true, lines }, { ...DONE, count: 1 }];
-  expect(mergeAnswers(answers)).toEqual({ count: 3, isAskerIn: true, lines });
+  const body = new Uint8Array(3);
+  const answers = [
+    DONE,
+    { ...DONE, count: 2, isAskerIn: true, lines },
+    { ...DONE, count: 1, body },
+  ];
+  expect(mergeAnswers(answers)).toEqual({ count: 3, isAskerIn: true, lines, body });
 });

@@ -16,6 +16,8 @@ export type LoopQuestion =
   | { readonly kind: 'unblock'; readonly client: number; readonly reason: 'TIMEOUT' | 'ERROR' }
   /** A script was loaded into every server. */
   | { readonly kind: 'script-loaded'; readonly digest: string; readonly body: Uint8Array }
+  /** Who knows this script? */
+  | { readonly kind: 'script-body'; readonly digest: string }
   /** All scripts were removed from every server. */
   | { readonly kind: 'scripts-flushed' };
 
@@ -32,10 +34,12 @@ export interface LoopAnswer {
   /** The client that asks is among those to be closed. */
   readonly isAskerIn: boolean;
   readonly lines: readonly ClientLine[];
+  /** Null: it is not known. */
+  readonly body: Uint8Array | null;
 }
 
 /** The answer to a question that only wants something done. */
-export const DONE: LoopAnswer = { count: 0, isAskerIn: false, lines: [] };
+export const DONE: LoopAnswer = { count: 0, isAskerIn: false, lines: [], body: null };
 
 /** The answers of all loops as one. */
 export function mergeAnswers(answers: readonly LoopAnswer[]): LoopAnswer {
@@ -43,6 +47,7 @@ export function mergeAnswers(answers: readonly LoopAnswer[]): LoopAnswer {
     count: answers.reduce((sum, { count }) => sum + count, 0),
     isAskerIn: answers.some(({ isAskerIn }) => isAskerIn),
     lines: answers.flatMap(({ lines }) => lines),
+    body: answers.find(({ body }) => body !== null)?.body ?? null,
   };
 }
 

@@ -83,6 +83,12 @@ export function plainTableOf(table: RoutingTable): RoutingTable {
   return { ...table, slots, localNodes: [...table.localNodes, ...peers], peers: [] };
 }
 
+/** The other proxies of a table, or of its plain form. */
+export function peerAddressesOf(table: RoutingTable): readonly NodeAddress[] {
+  const { localNodes, peerStart, peers } = table;
+  return peers.length === 0 ? localNodes.slice(peerStart) : peers.map(({ address }) => address);
+}
+
 /** The index into `peers` that a value of `slots` below `SLOT_UNCOVERED` stands for. */
 export function peerIndexOf(slotValue: number): number {
   return -2 - slotValue;

@@ -13,8 +13,6 @@ export interface BackendPoolOptions {
   readonly queuedBytesMax: number;
   readonly pendingMax: number;
   readonly logger: Logger;
-  /** Called when a connection to a server broke. */
-  readonly onLost: () => void;
 }
 
 /** The connections to one Redis server: so many per protocol version, opened on first use. */
@@ -32,10 +30,7 @@ export class BackendGroup {
       Array.from({ length: options.connectionsPerNode }, () => {
         const connection = new BackendConnection(loop, { ...fixed, protocol });
         // The server may have been started anew.
-        connection.onLost = () => {
-          this.scripts.clear();
-          options.onLost();
-        };
+        connection.onLost = () => this.scripts.clear();
         return connection;
       });
     this.#resp2 = open(2);

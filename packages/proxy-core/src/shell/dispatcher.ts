@@ -8,13 +8,14 @@ import {
 import { keySlot } from '@undermoon/slots';
 import { findKeys, isArityOk, singleKeyIndex, slotOfKeys } from '../core/command-keys.ts';
 import { concernsValues } from '../core/compression.ts';
-import { isForwarded, isScriptCall, lookupCommand } from '../core/command-lookup.ts';
+import { isForwarded, lookupCommand } from '../core/command-lookup.ts';
 import { errorReply } from '../core/replies.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { answerOther, forwardRun } from './other-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
 import { readonlyTarget } from './readonly-mode.ts';
+import { isScriptThere } from './script-calls.ts';
 
 /**
  * Frames and routes what a client sent: `bytes[start, length)`. Consecutive commands for one backend are
@@ -72,11 +73,12 @@ function localTarget(client: Client, scanner: RequestScanner, bytes: Buffer): nu
     return slots[keySlot(bytes, scanner.argStart[keyIndex]!, scanner.argEnd[keyIndex]!)]!;
   }
   if (keyIndex === 0 || !isForwarded(id)) return -1;
-  const { keys, scripts } = client.context;
+  const { keys } = client.context;
   if (findKeys(id, bytes, scanner, keys) <= 0) return -1;
-  if (!scripts.isComplete && isScriptCall(id)) return -1;
   const slot = slotOfKeys(bytes, scanner, keys);
-  return slot < 0 ? -1 : slots[slot]!;
+  const target = slot < 0 ? -1 : slots[slot]!;
+  if (target < 0) return target;
+  return isScriptThere(client, id, scanner, bytes, target) ? target : -1;
 }
 
 /** False: the command waits, it was not carried out. */

@@ -1,7 +1,6 @@
 import type { FanOutPart, Merge } from '../core/fan-out.ts';
 import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
-import type { BackendGroup } from './backend-pool.ts';
 import { lossReply } from './client-replies.ts';
 import type { Client } from './proxy-context.ts';
 
@@ -13,32 +12,28 @@ export class FanOutCall {
   readonly #client: Client;
   readonly #parts: readonly FanOutPart[];
   readonly #finish: Finish;
-  readonly #connectionOf: (group: BackendGroup) => BackendConnection;
+  readonly #connections: readonly BackendConnection[] | null;
   readonly #replies: Buffer[] = [];
   #left: number;
   #heldBytes = 0;
 
-  /** `connectionOf`: for commands that do not take their turn among the client's others. */
+  /** `connections`: those of the parts; null: the client's own to the servers. */
   constructor(
     client: Client,
     parts: readonly FanOutPart[],
     finish: Finish,
-    connectionOf: (group: BackendGroup) => BackendConnection = (group) => client.backendOf(group),
+    connections: readonly BackendConnection[] | null = null,
   ) {
     this.#client = client;
     this.#parts = parts;
     this.#finish = finish;
-    this.#connectionOf = connectionOf;
+    this.#connections = connections;
     this.#left = parts.length;
   }
 
   /** Sends all parts. The client gets one reply. */
   start(): void {
-    const { groups } = this.#client.context;
-    const backends = this.#parts.map(({ target }) => {
-      const group = groups[target];
-      return group === undefined ? null : this.#connectionOf(group);
-    });
+    const backends = this.#connections ?? this.#ownConnections();
     this.#parts.forEach(({ command }, index) => {
       const backend = backends[index] ?? null;
       const sink = new PartSink(this, index);
@@ -50,6 +45,14 @@ export class FanOutCall {
     // A reply that is known now must not resume the input that is being dispatched.
     if (this.#left === 0) this.#finish.atOnce(this.#replies);
     else this.#client.deferReply();
+  }
+
+  #ownConnections(): readonly (BackendConnection | null)[] {
+    const client = this.#client;
+    return this.#parts.map(({ target }) => {
+      const group = client.context.groups[target];
+      return group === undefined ? null : client.backendOf(group);
+    });
   }
 
   /** False: this and what is still to come is more than a client may have waiting. */
@@ -82,18 +85,18 @@ export interface Finish {
   later(replies: readonly Buffer[]): void;
 }
 
-/** Sends the parts of a command whose reply is what `merge` makes of theirs. `connectionOf`: see `FanOutCall`. */
+/** Sends the parts of a command whose reply is what `merge` makes of theirs. `connections`: see `FanOutCall`. */
 export function sendParts(
   client: Client,
   parts: readonly FanOutPart[],
   merge: Merge,
-  connectionOf?: (group: BackendGroup) => BackendConnection,
+  connections: readonly BackendConnection[] | null = null,
 ): void {
   const finish: Finish = {
     atOnce: (replies) => client.reply(merge(parts, replies)),
     later: (replies) => client.replyDeferred(merge(parts, replies)),
   };
-  new FanOutCall(client, parts, finish, connectionOf).start();
+  new FanOutCall(client, parts, finish, connections).start();
 }
 
 /** Gathers the reply of one part. */

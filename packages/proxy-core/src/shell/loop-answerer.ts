@@ -44,6 +44,12 @@ export class LoopAnswerer implements AllLoops {
         noteLoaded(context, question.digest, Buffer.from(question.body));
         take(DONE);
         break;
+      case 'script-body': {
+        const body = context.scripts.bodyOf(question.digest);
+        // A small Buffer is a part of a larger one, all of which would travel.
+        take({ ...DONE, body: body === null ? null : new Uint8Array(body) });
+        break;
+      }
       case 'scripts-flushed':
         forgetScripts(context);
         take(DONE);

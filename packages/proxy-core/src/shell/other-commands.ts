@@ -13,7 +13,6 @@ import {
   isDedicated,
   isFannedOut,
   isForwarded,
-  isScriptCall,
   lookupCommand,
   refusalOf,
   refusalText,
@@ -41,12 +40,14 @@ import { runOnAll, runSplit } from './fan-out-commands.ts';
 import { takeInfo } from './info-command.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { endSkipWhenQuiet, holdIfPaused } from './paused-commands.ts';
+import { answerPeerScript, isPeerScriptCall } from './peer-scripts.ts';
 import type { Client, Span } from './proxy-context.ts';
 import { connectionFor } from './server-connection.ts';
 import { compressionOf, forwardDecoded, storedForm, valueRefusal } from './value-commands.ts';
 import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
-import { isForServers, loadMissing, noteScript } from './script-commands.ts';
 import { needsMaster } from './readonly-mode.ts';
+import { isScriptReady, isWaitingForScripts, noteQueued } from './script-calls.ts';
+import { isForServers } from './script-commands.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import {
   abandon,
@@ -107,14 +108,18 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   const { transaction } = client.session;
   if (refusal !== null) refuse(client, id, refusal);
   else if (isForwarded(id) || isDedicated(id)) return carryToServer(client, scanner, span, id);
+  else if (isWaitingForScripts(client, id, scanner, bytes)) return false;
   else if (id === COMMAND_ID.EXEC && waitsForSlot(client, transaction?.slot ?? SLOT_NONE)) {
     return false;
   } else if (holdIfPaused(client, id, span, rerun)) return true;
   else if (transaction !== null && !isRunAtOnce(id)) {
     if (isNeverQueued(id)) refuse(client, id, NOT_IN_TRANSACTION);
     else if (isQueuedForServers(id, container)) {
+      noteQueued(client, id, scanner, bytes);
       queueForwarded(client, id, span, SLOT_NONE);
     } else queueLocal(client, argumentsOf(scanner, bytes), null);
+  } else if (isPeerScriptCall(id, scanner, bytes)) {
+    answerPeerScript(client, argumentsOf(scanner, bytes));
   } else if (isFannedOut(id)) runOnAll(client, id, argumentsOf(scanner, bytes));
   else if (id === COMMAND_ID.INFO) takeInfo(client, scanner, span);
   else if (isControlCommand(commandName(container))) {
@@ -228,16 +233,15 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   else if (concernsValues(id) && compressionOf(context, slot) !== null) {
     carryValues(client, { scanner, span, id, slot });
   } else if (id === COMMAND_ID.WATCH) watch(client, span, slot);
-  else if (isQueued) {
-    if (isScriptCall(id)) noteScript(client, digestOf(scanner, span.bytes));
-    if (isForMaster && session.transaction !== null) session.transaction.needsMaster = true;
-    if (concernsValues(id)) session.transaction?.noteValues(null, false);
-    queueForwarded(client, id, span, slot);
-  } else if (isBlocking) runBlocking(client, span, slot, isForMaster);
   else {
-    const target = isKeyless ? 0 : context.table.slots[slot]!;
-    if (isScriptCall(id)) loadMissing(client, target, digestOf(scanner, span.bytes));
-    forwardOne(client, span, target);
+    const target = isKeyless ? 0 : (context.table.slots[slot] ?? 0);
+    if (!isScriptReady(client, id, scanner, span.bytes, target)) return false;
+    if (isQueued) {
+      if (isForMaster && session.transaction !== null) session.transaction.needsMaster = true;
+      if (concernsValues(id)) session.transaction?.noteValues(null, false);
+      queueForwarded(client, id, span, slot);
+    } else if (isBlocking) runBlocking(client, span, slot, isForMaster);
+    else forwardOne(client, span, target);
   }
   return true;
 }
@@ -285,11 +289,6 @@ function forwardOne(client: Client, span: Span, target: number): void {
 /** What needs some server, whichever it is. */
 function serverRefusal({ context }: Client): Buffer | null {
   return context.servers.length > 0 ? null : REPLY_SLOT_DOWN;
-}
-
-/** The script that EVALSHA names. */
-function digestOf(scanner: RequestScanner, bytes: Buffer): string {
-  return bytes.toString('latin1', scanner.argStart[1], scanner.argEnd[1]).toLowerCase();
 }
 
 function keysRefusal(

@@ -2,7 +2,7 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { Compression } from '../core/compression.ts';
 import { type SlotMarks, withHeld } from '../core/held-slots.ts';
 import { replicaTableOf } from '../core/replica-slots.ts';
-import { plainTableOf, type RoutingTable } from '../core/routing-table.ts';
+import { peerAddressesOf, plainTableOf, type RoutingTable } from '../core/routing-table.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { ProxyContext, Spread } from './proxy-context.ts';
 
@@ -13,7 +13,7 @@ type Retain = (addresses: readonly NodeAddress[]) => readonly BackendGroup[];
 export class PortContexts {
   readonly cluster: ProxyContext;
   readonly plain: ProxyContext;
-  /** Servers of the newest table that are other proxies. */
+  /** The other proxies of the newest table. */
   peers: ReadonlySet<NodeAddress> = new Set();
   readonly #replica: ProxyContext;
   readonly #hasPlainClients: boolean;
@@ -55,7 +55,7 @@ export class PortContexts {
     const { cluster, plain } = this;
     const plainTable = this.#hasPlainClients ? plainTableOf(table) : table;
     // Known before the pools make connections to them.
-    this.peers = new Set(plainTable.localNodes.slice(plainTable.peerStart));
+    this.peers = new Set(peerAddressesOf(table));
     const addresses = [...plainTable.localNodes, ...(table.replicas?.nodes ?? [])];
     const groups = retain(addresses);
     setServers(plain, plainTable, groups.slice(0, plainTable.localNodes.length));

@@ -13,8 +13,8 @@ import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { DataLoop } from './data-loop.ts';
 import type { Gate } from './gate.ts';
-import type { AcceptedConnection } from './transport.ts';
 import type { DedicatedPool } from './dedicated-pool.ts';
+import type { AcceptedConnection } from './transport.ts';
 
 /** Whole commands within a buffer. */
 export interface Span {
@@ -50,6 +50,15 @@ export interface Departure {
   readonly connection: AcceptedConnection;
 }
 
+/** Finds scripts that are not known here. */
+export interface ScriptFinder {
+  /**
+   * Whether the client waits until it is known what there is to know about these scripts: it was parked, and
+   * goes on with the command in hand. `group`: the server that the command is for; null: all of them.
+   */
+  isAwaited(client: Client, digests: readonly string[], group: BackendGroup | null): boolean;
+}
+
 /**
  * What the connections of one loop, to one of the proxy's ports, share. `table` and `groups` change together,
  * between two chunks.
@@ -78,6 +87,7 @@ export interface ProxyContext {
   readonly loops: AllLoops;
   /** Scripts that clients loaded through this loop. */
   readonly scripts: ScriptCache;
+  readonly scriptLookup: ScriptFinder;
   /** Where the keys of the command in hand are; reused. */
   readonly keys: KeyPositions;
   /** Over how many connections per server clients spread now: see `lane-count.ts`. */

@@ -21,7 +21,8 @@ export class ReplyText implements ReplySink {
   ): void {
     const room = TEXT_BYTES_MAX - this.#text.length;
     this.#text += bytes.toString('latin1', start, Math.min(end, start + room));
-    if (completed > 0) this.#onText(this.#text.trimEnd());
+    if (completed === 0) return;
+    this.#onText(this.#text.endsWith('\r\n') ? this.#text.slice(0, -2) : this.#text);
   }
 
   onReplyLoss(): void {

@@ -19,8 +19,7 @@ export function forgetScriptsEverywhere(context: ProxyContext): void {
 /** Notes such a script on one loop. */
 export function noteLoaded({ scripts, servers }: ProxyContext, digest: string, body: Buffer): void {
   scripts.add(digest, body);
-  if (scripts.has(digest)) for (const group of servers) group.scripts.add(digest);
-  scripts.compare(servers);
+  for (const group of servers) scripts.markLoaded(group, digest);
 }
 
 /** No script is loaded again for the sake of an EVALSHA. */

@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto';
+import type { NodeAddress } from '@undermoon/cluster-meta';
 import { encodeCommand } from '@undermoon/resp';
-import { elementsOf, firstOf, type Merge, unlessError } from '../core/fan-out.ts';
-import { REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
+import { elementsOf, type FanOutPart, firstOf, type Merge, unlessError } from '../core/fan-out.ts';
+import { REPLY_OK, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
+import { peerAddressesOf } from '../core/routing-table.ts';
 import type { BackendConnection } from './backend-connection.ts';
-import type { BackendGroup } from './backend-pool.ts';
 import { sendParts } from './fan-out-call.ts';
 import type { Client } from './proxy-context.ts';
 import { forgetScriptsEverywhere, noteLoadedEverywhere } from './script-broadcast.ts';
 import { loadInto } from './script-loading.ts';
-import { connectionFor } from './server-connection.ts';
+import { digestOfScript } from './script-lookup.ts';
 
 const DOLLAR = 0x24;
 const PLUS = 0x2b;
@@ -23,19 +23,6 @@ export function isForServers(name: string): boolean {
   return name === 'script' || name === 'function';
 }
 
-/** Sends a script that EVALSHA names ahead of it, if the local server `target` lacks it. */
-export function loadMissing(client: Client, target: number, digest: string): void {
-  const group = client.context.groups[target];
-  if (group === undefined) return;
-  loadInto(client, group, connectionFor(client, group), digest);
-}
-
-/** The same for EXEC: the script is sent ahead of the transaction. */
-export function noteScript(client: Client, digest: string): void {
-  const { transaction } = client.session;
-  if (transaction !== null && client.context.scripts.has(digest)) transaction.scripts.push(digest);
-}
-
 /** SCRIPT. */
 export function scriptCommand(client: Client, args: readonly Buffer[]): void {
   switch (String(args[1]).toLowerCase()) {
@@ -47,18 +34,11 @@ export function scriptCommand(client: Client, args: readonly Buffer[]): void {
       });
       break;
     case 'exists':
-      askAll(
-        client,
-        args,
-        unlessError((_, replies) => existing(client, args.slice(2), replies)),
-      );
+      loadEverywhere(client, args.slice(2));
+      askAll(client, args, unlessError(onAll));
       break;
     case 'flush':
-      askAll(client, args, (parts, replies) => {
-        const reply = ALIKE(parts, replies);
-        if (reply[0] === PLUS) forgetScriptsEverywhere(client.context);
-        return reply;
-      });
+      flushScripts(client, args, peerAddressesOf(client.context.owners));
       break;
     default:
       kill(client, args);
@@ -74,41 +54,78 @@ export function functionCommand(client: Client, args: readonly Buffer[]): void {
 }
 
 function noteLoaded({ context }: Client, body: Buffer): void {
-  const digest = createHash('sha1').update(body).digest('hex');
-  noteLoadedEverywhere(context, digest, body);
+  noteLoadedEverywhere(context, digestOfScript(body), body);
 }
 
-/** A script counts as there if it can be loaded when it is needed. */
-function existing(client: Client, digests: readonly Buffer[], replies: readonly Buffer[]): Buffer {
+/**
+ * SCRIPT FLUSH, of the local servers and of other proxies: a script that one of these kept could be loaded again
+ * for the sake of an EVALSHA. Proxies that cannot be reached are left out.
+ */
+export function flushScripts(
+  client: Client,
+  args: readonly Buffer[],
+  peers: readonly NodeAddress[],
+): void {
+  const { servers, owners, isPlain, dedicated } = client.context;
+  const locals = isPlain ? servers.slice(0, owners.peerStart) : servers;
+  const command = encodeCommand(args);
+  const peerCommand = encodeCommand(['UMCTL', ...args]);
+  const parts = [
+    ...locals.map((_, target) => ({ target, command, keys: [] })),
+    ...peers.map(() => ({ target: -1, command: peerCommand, keys: [] })),
+  ];
+  const connections = [
+    ...locals.map((group) => client.backendOf(group)),
+    ...peers.map((peer) => dedicated.control(peer)),
+  ];
+  const merge: Merge = (all, replies) => {
+    if (locals.length === 0) return REPLY_OK;
+    const reply = ALIKE(all, replies.slice(0, locals.length));
+    if (reply[0] === PLUS) forgetScriptsEverywhere(client.context);
+    return reply;
+  };
+  if (servers.length === 0) client.reply(REPLY_SLOT_DOWN);
+  else sendParts(client, parts, merge, connections);
+}
+
+/** A script counts as there if it can be loaded when it is needed, so that is done. */
+function loadEverywhere(client: Client, digests: readonly Buffer[]): void {
+  for (const digest of digests) {
+    for (const group of client.context.servers) {
+      loadInto(client, group, client.backendOf(group), String(digest).toLowerCase());
+    }
+  }
+}
+
+/** A script is there if every server has it. */
+function onAll(_: readonly FanOutPart[], replies: readonly Buffer[]): Buffer {
   const lists = replies.map((reply) => elementsOf(reply).map(String));
-  const lines = digests.map((digest, i) => {
-    const isKnown = client.context.scripts.has(String(digest).toLowerCase());
-    return isKnown || lists.every((list) => list[i] === YES) ? YES : NO;
+  const lines = (lists[0] ?? []).map((_line, i) => {
+    return lists.every((list) => list[i] === YES) ? YES : NO;
   });
-  return Buffer.from(`*${digests.length}\r\n${lines.join('')}`);
+  return Buffer.from(`*${lines.length}\r\n${lines.join('')}`);
 }
 
 /** Over connections that no script keeps busy. The server that runs one decides the answer. */
 function kill(client: Client, args: readonly Buffer[]): void {
-  const { dedicated } = client.context;
+  const { dedicated, servers } = client.context;
   const merge: Merge = (parts, replies) =>
     replies.find((reply) => reply[0] === PLUS) ?? ALIKE(parts, replies);
-  askAll(client, args, merge, ({ address }) => dedicated.control(address));
+  const connections = servers.map(({ address }) => dedicated.control(address));
+  askAll(client, args, merge, connections);
 }
 
 function askAll(
   client: Client,
   args: readonly Buffer[],
   merge: Merge,
-  connectionOf?: (group: BackendGroup) => BackendConnection,
+  connections: readonly BackendConnection[] | null = null,
 ): void {
   const { servers } = client.context;
   const command = encodeCommand(args);
+  const parts = servers.map((_, target): FanOutPart => ({ target, command, keys: [] }));
   if (servers.length === 0) client.reply(REPLY_SLOT_DOWN);
-  else {
-    const parts = servers.map((_, target) => ({ target, command, keys: [] }));
-    sendParts(client, parts, merge, connectionOf);
-  }
+  else sendParts(client, parts, merge, connections);
 }
 
 function askFirst(client: Client, args: readonly Buffer[]): void {

@@ -22,8 +22,8 @@ export function loadInto(
     if (text?.startsWith('$') === true) return;
     // Whatever went wrong, it is not there.
     group.scripts.delete(digest);
-    scripts.compare(context.groups);
+    // What was run by its text may be no script at all.
+    if (text?.startsWith('-ERR') === true) scripts.forget(digest);
   });
   if (!backend.request(sink, 1, false, command, 0, command.length)) group.scripts.delete(digest);
-  scripts.compare(context.groups);
 }

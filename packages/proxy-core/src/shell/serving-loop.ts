@@ -36,6 +36,7 @@ import type {
   ProxyContext,
   Spread,
 } from './proxy-context.ts';
+import { ScriptLookup } from './script-lookup.ts';
 import type { AcceptedConnection, TransportHandler } from './transport.ts';
 
 const TICK_MS = 100;
@@ -111,8 +112,7 @@ export class ServingLoop {
       large: shareOf(options.backendConnNumLarge, parts.loopCount),
     };
     const connectionsPerNode = Math.max(this.#lanes.usual, this.#lanes.large);
-    const onLost = (): void => this.#compareScripts();
-    this.#pool = new BackendPool(loop, { ...backend, connectionsPerNode, onLost });
+    this.#pool = new BackendPool(loop, { ...backend, connectionsPerNode });
     this.#dedicated = new DedicatedPool(loop, {
       ...backend,
       connectionsMax: shareOf(options.dedicatedConnectionsMax, parts.loopCount),
@@ -185,7 +185,6 @@ export class ServingLoop {
     this.#dedicated.retain(this.#contexts.useTable(table, retain));
     this.#compression.use(table.config.compressionStrategy);
     this.#contexts.compression = this.#compression.current;
-    this.#compareScripts();
     this.#waiting.route();
   }
 
@@ -228,11 +227,6 @@ export class ServingLoop {
   #useCodec(): void {
     this.#contexts.compression = this.#compression.current;
     this.#waiting.retry();
-  }
-
-  #compareScripts(): void {
-    const { scripts, groups } = this.#contexts.plain;
-    scripts.compare(groups);
   }
 
   #closeSlow(client: OutputReader): void {
@@ -308,7 +302,12 @@ function contextOf(
     isPlain: options.activeRedirection,
     clock: options.clock,
     spread: null,
-    scripts: new ScriptCache(options.scriptCacheBytesMax),
+    scripts: new ScriptCache({
+      bytesMax: options.scriptCacheBytesMax,
+      digestsMax: options.scriptDigestsMax,
+      missingMs: options.scriptLookupMs,
+    }),
+    scriptLookup: new ScriptLookup(),
     keys: new KeyPositions(),
     table: EMPTY_TABLE,
     slots: EMPTY_TABLE.slots,

@@ -16,7 +16,7 @@ import type { BackendGroup } from './backend-pool.ts';
 import { composeReply, ExecCall } from './exec-call.ts';
 import { mayWrite } from './paused-commands.ts';
 import type { Client, Span, Watching } from './proxy-context.ts';
-import { forgetScriptsEverywhere } from './script-broadcast.ts';
+import { flushEverywhere } from './peer-scripts.ts';
 import { loadInto } from './script-loading.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { compressionOf } from './value-commands.ts';
@@ -184,7 +184,7 @@ function sendTransaction(
     for (const digest of transaction.scripts) loadInto(client, group, backend, digest);
   }
   const call = new ExecCall(client, transaction);
-  if (transaction.isFlushingScripts) forgetScriptsEverywhere(client.context);
+  if (transaction.isFlushingScripts) flushEverywhere(client.context);
   // Once the first is accepted the others are: nothing comes in between.
   if (!send(backend, call, 1, MULTI)) {
     client.reply(unreachableReply(backend.options.address));
