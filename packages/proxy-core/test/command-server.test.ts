@@ -406,7 +406,7 @@ describe('COMMAND', () => {
     expect(names).toEqual(listed);
     expect(names).toContain('object|encoding');
     expect(names).not.toContain('subscribe');
-    expect(names).not.toContain('client|tracking');
+    expect(names).not.toContain('memory|doctor');
     decoder.push(ours(3, ['COMMAND']));
     const entries = itemsOf(decoder.next() ?? { type: 'null' });
     expect(entries.map((entry) => textOf(itemsOf(entry)[0]!))).toEqual(

@@ -17,7 +17,7 @@ export interface ClientFilter {
 type FilterOutcome = Outcome<ClientFilter, 'REFUSED'>;
 
 /** No condition. */
-const ALL_CLIENTS: ClientFilter = {
+export const ALL_CLIENTS: ClientFilter = {
   ids: null,
   address: null,
   localAddress: null,

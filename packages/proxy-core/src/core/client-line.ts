@@ -16,6 +16,13 @@ export interface ClientFacts {
   readonly queuedCommands: number;
   readonly queuedBytes: number;
   readonly isBlocked: boolean;
+  /** How the client tracks keys; null: it does not. */
+  readonly tracking: {
+    /** The client that is told instead; 0: itself. */
+    readonly redirect: number;
+    readonly isBroadcast: boolean;
+    readonly isRedirectBroken: boolean;
+  } | null;
   /** EXEC will fail: a watched key may have been changed. */
   readonly isWatchBroken: boolean;
   readonly isReadonly: boolean;
@@ -61,7 +68,7 @@ export function renderClient(facts: ClientFacts): string {
     ['events', outputBytes > 0 ? 'rw' : 'r'],
     ['cmd', facts.command ?? 'NULL'],
     ['user', 'default'],
-    ['redir', -1],
+    ['redir', facts.tracking?.redirect ?? -1],
     ['resp', facts.protocol],
     ['lib-name', facts.libraryName],
     ['lib-ver', facts.libraryVersion],
@@ -79,6 +86,9 @@ function flagsOf(facts: ClientFacts): string {
     [isSubscriber(facts), 'P'],
     [facts.isInTransaction, 'x'],
     [facts.isBlocked, 'b'],
+    [facts.tracking !== null, 't'],
+    [facts.tracking?.isRedirectBroken === true, 'R'],
+    [facts.tracking?.isBroadcast === true, 'B'],
     [facts.isWatchBroken, 'd'],
     [facts.isReadonly, 'r'],
     [facts.isNoEvict, 'e'],

@@ -167,7 +167,7 @@ describe('verdicts', () => {
     expect(namesWith('answer', answered)).toBe(answered);
     const refused = 'subscribe publish scan keys dbsize flushall monitor psync debug acl';
     expect(namesWith('refuse', refused)).toBe(refused);
-    expect(verdictOf('client', 'tracking')).toBe('refuse');
+    expect(verdictOf('client', 'tracking')).toBe('answer');
     expect(verdictOf('memory', 'usage')).toBe('forward');
     expect(verdictOf('memory', 'doctor')).toBe('refuse');
   });
@@ -185,8 +185,8 @@ describe('verdicts', () => {
     expect(refusalOf(COMMAND_ID.SUBSCRIBE)).toBe(
       "ERR 'subscribe' is not available through this proxy: publish and subscribe are not carried in this version",
     );
-    expect(refusalOf(COMMAND_ID.CLIENT_TRACKING)).toMatch(
-      /^ERR 'client tracking' is not available/,
+    expect(refusalOf(COMMAND_ID.MEMORY_DOCTOR)).toMatch(
+      /^ERR 'memory doctor' is not available/,
     );
   });
 });

@@ -490,7 +490,6 @@ export const KEY_WORDS: readonly string[] = [
 export const REFUSAL_REASONS: readonly string[] = [
   'publish and subscribe are not carried in this version',
   'it names no key, so no node can be chosen for it; send it to the Redis server',
-  'client-side caching needs a server connection of its own, and connections are shared in this version',
   "replication is set up by the cluster's coordinator",
   "slots and nodes are changed through the broker's HTTP API",
   'it asks for the inner state of a Redis Cluster node, and the servers behind the proxy are plain ones',
@@ -955,9 +954,9 @@ export const COMMAND_SUMMARIES: readonly string[] = [
   'Pop the member with the highest score, or wait for one',
   'Pop the member with the lowest score, or wait for one',
   "The client's connection",
-  '',
+  "Whether the next command's keys are tracked, with OPTIN or OPTOUT",
   'Name of this connection',
-  'Client that invalidations go to; always none',
+  'Client that is told which keys change',
   'Lists the subcommands',
   'Number of this connection',
   'Facts about this connection',
@@ -969,8 +968,8 @@ export const COMMAND_SUMMARIES: readonly string[] = [
   'Turn replies off and on',
   "Tell the client library's name or version",
   'Name this connection',
-  '',
-  '',
+  'Tell this client, or another one, which of the keys that it has read change; over server connections of its own',
+  'How keys are tracked',
   'End the wait of a blocked client',
   'End the pause',
   'Slots and nodes as cluster clients see them',
@@ -2158,7 +2157,7 @@ export const COMMAND_ACL: Uint32Array = new Uint32Array([
 
 export const COMMAND_VERDICT: Uint8Array = new Uint8Array([
   2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 1, 1, 2, 2, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 3, 3, 3, 1,
-  2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1,
+  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1,
   1, 2, 1, 1, 1, 1, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 0, 4, 2, 0, 0,
   0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 4, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0,
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4,
@@ -2172,21 +2171,21 @@ export const COMMAND_VERDICT: Uint8Array = new Uint8Array([
 ]);
 
 export const COMMAND_REASON: Int8Array = new Int8Array([
-  10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, -1, -1, -1, 9, 9, -1, -1, -1, -1, -1, -1,
-  -1, -1, -1, -1, -1, -1, -1, -1, 2, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 2, 2, -1,
-  -1, -1, 4, 4, 4, 5, 6, 4, 4, 4, 4, 4, 6, -1, -1, -1, -1, 4, -1, -1, -1, -1, 4, 4, 5, 4, 4, -1, -1,
-  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 9, -1, -1, -1, 9, -1, -1, -1, -1, -1, -1, -1,
-  -1, -1, -1, -1, -1, -1, -1, -1, 3, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+  9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, -1, -1, -1, 8, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 3,
+  3, 3, 4, 5, 3, 3, 3, 3, 3, 5, -1, -1, -1, -1, 3, -1, -1, -1, -1, 3, 3, 4, 3, 3, -1, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 8, -1, -1, -1, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, 2, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
   -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 9, 9, 9, 9, 9, 9, 9, 9, 9, -1, -1, -1, -1, -1, -1,
-  1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 9, -1, 9, 9, 9, -1, -1, 7, 9, 9, 9, 9, 9, 9, 9, 8, -1, -1,
-  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 11, -1, 11, -1, -1, 0, 3, -1, 0, 0, 0, 0, 0,
-  0, 0, 0, 0, -1, -1, -1, -1, -1, -1, 3, 3, -1, -1, 11, 3, -1, -1, -1, -1, -1, 9, -1, -1, -1, 9, -1,
-  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 9, -1, -1, -1, -1, 3, 9, 9, 9, 9, 9, -1, -1, -1,
-  -1, -1, -1, 0, -1, -1, -1, 0, -1, 0, -1, -1, -1, 0, 8, 3, 1, -1, -1, -1, -1, 12, 12, -1, 0, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 8, 8, 8, 8, 8, 8, 8, 8, 8, -1, -1, -1, -1, -1, -1, 1, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, 8, -1, 8, 8, 8, -1, -1, 6, 8, 8, 8, 8, 8, 8, 8, 7, -1, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 10, -1, 10, -1, -1, 0, 2, -1, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, -1, -1, -1, -1, -1, -1, 2, 2, -1, -1, 10, 2, -1, -1, -1, -1, -1, 8, -1, -1, -1, 8, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 8, -1, -1, -1, -1, 2, 8, 8, 8, 8, 8, -1, -1, -1, -1, -1,
+  -1, 0, -1, -1, -1, 0, -1, 0, -1, -1, -1, 0, 7, 2, 1, -1, -1, -1, -1, 11, 11, -1, 0, -1, -1, -1,
   -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
   -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
 ]);
 
 export const COMMAND_GROUP: Uint8Array = new Uint8Array([

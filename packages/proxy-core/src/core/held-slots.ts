@@ -18,6 +18,14 @@ export function changedSlots(from: RoutingTable, to: RoutingTable): SlotMarks {
   return marks;
 }
 
+/** Whether `to` sends some slot elsewhere that `from` sends to a local node. */
+export function hasLostSlots(from: RoutingTable, to: RoutingTable): boolean {
+  return from.slots.some((value, slot) => {
+    const owner = from.localNodes[value];
+    return owner !== undefined && owner !== to.localNodes[to.slots[slot] ?? -1];
+  });
+}
+
 /** A copy of a table's slots in which the marked ones are held. */
 export function withHeld(slots: Int16Array, marks: SlotMarks): Int16Array {
   const held = Int16Array.from(slots);

@@ -18,6 +18,8 @@ export interface DedicatedStats {
   readonly idleCount: number;
   /** Clients whose command waits on its server. */
   readonly blockedCount: number;
+  /** Clients that track keys. */
+  readonly trackingCount: number;
   /** Leases refused because there were too many, since the start. */
   readonly refusedCount: number;
 }
@@ -27,6 +29,7 @@ export const NO_DEDICATED: DedicatedStats = {
   leasedCount: 0,
   idleCount: 0,
   blockedCount: 0,
+  trackingCount: 0,
   refusedCount: 0,
 };
 
@@ -139,6 +142,7 @@ function clientFields({ stats }: InfoFacts): Fields {
     ['connected_clients', stats.connectedClients],
     ['maxclients', stats.connectionsMax],
     ['blocked_clients', stats.dedicated.blockedCount],
+    ['tracking_clients', stats.dedicated.trackingCount],
   ];
 }
 

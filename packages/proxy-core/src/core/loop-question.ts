@@ -14,6 +14,12 @@ export type LoopQuestion =
   | { readonly kind: 'unpause' }
   /** CLIENT UNBLOCK. */
   | { readonly kind: 'unblock'; readonly client: number; readonly reason: 'TIMEOUT' | 'ERROR' }
+  /** Tells a client which keys changed: see `invalidation.ts`. The answer counts it, if it is there. */
+  | {
+      readonly kind: 'invalidate';
+      readonly client: number;
+      readonly payload: Uint8Array;
+    }
   /** A script was loaded into every server. */
   | { readonly kind: 'script-loaded'; readonly digest: string; readonly body: Uint8Array }
   /** Who knows this script? */
@@ -29,7 +35,7 @@ export interface ClientLine {
 
 /** What a loop, or all of them together, answer. Only what the question is about is filled in. */
 export interface LoopAnswer {
-  /** Clients that were closed, or whose wait was ended. */
+  /** Clients that were closed or told something, or whose wait was ended. */
   readonly count: number;
   /** The client that asks is among those to be closed. */
   readonly isAskerIn: boolean;

@@ -29,5 +29,6 @@ export function addDedicated(left: DedicatedStats, right: DedicatedStats): Dedic
     idleCount: left.idleCount + right.idleCount,
     blockedCount: left.blockedCount + right.blockedCount,
     refusedCount: left.refusedCount + right.refusedCount,
+    trackingCount: left.trackingCount + right.trackingCount,
   };
 }

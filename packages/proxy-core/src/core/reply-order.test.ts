@@ -65,6 +65,27 @@ test('it tells whether what was given out ends within a reply', () => {
   expect(order.isCut).toBe(false);
 });
 
+test('what a source sends between its replies keeps its place among them', () => {
+  const order = new ReplyOrder<string>();
+  const out = collector();
+  order.begin('x', 1, false);
+  order.expect('y', 1);
+  order.pushBehind('y', bytesOf('<early>'), out);
+  order.accept('y', chunk('Y', 1), out);
+  order.pushBehind('y', bytesOf('<late>'), out);
+  order.pushBehind('x', bytesOf('<x>'), out);
+  order.pushBehind('z', bytesOf('<z>'), out);
+  expect(out.text()).toBe('<x><z>');
+  order.accept('x', chunk('X', 0), out);
+  order.pushBehind('z', bytesOf('<cut>'), out);
+  expect(out.text()).toBe('<x><z>X');
+  order.accept('x', chunk('X', 1), out);
+  expect(out.text()).toBe('<x><z>XX<early>Y<late><cut>');
+  order.pushBehind('y', bytesOf('<end>'), out);
+  expect(out.text()).toBe('<x><z>XX<early>Y<late><cut><end>');
+  expect(order.heldBytes).toBe(0);
+});
+
 test('a reply that nobody waits for is a bug, not a guess', () => {
   const order = new ReplyOrder<string>();
   order.expect('x', 1);

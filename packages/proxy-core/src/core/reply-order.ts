@@ -20,6 +20,9 @@ interface Segment<Source> {
   next: Segment<Source> | null;
 }
 
+/** `left` of a segment whose replies have all been given out. */
+const PASSED = -1;
+
 /** The segments of one source that still wait for replies. */
 interface Chain<Source> {
   open: Segment<Source> | null;
@@ -116,6 +119,21 @@ export class ReplyOrder<Source> {
     this.#advance(output);
   }
 
+  /**
+   * Passes on a frame that `source` sent between its replies: behind those before it, ahead of those after it.
+   * The bytes are kept, not copied.
+   */
+  pushBehind(source: Source, frame: Uint8Array, output: DueOutput): void {
+    const chain = this.#chains.get(source);
+    const segment = chain?.open ?? chain?.last ?? null;
+    const head = this.#segments[this.#first];
+    if (segment !== null && segment.left !== PASSED && segment !== head) {
+      segment.early.push(frame);
+      this.heldBytes += frame.length + PIECE_BYTES;
+    } else if (segment !== head && this.isCut) this.pushLocal(frame);
+    else output.onDue(frame, 0, frame.length);
+  }
+
   #openChain(source: Source): Chain<Source> {
     const chain = this.#chains.get(source);
     if (chain !== undefined && chain.open !== null) return chain;
@@ -131,6 +149,7 @@ export class ReplyOrder<Source> {
       }
       head.early.length = 0;
       if (head.left > 0) break;
+      head.left = PASSED;
       this.#first++;
     }
     if (this.isEmpty) {

@@ -17,6 +17,8 @@ export const DETOUR = {
   SUBSCRIBER: 32,
   /** Reads may go to copies, writes may not. */
   READONLY: 64,
+  /** CLIENT CACHING was said about the next command. */
+  CACHING: 128,
 } as const;
 
 /** What of a session goes along when its client moves to another event loop. */

@@ -11,7 +11,7 @@ import { createProxyControl, type ProxyControl } from './admin.ts';
 const STATS: ProxyStats = {
   uptimeSeconds: 90_000,
   connectedClients: 3,
-  dedicated: { leasedCount: 0, idleCount: 0, blockedCount: 0, refusedCount: 0 },
+  dedicated: { leasedCount: 0, idleCount: 0, blockedCount: 0, refusedCount: 0, trackingCount: 0 },
   clientsOverInput: 0,
   clientsOverOutput: 0,
   limits: [['clients_max', 10_000]],

@@ -75,7 +75,9 @@ function logIn(client: Client, credentials: Credentials): boolean {
 
 function greet(client: Client, request: HelloRequest): void {
   const { session } = client;
-  if (session.protocol !== request.protocol) client.watching?.speak(request.protocol);
+  if (session.protocol !== request.protocol) {
+    (client.tracking ?? client.watching)?.speak(request.protocol);
+  }
   session.protocol = request.protocol;
   if (request.name !== null) session.name = request.name;
   const reply = written(client, (writer) => {

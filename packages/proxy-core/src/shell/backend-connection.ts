@@ -1,5 +1,6 @@
 import { hostOf, type NodeAddress, portOf } from '@undermoon/cluster-meta';
 import type { Logger } from '@undermoon/runtime';
+import type { PushFrames } from '../core/push-frames.ts';
 import { type BackendCredentials, BackendGreeting } from './backend-greeting.ts';
 import type { DataLoop, TurnFlush } from './data-loop.ts';
 import { ReplyDemux, type ReplyTaker } from './reply-demux.ts';
@@ -87,6 +88,11 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   /** Replies owed. */
   get pending(): number {
     return this.#demux.queue.total;
+  }
+
+  /** From now on `pushes` takes what the server pushes between its replies. */
+  takePushes(pushes: PushFrames): void {
+    this.#demux.pushes = pushes;
   }
 
   /** The bytes that were delivered last end within a reply. */
@@ -297,14 +303,18 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   }
 
   #offerRoom(): void {
-    let left = OFFERS_AT_ONCE;
-    for (const sink of this.#waiting) {
-      if (left-- === 0) break;
-      this.#waiting.delete(sink);
-      sink.onBackendRoom();
-    }
+    offerRoom(this.#waiting);
     // The others when these have been read, so that they do not all fill the backend at once.
     if (this.#waiting.size > 0) this.#loop.flushAtTurnEnd(this);
+  }
+}
+
+function offerRoom(waiting: Set<ReplySink>): void {
+  let left = OFFERS_AT_ONCE;
+  for (const sink of waiting) {
+    if (left-- === 0) break;
+    waiting.delete(sink);
+    sink.onBackendRoom();
   }
 }
 

@@ -3,6 +3,7 @@ import { SLOT_NONE } from '../core/command-keys.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import { dropLease, giveLease, takeLease } from './client-leases.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
 import type { Blocking, Client, Span } from './proxy-context.ts';
 import { ReplyText } from './reply-text.ts';
@@ -28,7 +29,7 @@ function begin(client: Client, command: Buffer, slot: number, needsMaster: boole
     waitForReplicas(client, command);
     return;
   }
-  const { context, session } = client;
+  const { context } = client;
   if (context.slots[slot] === SLOT_HELD) {
     context.park(client);
     client.whenUnparked(() => begin(client, command, slot, needsMaster));
@@ -41,7 +42,7 @@ function begin(client: Client, command: Buffer, slot: number, needsMaster: boole
     return;
   }
   const call = new BlockedCall(client, slot, needsMaster);
-  const lease = context.dedicated.take(group.address, session.protocol, call);
+  const lease = takeLease(client, group, call);
   if (lease === null) client.reply(REPLY_NO_CONNECTION);
   else call.begin(lease, command);
 }
@@ -88,7 +89,7 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
 
   /** The client is gone: closing the connection takes the command off the server. */
   cancel(): void {
-    if (this.#lease !== null) this.#client.context.dedicated.drop(this.#lease);
+    if (this.#lease !== null) dropLease(this.#client, this.#lease, this);
     this.#lease = null;
   }
 
@@ -105,14 +106,14 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
     const sink = new ReplyText(() => undefined);
     const isSent =
       command !== null && this.#control()?.request(sink, 1, true, command, 0, command.length);
-    if (isSent !== true) context.dedicated.drop(this.#lease);
+    if (isSent !== true) dropLease(this.#client, this.#lease, this);
   }
 
   onTick(): void {
-    const { loop, options, dedicated } = this.#client.context;
+    const { loop, options } = this.#client.context;
     if (this.#redirection === null || this.#lease === null) return;
     if (loop.watchedMs - this.#redirectedAtMs >= options.backendTimeoutMs) {
-      dedicated.drop(this.#lease);
+      dropLease(this.#client, this.#lease, this);
     }
   }
 
@@ -147,7 +148,7 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
 
   #finish(): void {
     this.#client.blocked = null;
-    if (this.#lease !== null) this.#client.context.dedicated.give(this.#lease);
+    if (this.#lease !== null) giveLease(this.#client, this.#lease, this);
     this.#lease = null;
   }
 

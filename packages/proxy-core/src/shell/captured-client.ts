@@ -1,6 +1,7 @@
 import type { Session } from '../core/session.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
+import type { ClientTracking } from './client-tracking.ts';
 import type { Client, ProxyContext } from './proxy-context.ts';
 
 /** What a command answers when the proxy executes it for a client, instead of sending it. */
@@ -47,6 +48,10 @@ class CapturedClient implements Client {
     return this.#client.peer;
   }
 
+  get tracking(): ClientTracking | null {
+    return this.#client.tracking;
+  }
+
   get owed(): number {
     return this.#client.owed;
   }
@@ -71,6 +76,10 @@ class CapturedClient implements Client {
 
   push(frame: Uint8Array): void {
     this.#client.push(frame);
+  }
+
+  pushBehind(source: BackendConnection, frame: Uint8Array): void {
+    this.#client.pushBehind(source, frame);
   }
 
   flushPushes(): void {}

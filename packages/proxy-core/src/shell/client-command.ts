@@ -13,6 +13,7 @@ import { askLoops } from './ask-loops.ts';
 import { CLIENT_HELP } from './client-help.ts';
 import { factsOf } from './client-directory.ts';
 import type { Client } from './proxy-context.ts';
+import { caching, getRedirection, tracking, trackingInfo } from './tracking-commands.ts';
 import { written } from './written.ts';
 
 /** Redis' refusal of a client name, without "ERR ". */
@@ -21,13 +22,21 @@ export const BAD_CLIENT_NAME =
 
 const NO_SUCH_CLIENT = errorReply('ERR No such client');
 
-/** `words`: those after the subcommand `given`. Their number fits the command table. */
-type Handler = (client: Client, words: readonly string[], given: string) => void;
+/** `words`: those after the subcommand `given`, `args` the same as bytes. Their number fits the command table. */
+type Handler = (
+  client: Client,
+  words: readonly string[],
+  given: string,
+  args: readonly Buffer[],
+) => void;
 
 const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['id', (client) => client.reply(integerReply(client, client.session.id))],
   ['getname', getName],
-  ['getredir', (client) => client.reply(integerReply(client, -1))],
+  ['getredir', getRedirection],
+  ['tracking', (client, _words, _given, args) => tracking(client, args)],
+  ['trackinginfo', trackingInfo],
+  ['caching', caching],
   ['setname', setName],
   ['setinfo', setInfo],
   ['info', info],
@@ -46,7 +55,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
 export function clientCommand(client: Client, args: readonly Buffer[]): void {
   const [, given = '', ...words] = args.map(String);
   const handler = HANDLERS.get(given.toLowerCase());
-  if (handler !== undefined) handler(client, words, given);
+  if (handler !== undefined) handler(client, words, given, args.slice(2));
   else client.reply(errorReply(`ERR unknown subcommand '${given}'. Try CLIENT HELP.`));
 }
 

@@ -71,6 +71,8 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     const { session, context } = this;
     // A subscriber's servers know it by this loop.
     if (this.owed > 0 || !this.isAccepting || !session.isPlain || this.isMuted) return null;
+    // So are its connections to the servers.
+    if (this.tracking !== null) return null;
     if (this.blocked !== null || this.watching !== null || this.inputBytes > LEAVING_INPUT_MAX) {
       return null;
     }
@@ -186,7 +188,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   onDrain(): void {
-    this.resumePushes();
+    this.flushPushes(false);
     if (!this.isReading) this.updateReading();
   }
 
@@ -201,6 +203,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     this.#carry = null;
     this.forgetOutput();
     this.#afterQuiet = null;
+    this.tracking?.end();
     this.blocked?.cancel();
     this.watching?.cancel();
     this.context.forget(this);
@@ -216,6 +219,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     const action = this.#afterQuiet;
     this.#afterQuiet = null;
     action?.();
+    this.tracking?.release();
     if (this.#isEnding && this.owed === 0) this.#finish();
     else if (this.#carry !== null && this.isAccepting) this.#runCarry(this.#carry);
     this.updateReading();

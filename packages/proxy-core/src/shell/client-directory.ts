@@ -143,6 +143,7 @@ export function factsOf(client: Client, command: string | null): ClientFacts {
     queuedCommands: transaction?.count ?? 0,
     queuedBytes: transaction?.byteLength ?? 0,
     isBlocked: client.blocked !== null || client.isHeld,
+    tracking: trackingFactsOf(client),
     isWatchBroken: client.watching?.isBroken === true,
     isReadonly: session.isReadonly,
     isNoEvict: session.isNoEvict,
@@ -154,4 +155,10 @@ export function factsOf(client: Client, command: string | null): ClientFacts {
     libraryName: session.libraryName,
     libraryVersion: session.libraryVersion,
   };
+}
+
+function trackingFactsOf({ tracking }: Client): ClientFacts['tracking'] {
+  if (tracking === null) return null;
+  const { redirect, isBroadcast } = tracking.options;
+  return { redirect, isBroadcast, isRedirectBroken: tracking.isRedirectBroken };
 }

@@ -5,6 +5,7 @@ import type { BackendConnection, BackendLoss, ReplySink } from './backend-connec
 import type { BackendGroup } from './backend-pool.ts';
 import type { OutputTarget } from './client-output.ts';
 import { CLIENTS_OVER_OUTPUT, ERROR_REPLIES, NET_OUTPUT_BYTES } from './loop-counters.ts';
+import type { ClientTracking } from './client-tracking.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import { PushQueue, type PushTarget } from './push-queue.ts';
 import type { Slab } from './slab.ts';
@@ -20,6 +21,7 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
   context: ProxyContext;
   readonly session: Session;
   isClosed = false;
+  tracking: ClientTracking | null = null;
   protected transport: Transport | null = null;
   /** Whether the client is read now. */
   protected isReading = true;
@@ -90,21 +92,28 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     if (this.isClosed) return;
     const pushes = (this.#pushes ??= new PushQueue(this.context.loop, this));
     pushes.add(frame);
-    if (pushes.heldBytes > this.context.options.outputPauseBytes) {
-      this.#limitOutput(this.outputBytes);
+    this.#limitOutput(this.outputBytes);
+  }
+
+  pushBehind(source: BackendConnection, frame: Uint8Array): void {
+    const isElsewhere = this.#order === null && this.isMidReply && source !== this.#source;
+    const order = isElsewhere ? this.#enterOrder() : this.#order;
+    // Its place does not matter among replies that are dropped.
+    if (this.isClosed || this.#muted !== 0) this.push(frame);
+    else if (order === null) this.context.loop.output.append(this, frame, 0, frame.length);
+    else {
+      order.pushBehind(source, frame, this);
+      this.#limitOutput(order.heldBytes);
     }
   }
 
-  flushPushes(): void {
-    this.#pushes?.flush(true);
-  }
-
-  /** The socket has taken what waited for it. */
-  protected resumePushes(): void {
-    this.#pushes?.flush();
+  /** `isForced`: the client need not have taken what it was sent before. */
+  flushPushes(isForced: boolean = true): void {
+    this.#pushes?.flush(isForced);
   }
 
   backendOf(group: BackendGroup): BackendConnection {
+    if (this.tracking !== null) return this.tracking.connectionOf(group);
     if (this.#owed === 0) this.#laneCount = this.context.laneCount;
     return group.connection(this.session.protocol, this.session.lane % this.#laneCount);
   }
@@ -229,16 +238,8 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
 
   /** Pauses or closes a client whose output waits for the network, or for replies that come before it. */
   #limitOutput(waitingBytes: number): void {
-    const { outputBytesMax, outputPauseBytes, outputSoftBytes } = this.context.options;
-    if (waitingBytes <= outputPauseBytes || this.isClosed) return;
-    if (waitingBytes > outputBytesMax) {
-      this.context.logger.warn({ client: this.peer, waitingBytes }, OUTPUT_LIMIT_REACHED);
-      this.context.counters[CLIENTS_OVER_OUTPUT]!++;
-      this.destroy();
-      return;
-    }
-    if (outputSoftBytes > 0 && waitingBytes > outputSoftBytes)
-      this.context.directory.watchOutput(this);
+    if (this.isClosed || waitingBytes <= this.context.options.outputPauseBytes) return;
+    limitOutput(this, waitingBytes);
     this.updateReading();
   }
 
@@ -265,6 +266,17 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     this.#order = order;
     return order;
   }
+}
+
+/** For a client with more output than it is read for. */
+function limitOutput(client: ClientReplies, waitingBytes: number): void {
+  const { options, logger, counters, directory } = client.context;
+  const { outputBytesMax, outputSoftBytes } = options;
+  if (waitingBytes > outputBytesMax) {
+    logger.warn({ client: client.peer, waitingBytes }, OUTPUT_LIMIT_REACHED);
+    counters[CLIENTS_OVER_OUTPUT]!++;
+    client.destroy();
+  } else if (outputSoftBytes > 0 && waitingBytes > outputSoftBytes) directory.watchOutput(client);
 }
 
 /** The error for a command whose reply will not come. */

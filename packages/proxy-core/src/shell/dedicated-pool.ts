@@ -36,6 +36,8 @@ export interface LeaseHolder {
   /** The routing table is a new one. */
   onTableChange(): void;
   onTick(): void;
+  /** The connection broke, and is no longer in the pool; those who wait for its replies are told next. */
+  onLost?(lease: Lease): void;
 }
 
 /** A connection to a Redis server that one session has for itself. */
@@ -215,7 +217,7 @@ export class DedicatedPool {
     this.#leased.set(known, known);
     connection.onLost = () => {
       known.isLost = true;
-      this.#leased.delete(known);
+      if (this.#leased.delete(known)) known.holder.onLost?.(known);
       this.#idle.delete(known);
       // Those who wait are told next; whoever then asks again gets another connection.
       connection.drain();

@@ -95,7 +95,9 @@ export class ExecCall implements ReplySink {
       this.#pass(source, this.#refusalOf(reply));
       return;
     }
-    void this.#compose(source, reply);
+    // Without commands of the proxy it is known at once, ahead of what the server sent behind it.
+    if (this.#transaction.locals.length > 0) void this.#compose(source, reply);
+    else this.#pass(source, assembled(this.#client, this.#transaction, reply, []));
   }
 
   async #compose(source: BackendConnection, reply: Buffer): Promise<void> {
@@ -126,6 +128,22 @@ export async function composeReply(
   transaction: Transaction,
   reply: Buffer,
 ): Promise<Buffer> {
+  const answers: Buffer[] = [];
+  for (const { args, refusal } of transaction.locals) {
+    const name = String(args[0]).toLowerCase();
+    const run = (inner: Client): void => answerCommand(inner, name, args);
+    answers.push(refusal ?? (await capturedReply(client, run)));
+  }
+  return assembled(client, transaction, reply, answers);
+}
+
+/** `answers`: those of the proxy's own commands. */
+function assembled(
+  client: Client,
+  transaction: Transaction,
+  reply: Buffer,
+  answers: readonly Buffer[],
+): Buffer {
   const pieces: Buffer[] = [Buffer.from(`*${transaction.count}\r\n`)];
   let pos = reply.indexOf(LINE_END) + 1;
   let nextIndex = 0;
@@ -139,13 +157,11 @@ export async function composeReply(
       );
     }
   };
-  for (const { index, args, refusal } of transaction.locals) {
+  transaction.locals.forEach(({ index }, i) => {
     passElements(index);
     nextIndex = index + 1;
-    const name = String(args[0]).toLowerCase();
-    const run = (inner: Client): void => answerCommand(inner, name, args);
-    pieces.push(refusal ?? (await capturedReply(client, run)));
-  }
+    pieces.push(answers[i] ?? Buffer.alloc(0));
+  });
   passElements(transaction.count);
   return Buffer.concat(pieces);
 }

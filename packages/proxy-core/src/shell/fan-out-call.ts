@@ -44,7 +44,11 @@ export class FanOutCall {
     });
     // A reply that is known now must not resume the input that is being dispatched.
     if (this.#left === 0) this.#finish.atOnce(this.#replies);
-    else this.#client.deferReply();
+    else {
+      // What a server tells behind its part must not overtake the reply.
+      this.#client.tracking?.hold();
+      this.#client.deferReply();
+    }
   }
 
   #ownConnections(): readonly (BackendConnection | null)[] {

@@ -1,6 +1,7 @@
 import { DONE, type LoopAnswer, type LoopQuestion } from '../core/loop-question.ts';
 import type { LoopClients } from './client-directory.ts';
-import type { AllLoops, ProxyContext } from './proxy-context.ts';
+import { invalidationFor } from '../core/invalidation.ts';
+import type { AllLoops, Client, ProxyContext } from './proxy-context.ts';
 import { forgetScripts, noteLoaded } from './script-broadcast.ts';
 
 /** Answers for one loop what a command wants of every loop. As `AllLoops` it is a proxy's only loop. */
@@ -40,6 +41,12 @@ export class LoopAnswerer implements AllLoops {
           blocked.unblock(question.reason, (isEnded) => take({ ...DONE, count: isEnded ? 1 : 0 }));
         break;
       }
+      case 'invalidate': {
+        const client = this.#clients.find(question.client);
+        if (client !== undefined) tellKeys(client, question.payload);
+        take({ ...DONE, count: client === undefined ? 0 : 1 });
+        break;
+      }
       case 'script-loaded':
         noteLoaded(context, question.digest, Buffer.from(question.body));
         take(DONE);
@@ -56,4 +63,10 @@ export class LoopAnswerer implements AllLoops {
         break;
     }
   }
+}
+
+function tellKeys(client: Client, payload: Uint8Array): void {
+  const { protocol, subscriptions } = client.session;
+  const frame = invalidationFor(payload, { protocol, isSubscriber: subscriptions !== null });
+  if (frame !== null) client.push(frame);
 }

@@ -59,6 +59,7 @@ import {
   queueForwarded,
   queueLocal,
 } from './transaction-commands.ts';
+import { endCaching } from './tracking-commands.ts';
 import { watch } from './watch-commands.ts';
 
 const NOT_IN_TRANSACTION = errorReply('ERR Command not allowed inside a transaction');
@@ -88,6 +89,15 @@ export function forwardRun(client: Client, span: Span, target: number, count: nu
  * that is held, and waits.
  */
 export function answerOther(client: Client, scanner: RequestScanner, span: Span): boolean {
+  if ((client.session.detours & DETOUR.CACHING) === 0) return answerSkipping(client, scanner, span);
+  const id = lookupCommand(span.bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
+  const isDone = answerSkipping(client, scanner, span);
+  // As in Redis, no subcommand of CLIENT is the one that CLIENT CACHING is about.
+  if (isDone && !client.isHeld && id !== COMMAND_ID.CLIENT) endCaching(client);
+  return isDone;
+}
+
+function answerSkipping(client: Client, scanner: RequestScanner, span: Span): boolean {
   if ((client.session.detours & DETOUR.SKIP) === 0) return answerChecked(client, scanner, span);
   client.beginSkip();
   const isDone = answerChecked(client, scanner, span);
@@ -114,7 +124,7 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   } else if (holdIfPaused(client, id, span, rerun)) return true;
   else if (transaction !== null && !isRunAtOnce(id)) {
     if (isNeverQueued(id)) refuse(client, id, NOT_IN_TRANSACTION);
-    else if (isQueuedForServers(id, container)) {
+    else if (isQueuedForServers(client, id, container)) {
       noteQueued(client, id, scanner, bytes);
       queueForwarded(client, id, span, SLOT_NONE);
     } else queueLocal(client, argumentsOf(scanner, bytes), null);
@@ -129,8 +139,10 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
 }
 
 /** In a transaction these go to its server, as if that were the only one. */
-function isQueuedForServers(id: number, container: number): boolean {
+function isQueuedForServers(client: Client, id: number, container: number): boolean {
   if (isFannedOut(id)) return true;
+  // The server knows which of the commands around it are tracked.
+  if (id === COMMAND_ID.CLIENT_CACHING) return client.tracking !== null;
   return isForServers(commandName(container)) && !commandName(id).endsWith('|help');
 }
 

@@ -13,8 +13,10 @@ import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { DataLoop } from './data-loop.ts';
 import type { Gate } from './gate.ts';
-import type { DedicatedPool } from './dedicated-pool.ts';
 import type { AcceptedConnection } from './transport.ts';
+import type { ClientTracking } from './client-tracking.ts';
+import type { DedicatedPool } from './dedicated-pool.ts';
+import type { TrackingClients } from './tracking-clients.ts';
 
 /** Whole commands within a buffer. */
 export interface Span {
@@ -85,6 +87,7 @@ export interface ProxyContext {
   readonly dedicated: DedicatedPool;
   readonly directory: ClientDirectory;
   readonly loops: AllLoops;
+  readonly tracking: TrackingClients;
   /** Scripts that clients loaded through this loop. */
   readonly scripts: ScriptCache;
   readonly scriptLookup: ScriptFinder;
@@ -171,6 +174,7 @@ export interface Client extends ReplySink {
   /** Set while a command waits on its server. Input is read, to notice the end, but not dispatched. */
   blocked: Blocking | null;
   watching: Watching | null;
+  tracking: ClientTracking | null;
   /** A command waits for the end of a pause. */
   readonly isHeld: boolean;
   /** Input that is not dispatched yet, and replies that have not left yet. */
@@ -208,6 +212,11 @@ export interface Client extends ReplySink {
    * also while replies are turned off. Whole frames in the client's protocol, which nobody changes any more.
    */
   push(frame: Uint8Array): void;
+  /**
+   * Sends a whole frame that `source` sent between its replies: in that place among the client's replies, and also
+   * while replies are turned off. The frame is kept, and leaves with the output of the loop.
+   */
+  pushBehind(source: BackendConnection, frame: Uint8Array): void;
   /** Sends what was pushed before the replies that follow. Nothing may be owed but the command in hand. */
   flushPushes(): void;
   /** Stops dispatching until `replyDeferred`: the command in hand is answered in a later turn. */

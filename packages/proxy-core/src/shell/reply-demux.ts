@@ -1,7 +1,6 @@
 import { MALFORMED, ReplyStream, scanReply } from '@undermoon/resp';
+import { PUSH_MARKER, type PushFrames } from '../core/push-frames.ts';
 import { RunQueue } from '../core/run-queue.ts';
-
-const PUSH_MARKER = 0x3e;
 
 /** Takes the bytes of replies that belong to it; they are only valid during the call. */
 export interface ReplyTaker<Source> {
@@ -12,6 +11,8 @@ export interface ReplyTaker<Source> {
 /** Splits a server's reply stream among those who wait for it, without copying or keeping any of it. */
 export class ReplyDemux<Source, Taker extends ReplyTaker<Source>> {
   readonly queue: RunQueue<Taker> = new RunQueue<Taker>();
+  /** Takes what the server pushes; null: it must not. */
+  pushes: PushFrames | null = null;
   readonly #stream = new ReplyStream();
 
   /** A part of a reply was delivered, the rest is still to come. */
@@ -25,6 +26,15 @@ export class ReplyDemux<Source, Taker extends ReplyTaker<Source>> {
     const stream = this.#stream;
     let pos = 0;
     while (pos < length) {
+      const { pushes } = this;
+      if (
+        pushes !== null &&
+        (pushes.isActive || (buffer[pos] === PUSH_MARKER && !stream.isActive))
+      ) {
+        pos = pushes.feed(buffer, pos, length);
+        if (pos === MALFORMED) return false;
+        continue;
+      }
       const taker = queue.headSink();
       if (taker === null) return false;
       const start = pos;
@@ -41,8 +51,12 @@ export class ReplyDemux<Source, Taker extends ReplyTaker<Source>> {
         }
       }
       while (left > 0 && pos < length) {
-        // Nobody subscribes or tracks on a shared connection, so a push would be counted as a reply.
-        const next = buffer[pos] === PUSH_MARKER ? MALFORMED : scanReply(buffer, pos, length);
+        if (buffer[pos] === PUSH_MARKER) {
+          // Nobody tracks on a shared connection, so a push would be counted as a reply.
+          isSane = pushes !== null;
+          break;
+        }
+        const next = scanReply(buffer, pos, length);
         if (next === MALFORMED) {
           isSane = false;
           break;

@@ -37,6 +37,7 @@ import type {
   Spread,
 } from './proxy-context.ts';
 import { ScriptLookup } from './script-lookup.ts';
+import { TrackingClients } from './tracking-clients.ts';
 import type { AcceptedConnection, TransportHandler } from './transport.ts';
 
 const TICK_MS = 100;
@@ -186,6 +187,7 @@ export class ServingLoop {
     this.#compression.use(table.config.compressionStrategy);
     this.#contexts.compression = this.#compression.current;
     this.#waiting.route();
+    this.#contexts.plain.tracking.onTableChange();
   }
 
   /**
@@ -204,7 +206,8 @@ export class ServingLoop {
   dedicatedStats(): DedicatedStats {
     const { leasedCount, idleCount, refusedCount } = this.#dedicated;
     const blockedCount = this.#dedicated.blockedCount + this.#clients.heldCount;
-    return { leasedCount, idleCount, blockedCount, refusedCount };
+    const trackingCount = this.#contexts.plain.tracking.count;
+    return { leasedCount, idleCount, blockedCount, refusedCount, trackingCount };
   }
 
   backendStats(): readonly BackendStats[] {
@@ -279,6 +282,7 @@ export class ServingLoop {
     loop.tick();
     this.#pool.checkDeadlines();
     this.#dedicated.tick();
+    this.#contexts.plain.tracking.tick();
     this.#adaptLanes();
     this.#clients.tick(loop.nowMs);
     const { sessionTimeoutMs } = this.#options;
@@ -309,6 +313,7 @@ function contextOf(
     }),
     scriptLookup: new ScriptLookup(),
     keys: new KeyPositions(),
+    tracking: new TrackingClients(),
     table: EMPTY_TABLE,
     slots: EMPTY_TABLE.slots,
     compression: null,

@@ -6,6 +6,7 @@ import { clientCommand } from './client-command.ts';
 import type { Client } from './proxy-context.ts';
 import { setReadonly } from './readonly-mode.ts';
 import { functionCommand, scriptCommand } from './script-commands.ts';
+import { endTracking } from './tracking-commands.ts';
 import { endWatch } from './watch-commands.ts';
 import { written } from './written.ts';
 
@@ -105,6 +106,7 @@ function unwatch(client: Client): void {
 function reset(client: Client): void {
   client.whenQuiet(() => {
     endWatch(client, false);
+    endTracking(client);
     setReadonly(client, false);
     client.session.reset();
     client.setReplies('reset');

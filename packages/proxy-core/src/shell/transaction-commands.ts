@@ -84,7 +84,7 @@ export function queueForwarded(client: Client, id: number, span: Span, slot: num
 
 /** Whether a command changes what becomes of replies, which cannot be done inside EXEC's. */
 export function isNeverQueued(id: number): boolean {
-  return id === COMMAND_ID.CLIENT_REPLY;
+  return id === COMMAND_ID.CLIENT_REPLY || id === COMMAND_ID.CLIENT_TRACKING;
 }
 
 /** Queues a command for the proxy itself; `refusal` is what it will answer if it cannot be carried. */
@@ -195,6 +195,8 @@ function sendTransaction(
   }
   client.owe(backend);
   send(backend, call, 1, EXEC);
+  // What the server tells behind the reply must not overtake it.
+  if (transaction.locals.length > 0) client.tracking?.hold();
   return true;
 }
 

@@ -3,6 +3,7 @@ import { encodeCommand } from '@undermoon/resp';
 import { errorReply, REPLY_CROSSSLOT, REPLY_OK, REPLY_SLOT_DOWN } from '../core/replies.ts';
 import { DETOUR } from '../core/session.ts';
 import type { BackendConnection } from './backend-connection.ts';
+import { dropLease, giveLease, takeLease } from './client-leases.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
 import type { Client, Span, Watching } from './proxy-context.ts';
 import { ReplyText } from './reply-text.ts';
@@ -45,7 +46,7 @@ function start(client: Client, command: Buffer, slot: number): void {
   else if (known !== null) client.reply(REPLY_CROSSSLOT);
   else {
     const watching = new Watch(client);
-    const lease = context.dedicated.take(group.address, session.protocol, watching);
+    const lease = takeLease(client, group, watching);
     if (lease === null) {
       client.reply(REPLY_NO_CONNECTION);
       return;
@@ -100,12 +101,12 @@ class Watch implements Watching, LeaseHolder {
   end(isClean: boolean): void {
     if (this.#lease === null) return;
     if (!isClean) this.#send(UNWATCH);
-    this.#client.context.dedicated.give(this.#lease);
+    giveLease(this.#client, this.#lease, this);
     this.#lease = null;
   }
 
   cancel(): void {
-    if (this.#lease !== null) this.#client.context.dedicated.drop(this.#lease);
+    if (this.#lease !== null) dropLease(this.#client, this.#lease, this);
     this.#lease = null;
   }
 

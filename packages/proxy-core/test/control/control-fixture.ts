@@ -34,7 +34,13 @@ export function controlAt(
     stats: () => ({
       uptimeSeconds: 1,
       connectedClients: 1,
-      dedicated: { leasedCount: 0, idleCount: 0, blockedCount: 0, refusedCount: 0 },
+      dedicated: {
+        leasedCount: 0,
+        idleCount: 0,
+        blockedCount: 0,
+        refusedCount: 0,
+        trackingCount: 0,
+      },
       clientsOverInput: 0,
       clientsOverOutput: 0,
       limits: [['clients_max', 10_000]],
