@@ -32,6 +32,15 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     witness: [['XREAD', 'COUNT', '1', 'STREAMS', 'a']],
   },
   {
+    name: 'CLIENT TRACKING in a transaction',
+    reason:
+      'It is a change of server connections, which cannot be made while commands for one of them are queued.',
+    request: /client"? "?tracking/i,
+    ours: /^-ERR Command not allowed inside a transaction/,
+    theirs: /^\+QUEUED/,
+    witness: [['MULTI'], ['CLIENT', 'TRACKING', 'OFF']],
+  },
+  {
     name: 'a count of keys that begins with a number but is none',
     reason:
       'Redis Cluster takes its first digits for the count when it looks for the slot, and may say CROSSSLOT.',

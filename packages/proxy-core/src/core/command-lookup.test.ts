@@ -185,8 +185,6 @@ describe('verdicts', () => {
     expect(refusalOf(COMMAND_ID.SUBSCRIBE)).toBe(
       "ERR 'subscribe' is not available through this proxy: publish and subscribe are not carried in this version",
     );
-    expect(refusalOf(COMMAND_ID.MEMORY_DOCTOR)).toMatch(
-      /^ERR 'memory doctor' is not available/,
-    );
+    expect(refusalOf(COMMAND_ID.MEMORY_DOCTOR)).toMatch(/^ERR 'memory doctor' is not available/);
   });
 });
