@@ -55,6 +55,8 @@ export interface BrokerOptions {
   readonly replicaAddresses?: readonly string[];
   /** Seconds between two pushes; 0: never. Default 0. */
   readonly syncMetaInterval?: number;
+  /** Time for one push to one of them. Default 10,000. */
+  readonly syncMetaTimeoutMs?: number;
   /** StatefulSet mode: one cluster, proxies taken by index. A stored state overrides it. Default false. */
   readonly enableOrderedProxy?: boolean;
 
@@ -140,6 +142,7 @@ export interface ResolvedBrokerOptions {
   readonly forwardAnswerTimeoutMs: number;
   readonly replicaAddresses: readonly NodeAddress[];
   readonly syncMetaInterval: number;
+  readonly syncMetaTimeoutMs: number;
   readonly enableOrderedProxy: boolean;
   readonly clusterConfig: ClusterConfig;
   readonly bodyBytesMax: number;
@@ -185,6 +188,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
       toAddress(`replicaAddresses[${index}]`, replica),
     ),
     syncMetaInterval: whole('syncMetaInterval', options.syncMetaInterval ?? 0, 0),
+    syncMetaTimeoutMs: whole('syncMetaTimeoutMs', options.syncMetaTimeoutMs ?? 10_000, 1),
     enableOrderedProxy: options.enableOrderedProxy ?? false,
     clusterConfig: toClusterConfig(options),
     bodyBytesMax: whole('bodyBytesMax', options.bodyBytesMax ?? MIB, 1),

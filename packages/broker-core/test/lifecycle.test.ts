@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MetaStore } from '@undermoon/broker-api';
@@ -242,7 +242,7 @@ describe('stopping', () => {
 
   test('waits no longer for load balancers than it may take in all', async () => {
     const { broker } = await startBroker({ shutdownDelayMs: 600_000 });
-    await broker.close({ drainTimeoutMs: 20 });
+    await expect(broker.close({ drainTimeoutMs: 20 })).resolves.toBeUndefined();
   });
 
   test('destroy cuts at once, also during a close', async () => {
@@ -338,6 +338,39 @@ describe('standby brokers', () => {
     await master.client.setConfig({ replicaAddresses: [standby.broker.address as never] });
     await expect.poll(() => standby.client.proxyAddresses(), { timeout: 5000 }).toHaveLength(2);
     assert.deepEqual(await standby.client.metadata(), await master.client.metadata());
+  });
+
+  test('LIM-9: one that hangs keeps no other one from its copies, and is given up', async () => {
+    const silent = createServer();
+    const held = new Set<Socket>();
+    silent.on('connection', (socket) => held.add(socket));
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const standby = await startBroker();
+    const warnings: LogFields[] = [];
+    const logger = { ...silentLogger, warn: (fields: LogFields) => warnings.push(fields) };
+    const master = await startBroker({
+      syncMetaInterval: 1,
+      syncMetaTimeoutMs: 200,
+      replicaAddresses: [`127.0.0.1:${port}`, standby.broker.address],
+      logger,
+    });
+    try {
+      await addProxies(master.client, 1);
+      await expect.poll(() => standby.client.proxyAddresses(), { timeout: 5000 }).toHaveLength(1);
+      // The copy after the one that hung.
+      await master.client.removeProxy('10.0.0.1:6001' as never);
+      await expect.poll(() => standby.client.proxyAddresses(), { timeout: 5000 }).toEqual([]);
+      expect(held.size).toBeGreaterThan(0);
+      expect(warnings[0]).toMatchObject({
+        replica: `127.0.0.1:${port}`,
+        error: { code: 'BROKER_TIMEOUT' },
+      });
+    } finally {
+      for (const socket of held) socket.destroy();
+      silent.close();
+    }
   });
 
   test('that are gone are logged and tried again', async () => {

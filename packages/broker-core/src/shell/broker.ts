@@ -211,6 +211,7 @@ class HttpBroker implements Broker {
     const replicator = new Replicator(options.replicaAddresses, {
       // Brokers that share their storage have nothing to push to each other.
       intervalSeconds: isShared(storage) ? 0 : options.syncMetaInterval,
+      timeoutMs: options.syncMetaTimeoutMs,
       clock,
       logger,
       state: () => runner.state,

@@ -8,12 +8,12 @@ import type { StoreState } from '../core/model.ts';
 export interface ReplicatorOptions {
   /** Seconds; 0: never. */
   readonly intervalSeconds: number;
+  /** For one push to one broker. */
+  readonly timeoutMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   state(): StoreState;
 }
-
-const PUSH_TIMEOUT_MS = 10_000;
 
 /** Pushes the whole state to standby brokers from time to time. A failed push is logged and left at that. */
 export class Replicator {
@@ -47,7 +47,7 @@ export class Replicator {
   }
 
   async #push(replica: NodeAddress, dump: unknown): Promise<void> {
-    const client = createBrokerClient({ brokers: [replica], timeoutMs: PUSH_TIMEOUT_MS });
+    const client = createBrokerClient({ brokers: [replica], timeoutMs: this.#options.timeoutMs });
     try {
       await client.restoreMetadata(dump);
     } catch (error) {
