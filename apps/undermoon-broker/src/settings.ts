@@ -133,7 +133,25 @@ export const BROKER_SETTINGS = {
     type: 'bool',
     group: 'etcd storage',
     default: false,
-    doc: 'Speaks TLS to etcd. Certificates of an authority of your own go into the variable `NODE_EXTRA_CA_CERTS`.',
+    doc: 'Speaks TLS to etcd.',
+  },
+  etcd_ca_file: {
+    type: 'string',
+    group: 'etcd storage',
+    default: '',
+    doc: 'Certificate in PEM of the authority that signed those of etcd. Empty: the authorities that Node.js trusts.',
+  },
+  etcd_cert_file: {
+    type: 'string',
+    group: 'etcd storage',
+    default: '',
+    doc: "The broker's own certificate in PEM, for an etcd with `--client-cert-auth`. Read at start.",
+  },
+  etcd_key_file: {
+    type: 'string',
+    group: 'etcd storage',
+    default: '',
+    doc: 'The private key in PEM of that certificate.',
   },
   etcd_username: {
     type: 'string',

@@ -1,4 +1,5 @@
-import type { BrokerOptions } from '@undermoon/broker-core';
+import { readFileSync } from 'node:fs';
+import type { BrokerOptions, EtcdTlsChoice } from '@undermoon/broker-core';
 import { SettingsError, type SettingValues } from '@undermoon/settings';
 
 import type { BROKER_SETTINGS } from './settings.ts';
@@ -80,15 +81,41 @@ function etcdOf(values: BrokerSettings): NonNullable<BrokerOptions['storage']> {
     throw refusal('etcd_password is set, but etcd_username is empty');
   }
   const scheme = values.etcd_tls ? 'https' : 'http';
+  const tls = tlsOf(values);
   return {
     kind: 'etcd',
     endpoints: values.etcd_endpoints.map((address) => `${scheme}://${address}`),
     ...(username === '' ? {} : { credentials: { username, password } }),
+    ...(tls === null ? {} : { tls }),
     prefix: values.etcd_prefix,
     leaseTtlSeconds: values.etcd_lease_ttl,
     timeoutMs: values.etcd_timeout,
     requestBytesMax: values.etcd_request_size,
   };
+}
+
+const TLS_FILES = { ca: 'etcd_ca_file', cert: 'etcd_cert_file', key: 'etcd_key_file' } as const;
+
+function tlsOf(values: BrokerSettings): EtcdTlsChoice | null {
+  const given = Object.entries(TLS_FILES).filter(([, name]) => values[name] !== '');
+  const [first] = given;
+  if (first === undefined) return null;
+  if (!values.etcd_tls) {
+    throw refusal(`${first[1]} is set, but etcd_tls is not; set etcd_tls = true`);
+  }
+  if ((values.etcd_cert_file === '') !== (values.etcd_key_file === '')) {
+    throw refusal('etcd_cert_file and etcd_key_file go together');
+  }
+  return Object.fromEntries(given.map(([key, name]) => [key, pemOf(name, values[name])]));
+}
+
+function pemOf(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw refusal(`${name} cannot be read: ${reason}`);
+  }
 }
 
 // Loading without writing, and writing without loading, lost metadata at the next start; whoever asked

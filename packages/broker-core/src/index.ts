@@ -43,6 +43,7 @@ export type {
 } from './shell/persistence/meta-storage.ts';
 export type {
   EtcdStorageChoice,
+  EtcdTlsChoice,
   FileStorageChoice,
   HttpStorageChoice,
   StorageChoice,

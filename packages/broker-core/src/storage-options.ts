@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls';
 import type { Clock, Logger } from '@undermoon/runtime';
 import { BrokerError } from './errors.ts';
 import { etcdStorage } from './shell/persistence/etcd-storage.ts';
@@ -28,6 +29,13 @@ export interface HttpStorageChoice {
   readonly timeoutMs?: number;
 }
 
+/** Certificates in PEM. `cert` and `key` go together. */
+export interface EtcdTlsChoice {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 /** State in etcd 3.4 or later. Several brokers share it; one of them leads. */
 export interface EtcdStorageChoice {
   readonly kind: 'etcd';
@@ -35,6 +43,11 @@ export interface EtcdStorageChoice {
   readonly endpoints: readonly string[];
   /** A user of etcd who may read and write these keys. Default: etcd is asked without one. */
   readonly credentials?: { readonly username: string; readonly password: string };
+  /**
+   * Certificates in PEM, for `https` endpoints: the authority that signed those of etcd (default: those that Node.js
+   * trusts), and the broker's own, for an etcd that asks clients for one.
+   */
+  readonly tls?: EtcdTlsChoice;
   /** What all keys begin with; ends in `/`. Default `/undermoon/`. */
   readonly prefix?: string;
   /** Seconds after which another broker takes over from a leader that is gone. Default 2, the least that etcd grants. */
@@ -90,6 +103,7 @@ export function createStorage(choice: StorageChoice, setting: StorageSetting): M
         ...setting,
         endpoints: toEndpoints(choice.endpoints),
         credentials: choice.credentials ?? null,
+        tls: toTls(choice),
         prefix: toPrefix(choice.prefix ?? '/undermoon/'),
         leaseTtlSeconds: whole('storage.leaseTtlSeconds', choice.leaseTtlSeconds ?? 2, 1),
         timeoutMs: whole('storage.timeoutMs', choice.timeoutMs ?? 1000, 1),
@@ -112,6 +126,25 @@ function toEndpoints(endpoints: readonly string[]): readonly string[] {
     throw new BrokerError('INVALID_OPTION', message);
   }
   return endpoints;
+}
+
+function toTls({ tls, endpoints }: EtcdStorageChoice): EtcdTlsChoice | null {
+  if (tls === undefined) return null;
+  const plain = endpoints.find((endpoint) => !endpoint.startsWith('https://'));
+  if (plain !== undefined) {
+    const message = `storage.tls: ${plain} is asked without TLS; say https`;
+    throw new BrokerError('INVALID_OPTION', message);
+  }
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    throw new BrokerError('INVALID_OPTION', 'storage.tls: cert and key go together');
+  }
+  try {
+    createSecureContext(tls);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BrokerError('INVALID_OPTION', `storage.tls: not usable: ${reason}`, { cause });
+  }
+  return tls;
 }
 
 function toPrefix(prefix: string): string {

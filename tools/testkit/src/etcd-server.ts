@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { onProcessExit } from './exit-cleanup.ts';
 import { type FaultRelay, startFaultRelay } from './fault-relay.ts';
+import { findProgram, isExecutable } from './find-program.ts';
 import { freePorts } from './free-port.ts';
 
 // Where tools/bootstrap unpacks it.
@@ -19,9 +19,7 @@ const READY_POLL_MS = 25;
 export function findEtcd(): string | null {
   const named = process.env['UNDERMOON_ETCD'];
   if (named !== undefined && named !== '') return named;
-  const directories = (process.env['PATH'] ?? '').split(path.delimiter).filter(Boolean);
-  const candidates = [...directories.map((directory) => path.join(directory, 'etcd')), FETCHED];
-  return candidates.find(isExecutable) ?? null;
+  return findProgram('etcd') ?? (isExecutable(FETCHED) ? FETCHED : null);
 }
 
 /** An etcd cluster of real processes on loopback, each member behind a fault relay. */
@@ -32,21 +30,30 @@ export interface EtcdCluster {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Files of certificates that members present, and whether they ask clients for one. */
+export interface EtcdTlsFiles {
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly asksClients: boolean;
+}
+
 /** Starts `size` members and waits until they serve. Throws when there is no etcd. */
-export async function startEtcd(size = 1): Promise<EtcdCluster> {
+export async function startEtcd(size = 1, tls: EtcdTlsFiles | null = null): Promise<EtcdCluster> {
   const program = findEtcd();
   if (program === null) throw new Error('there is no etcd: set UNDERMOON_ETCD to one');
-  const ports = await freePorts(2 * size);
+  const ports = await freePorts(3 * size);
   const names = Array.from({ length: size }, (_, index) => `m${index}`);
-  const peerUrl = (index: number): string => `http://127.0.0.1:${ports[2 * index + 1] ?? 0}`;
+  const peerUrl = (index: number): string => `http://127.0.0.1:${ports[3 * index + 1] ?? 0}`;
   const cluster = names.map((name, index) => `${name}=${peerUrl(index)}`).join(',');
   const members = await Promise.all(
     names.map(async (name, index) => {
-      const port = ports[2 * index] ?? 0;
+      const port = ports[3 * index] ?? 0;
+      const healthPort = ports[3 * index + 2] ?? 0;
       const relay = await startFaultRelay({ target: { port } });
       const directory = await mkdtemp(path.join(tmpdir(), 'undermoon-etcd-'));
       return new EtcdMember(
-        { program, name, port, peerUrl: peerUrl(index), cluster, directory },
+        { program, name, port, healthPort, peerUrl: peerUrl(index), cluster, directory, tls },
         relay,
       );
     }),
@@ -65,9 +72,11 @@ interface EtcdMemberOptions {
   readonly program: string;
   readonly name: string;
   readonly port: number;
+  readonly healthPort: number;
   readonly peerUrl: string;
   readonly cluster: string;
   readonly directory: string;
+  readonly tls: EtcdTlsFiles | null;
 }
 
 /** One member of an etcd cluster. */
@@ -84,13 +93,22 @@ export class EtcdMember {
 
   /** Its URL by way of its relay. */
   get endpoint(): string {
-    return `http://${this.relay.address}`;
+    return `${this.#options.tls === null ? 'http' : 'https'}://${this.relay.address}`;
   }
 
-  /** Starts the process (again), with the data that it had. Resolves when it serves. */
-  async start(): Promise<void> {
-    const { program, name, port, peerUrl, cluster, directory } = this.#options;
-    const clientUrl = `http://127.0.0.1:${port}`;
+  /** Where the other members reach it. */
+  get peerUrl(): string {
+    return this.#options.peerUrl;
+  }
+
+  /**
+   * Starts the process (again), with the data that it had. Resolves when it serves. One that is `added` joins members
+   * that run already, which have been told of it.
+   */
+  async start({ added = false }: { readonly added?: boolean } = {}): Promise<void> {
+    const { program, name, port, healthPort, peerUrl, cluster, directory, tls } = this.#options;
+    const clientUrl = `${tls === null ? 'http' : 'https'}://127.0.0.1:${port}`;
+    const healthUrl = `http://127.0.0.1:${healthPort}`;
     const flags = {
       name,
       'data-dir': path.join(directory, 'data'),
@@ -99,6 +117,9 @@ export class EtcdMember {
       'listen-peer-urls': peerUrl,
       'initial-advertise-peer-urls': peerUrl,
       'initial-cluster': cluster,
+      'initial-cluster-state': added ? 'existing' : 'new',
+      'listen-metrics-urls': healthUrl,
+      ...tlsFlagsOf(tls),
       'log-level': 'error',
     };
     const argv = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
@@ -106,7 +127,7 @@ export class EtcdMember {
     this.#child = child;
     this.#forget = onProcessExit(() => child.kill('SIGKILL'));
     const giveUpAt = performance.now() + READY_MS_MAX;
-    while (!(await isHealthy(clientUrl))) {
+    while (!(await isHealthy(healthUrl))) {
       if (child.exitCode !== null || performance.now() > giveUpAt) {
         throw new Error(`etcd ${name} does not serve (exit code ${child.exitCode})`);
       }
@@ -142,19 +163,21 @@ export class EtcdMember {
   }
 }
 
+function tlsFlagsOf(tls: EtcdTlsFiles | null): Record<string, string> {
+  if (tls === null) return {};
+  const { caFile, certFile, keyFile, asksClients } = tls;
+  return {
+    'cert-file': certFile,
+    'key-file': keyFile,
+    'trusted-ca-file': caFile,
+    'client-cert-auth': String(asksClients),
+  };
+}
+
 async function isHealthy(url: string): Promise<boolean> {
   try {
     const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(1000) });
     return (await response.text()).includes('"true"');
-  } catch {
-    return false;
-  }
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
   } catch {
     return false;
   }

@@ -1,7 +1,9 @@
 export { findEngine } from './engine.ts';
 export type { Engine } from './engine.ts';
+export { createAuthority, findOpenssl } from './certificates.ts';
+export type { IssuedCertificate, TestAuthority } from './certificates.ts';
 export { findEtcd, startEtcd } from './etcd-server.ts';
-export type { EtcdCluster, EtcdMember } from './etcd-server.ts';
+export type { EtcdCluster, EtcdMember, EtcdTlsFiles } from './etcd-server.ts';
 export { onProcessExit } from './exit-cleanup.ts';
 export { FaultRelay, startFaultRelay } from './fault-relay.ts';
 export type { Direction, FaultRelayOptions } from './fault-relay.ts';

@@ -1,4 +1,4 @@
-import { BROKER_ROUTES, type BrokerErrorCode } from '@undermoon/broker-api';
+import { BROKER_ROUTES, type BrokerErrorCode, type BrokerMethod } from '@undermoon/broker-api';
 import type { Clock, Logger } from '@undermoon/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Agent, request as sendRequest } from 'undici';
@@ -20,7 +20,8 @@ export interface ForwardingOptions {
   readonly logger: Logger;
 }
 
-type Access = 'local' | 'read' | 'write';
+/** `timed`: a read that depends on what time it is, for which there is the leader's clock. */
+type Access = 'local' | 'read' | 'timed' | 'write';
 type OtherWriter = Extract<Writer, { readonly kind: 'other' }>;
 
 const LEADER_WAIT_MS = 100;
@@ -63,9 +64,10 @@ export class Forwarding {
     app.addHook('preHandler', async (request, reply) => {
       const { storage, readAgeMsMax } = this.#options;
       const access = accessOf(request);
-      if (access === 'read') await storage.refresh(readAgeMsMax);
-      if (access !== 'write' || storage.writer.kind === 'self') return;
-      return this.#forward(request, reply);
+      if (access === 'read' || access === 'timed') await storage.refresh(readAgeMsMax);
+      if (storage.writer.kind === 'self') return;
+      if (access === 'timed') return this.#askLeader(request, reply, storage.writer);
+      if (access === 'write') return this.#forward(request, reply);
     });
   }
 
@@ -91,6 +93,22 @@ export class Forwarding {
         writer,
         AbortSignal.timeout(Math.ceil(Math.min(leftMs, LEADER_WAIT_MS))),
       );
+    }
+  }
+
+  // Without a leader that answers, this broker's own clock has to do.
+  async #askLeader(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    writer: Writer,
+  ): Promise<FastifyReply | undefined> {
+    if (writer.kind !== 'other' || request.headers[FORWARDED_HEADER] !== undefined)
+      return undefined;
+    try {
+      return (await this.#passOn(request, reply, writer)) ? reply : undefined;
+    } catch (error) {
+      if (error instanceof BrokerError) return undefined;
+      throw error;
     }
   }
 
@@ -172,12 +190,14 @@ function accessOf(request: FastifyRequest): Access {
   const path = request.routeOptions.url ?? '';
   if (LOCAL_PATHS.has(path)) return 'local';
   if (!path.startsWith('/api/')) return 'local';
-  return request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write';
+  if (request.method !== 'GET' && request.method !== 'HEAD') return 'write';
+  return path === BROKER_ROUTES.failures.path && request.method === 'GET' ? 'timed' : 'read';
 }
 
-function methodOf(request: FastifyRequest): 'POST' | 'PUT' | 'PATCH' | 'DELETE' {
+function methodOf(request: FastifyRequest): BrokerMethod {
   const { method } = request;
-  if (method === 'PUT' || method === 'PATCH' || method === 'DELETE') return method;
+  if (method === 'GET' || method === 'PUT' || method === 'PATCH' || method === 'DELETE')
+    return method;
   return 'POST';
 }
 

@@ -2,7 +2,7 @@ import { parsePayload } from '@undermoon/broker-api';
 import type { Clock } from '@undermoon/runtime';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
-import { BrokerError } from '../../errors.ts';
+import { BrokerError, systemCodeOf } from '../../errors.ts';
 import {
   base64,
   endOfPrefix,
@@ -20,12 +20,21 @@ export interface EtcdCredentials {
   readonly password: string;
 }
 
+/** Certificates in PEM. */
+export interface EtcdTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 /** What a client of etcd works with. */
 export interface EtcdClientOptions {
   /** `http://host:port` or `https://host:port`, at least one. */
   readonly endpoints: readonly string[];
   /** Null: etcd asks for none. */
   readonly credentials: EtcdCredentials | null;
+  /** Null: what Node.js trusts, and no certificate of our own. */
+  readonly tls: EtcdTls | null;
   /** For one answer of one endpoint. */
   readonly timeoutMs: number;
   readonly responseBytesMax: number;
@@ -50,9 +59,9 @@ export class EtcdClient {
 
   constructor(options: EtcdClientOptions) {
     this.#options = options;
-    const { timeoutMs, responseBytesMax } = options;
+    const { timeoutMs, responseBytesMax, tls } = options;
     this.#agent = new Agent({
-      connect: { timeout: timeoutMs },
+      connect: { timeout: timeoutMs, ...tls },
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
       maxResponseSize: responseBytesMax,
@@ -89,7 +98,7 @@ export class EtcdClient {
     const range = { key: base64(prefix), range_end: base64(endOfPrefix(prefix)) };
     // A dispatcher of its own: the shared one limits the time between two pieces, and an answer's size.
     const agent = new Agent({
-      connect: { timeout: this.#options.timeoutMs },
+      connect: { timeout: this.#options.timeoutMs, ...this.#options.tls },
       headersTimeout: this.#options.timeoutMs,
       bodyTimeout: 0,
     });
@@ -134,7 +143,7 @@ export class EtcdClient {
         if (this.endpoint === endpoint) this.#current = (this.#current + 1) % endpoints.length;
       }
     }
-    const reason = failure instanceof Error ? failure.message : 'the client is closed';
+    const reason = reasonOf(failure, this.endpoint);
     const message = `no etcd endpoint of ${endpoints.join(', ')} answered: ${reason}`;
     throw new BrokerError('EXTERNAL_TIMEOUT', message, { cause: failure });
   }
@@ -188,6 +197,14 @@ export class EtcdClient {
 // Another endpoint, or the same one a little later, may do better with these: no leader, no room in the queue,
 // a request that ran out of time.
 const RETRIED_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+
+function reasonOf(failure: unknown, endpoint: string): string {
+  if (!(failure instanceof Error)) return 'the client is closed';
+  // With TLS 1.3 a server refuses the certificate of a client after the handshake, by closing.
+  const isCut = systemCodeOf(failure) === 'UND_ERR_SOCKET' && endpoint.startsWith('https:');
+  const hint = ' (as etcd does when it asks for a client certificate and gets none that it trusts)';
+  return `${failure.message}${isCut ? hint : ''}`;
+}
 
 class UnknownToken extends BrokerError {}
 

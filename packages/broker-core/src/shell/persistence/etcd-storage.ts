@@ -15,7 +15,7 @@ import {
   splitState,
   type Bucket,
 } from './etcd-buckets.ts';
-import { EtcdClient, type EtcdCredentials } from './etcd-client.ts';
+import { EtcdClient, type EtcdCredentials, type EtcdTls } from './etcd-client.ts';
 import { EtcdLeadership } from './etcd-leadership.ts';
 import {
   base64,
@@ -38,6 +38,7 @@ export interface EtcdStorageOptions {
   readonly leaseTtlSeconds: number;
   /** For one answer of one endpoint. */
   readonly timeoutMs: number;
+  readonly tls: EtcdTls | null;
   /** Largest change in bytes; etcd refuses requests above 1.5 MiB unless told otherwise. */
   readonly requestBytesMax: number;
   /** Largest state in bytes, uncompressed. */
