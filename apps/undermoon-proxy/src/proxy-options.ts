@@ -23,6 +23,8 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     unauthenticatedBytesMax: values.unauthenticated_bytes_max,
     backendPendingMax: values.backend_pending_max,
     backendQueuedBytesMax: values.backend_queued_bytes_max,
+    redirectTimeoutMs: values.redirect_timeout_ms,
+    redirectBytesMax: values.redirect_bytes_max,
     scriptCacheBytesMax: values.script_cache_bytes_max,
     scriptDigestsMax: values.script_digests_max,
     scriptLookupsMax: values.script_lookups_max,

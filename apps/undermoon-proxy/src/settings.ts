@@ -281,6 +281,22 @@ export const PROXY_SETTINGS = {
     default: false,
     doc: 'Serves clients of `address` as those of `plain_address`: they are never redirected.',
   },
+  redirect_timeout_ms: {
+    type: 'int',
+    group: 'Redirection',
+    default: 5000,
+    min: 0,
+    unit: 'milliseconds',
+    doc: 'How long a command of a plain client is sent on that other proxies redirect, since they have newer or older metadata.',
+  },
+  redirect_bytes_max: {
+    type: 'int',
+    group: 'Redirection',
+    default: 67_108_864,
+    min: 0,
+    unit: 'bytes',
+    doc: 'Commands of plain clients to other proxies that are kept, to be sent on if need be, until they are answered.',
+  },
   max_redirections: {
     type: 'int',
     group: 'Redirection',

@@ -86,6 +86,13 @@ export interface ProxyServerOptions {
   scriptLookupsMax?: number;
   /** Milliseconds that other proxies have to hand over a script, and until it is asked for again. Default 200. */
   scriptLookupMs?: number;
+  /**
+   * Milliseconds for which a command of a plain client is sent on that other proxies redirect, since they have newer or
+   * older metadata. Default 5000.
+   */
+  redirectTimeoutMs?: number;
+  /** Bytes of commands to other proxies that are kept to be sent on. Default 64 MiB. */
+  redirectBytesMax?: number;
   /** Limits of the protocol parser. */
   limits?: Partial<RespLimits>;
   /** Where keys are redirected while the proxy is in no cluster. Default: nowhere. */
@@ -174,6 +181,8 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     scriptDigestsMax: given.scriptDigestsMax ?? 65_536,
     scriptLookupsMax: given.scriptLookupsMax ?? 64,
     scriptLookupMs: given.scriptLookupMs ?? 200,
+    redirectTimeoutMs: given.redirectTimeoutMs ?? 5000,
+    redirectBytesMax: given.redirectBytesMax ?? 64 * MIB,
     limits: { ...DEFAULT_RESP_LIMITS, ...given.limits },
     defaultRedirectionAddress:
       given.defaultRedirectionAddress === undefined || given.defaultRedirectionAddress === null
@@ -235,6 +244,8 @@ function checkCounts(options: ProxyOptions): void {
     'outputSoftMs',
     'scriptCacheBytesMax',
     'scriptLookupsMax',
+    'redirectTimeoutMs',
+    'redirectBytesMax',
   ] as const) {
     checkInteger(name, options[name], 0);
   }
@@ -255,6 +266,7 @@ export function limitsOf(options: ProxyOptions): readonly (readonly [string, num
     ['script_cache_bytes_max', options.scriptCacheBytesMax],
     ['script_digests_max', options.scriptDigestsMax],
     ['script_lookups_max', options.scriptLookupsMax],
+    ['redirect_bytes_max', options.redirectBytesMax],
     ['dedicated_connections_max', options.dedicatedConnectionsMax],
     ['backend_pending_max', options.backendPendingMax],
     ['backend_queued_bytes_max', options.backendQueuedBytesMax],

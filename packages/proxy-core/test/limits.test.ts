@@ -85,6 +85,7 @@ test('INFO and CONFIG show the limits', async () => {
     'script_cache_bytes_max',
     'script_digests_max',
     'script_lookups_max',
+    'redirect_bytes_max',
     'dedicated_connections_max',
     'backend_pending_max',
     'backend_queued_bytes_max',

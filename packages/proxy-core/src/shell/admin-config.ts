@@ -47,6 +47,7 @@ export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddre
     ['plain_address', options.plainAddress ?? ''],
     ['port', portOf(announceAddress)],
     ['proto-max-bulk-len', options.limits.bulkBytesMax],
+    ['redirect_timeout_ms', options.redirectTimeoutMs],
     ['session_timeout', options.sessionTimeoutMs],
     ['spread_clients', options.spreadClients],
     ['thread_number', options.threads],

@@ -29,6 +29,8 @@ export interface BackendEndpoint {
   /** A Unix socket in place of the address, with `{host}` and `{port}` for its parts. */
   readonly socketPath: string | null;
   readonly credentials: BackendCredentials | null;
+  /** It is another proxy. */
+  readonly isPeer: boolean;
 }
 
 /** Fixed properties of a backend connection. */

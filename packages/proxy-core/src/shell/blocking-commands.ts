@@ -1,11 +1,14 @@
 import { encodeCommand } from '@undermoon/resp';
 import { SLOT_NONE } from '../core/command-keys.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
+import { redirectionOf } from '../core/redirection.ts';
 import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
 import { dropLease, giveLease, takeLease } from './client-leases.ts';
+import type { BackendGroup } from './backend-pool.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
-import type { Blocking, Client, Span } from './proxy-context.ts';
+import { lossReply } from './loss-reply.ts';
+import type { Blocking, Client, Patience, Redirected, Span } from './proxy-context.ts';
 import { ReplyText } from './reply-text.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { waitForReplicas } from './wait-command.ts';
@@ -41,42 +44,55 @@ function begin(client: Client, command: Buffer, slot: number, needsMaster: boole
     client.reply(refusal ?? REPLY_SLOT_DOWN);
     return;
   }
-  const call = new BlockedCall(client, slot, needsMaster);
+  const call = new BlockedCall(client, command, slot, needsMaster);
   const lease = takeLease(client, group, call);
   if (lease === null) client.reply(REPLY_NO_CONNECTION);
-  else call.begin(lease, command);
+  else call.begin(lease);
 }
 
 /** A command that waits on its server, and the connection that it has for itself meanwhile. */
-class BlockedCall implements Blocking, LeaseHolder, ReplySink {
+class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
   readonly isBlocking = true;
-  readonly #client: Client;
-  readonly #slot: number;
+  readonly client: Client;
+  readonly slot: number;
+  readonly #command: Buffer;
   readonly #needsMaster: boolean;
   #lease: Lease | null = null;
   /** What the client gets instead of an error of the server, once its slot is not served here any more. */
   #redirection: Buffer | null = null;
   #redirectedAtMs = 0;
+  /** An error of the server, as far as it has come. */
+  #error: Buffer[] = [];
   #isHeld = false;
   #isStarted = false;
+  /** The connection that the client waits for a reply of; others may have been asked since. */
+  #owedBy: BackendConnection | null = null;
+  #patience: Patience | null = null;
 
-  constructor(client: Client, slot: number, needsMaster: boolean) {
-    this.#client = client;
-    this.#slot = slot;
+  constructor(client: Client, command: Buffer, slot: number, needsMaster: boolean) {
+    this.client = client;
+    this.slot = slot;
+    this.#command = command;
     this.#needsMaster = needsMaster;
   }
 
-  begin(lease: Lease, command: Buffer): void {
+  get patience(): Patience {
+    return (this.#patience ??= this.client.context.redirects.patienceOf(this.client));
+  }
+
+  begin(lease: Lease): void {
     const { connection } = lease;
+    const command = this.#command;
+    this.#owedBy = connection;
     this.#lease = lease;
-    this.#client.blocked = this;
+    this.client.blocked = this;
     if (!connection.request(this, 1, false, command, 0, command.length)) {
-      this.#client.reply(unreachableReply(lease.address));
+      this.client.reply(unreachableReply(lease.address));
       this.#finish();
       return;
     }
-    this.#client.owe(connection);
-    this.#client.whenQuiet(() => this.#finish());
+    this.client.owe(connection);
+    this.client.whenQuiet(() => this.#finish());
   }
 
   unblock(reason: 'TIMEOUT' | 'ERROR', take: (isEnded: boolean) => void): void {
@@ -89,15 +105,15 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
 
   /** The client is gone: closing the connection takes the command off the server. */
   cancel(): void {
-    if (this.#lease !== null) dropLease(this.#client, this.#lease, this);
+    if (this.#lease !== null) dropLease(this.client, this.#lease, this);
     this.#lease = null;
   }
 
   onTableChange(): void {
-    const { context } = this.#client;
+    const { context } = this.client;
     if (this.#lease === null || this.#redirection !== null) return;
-    const owner = context.table.slots[this.#slot] ?? -1;
-    const refusal = slotRefusal(context, this.#slot, this.#needsMaster);
+    const owner = context.table.slots[this.slot] ?? -1;
+    const refusal = slotRefusal(context, this.slot, this.#needsMaster);
     // A slot that went to the other server beside this proxy: the client may come again.
     if (refusal === null && context.groups[owner]?.address === this.#lease.address) return;
     this.#redirection = refusal ?? errorReply('TRYAGAIN the slot is served by another server now');
@@ -106,14 +122,14 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
     const sink = new ReplyText(() => undefined);
     const isSent =
       command !== null && this.#control()?.request(sink, 1, true, command, 0, command.length);
-    if (isSent !== true) dropLease(this.#client, this.#lease, this);
+    if (isSent !== true) dropLease(this.client, this.#lease, this);
   }
 
   onTick(): void {
-    const { loop, options } = this.#client.context;
+    const { loop, options } = this.client.context;
     if (this.#redirection === null || this.#lease === null) return;
     if (loop.watchedMs - this.#redirectedAtMs >= options.backendTimeoutMs) {
-      dropLease(this.#client, this.#lease, this);
+      dropLease(this.client, this.#lease, this);
     }
   }
 
@@ -126,29 +142,65 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
   ): void {
     if (!this.#isStarted) {
       this.#isStarted = true;
-      this.#isHeld = this.#redirection !== null && bytes[start] === ERROR_MARKER;
+      const mayBeRedirected = this.#redirection !== null || source.options.isPeer;
+      this.#isHeld = mayBeRedirected && bytes[start] === ERROR_MARKER;
     }
-    if (!this.#isHeld) this.#client.onReplyBytes(source, bytes, start, end, completed);
-    else if (completed > 0) this.#redirect(source);
+    if (!this.#isHeld) {
+      this.client.onReplyBytes(this.#owedBy ?? source, bytes, start, end, completed);
+      return;
+    }
+    this.#error.push(Buffer.from(bytes.subarray(start, end)));
+    if (completed > 0) this.#takeError(source);
   }
 
   onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void {
-    if (this.#redirection !== null && !(isCut && !this.#isHeld)) this.#redirect(source);
-    else this.#client.onReplyLoss(source, count, loss, isCut);
+    const isPassedInPart = isCut && !this.#isHeld;
+    if (this.#redirection === null || isPassedInPart) {
+      this.client.onReplyLoss(this.#owedBy ?? source, count, loss, isPassedInPart);
+    } else if (this.client.context.isPlain) this.refuse(lossReply(source, loss));
+    else this.refuse(this.#redirection);
+  }
+
+  retry(group: BackendGroup): void {
+    const command = this.#command;
+    this.#lease = takeLease(this.client, group, this);
+    if (this.#lease === null) this.refuse(REPLY_NO_CONNECTION);
+    else if (!this.#lease.connection.request(this, 1, false, command, 0, command.length)) {
+      this.refuse(unreachableReply(group.address));
+    }
+  }
+
+  refuse(reply: Buffer): void {
+    if (this.#owedBy !== null) this.client.onReplyBytes(this.#owedBy, reply, 0, reply.length, 1);
+    this.client.context.loop.output.flush();
   }
 
   onBackendRoom(): void {
-    this.#client.onBackendRoom();
+    this.client.onBackendRoom();
   }
 
-  #redirect(source: BackendConnection): void {
-    const reply = this.#redirection ?? REPLY_SLOT_DOWN;
-    this.#client.onReplyBytes(source, reply, 0, reply.length, 1);
+  /** Nothing was popped: clients of a cluster are redirected, for the others it goes to the next server. */
+  #takeError(source: BackendConnection): void {
+    const { isPlain, redirects } = this.client.context;
+    const error = Buffer.concat(this.#error);
+    const ours = this.#redirection;
+    const theirs = source.options.isPeer ? redirectionOf(error) : null;
+    if (!isPlain || (ours === null && theirs === null)) {
+      this.refuse(ours ?? error);
+      return;
+    }
+    this.#error = [];
+    this.#isStarted = false;
+    this.#redirection = null;
+    if (this.#lease !== null) giveLease(this.client, this.#lease, this);
+    this.#lease = null;
+    if (theirs === null) redirects.again(this);
+    else redirects.follow(this, source.options, theirs);
   }
 
   #finish(): void {
-    this.#client.blocked = null;
-    if (this.#lease !== null) giveLease(this.#client, this.#lease, this);
+    this.client.blocked = null;
+    if (this.#lease !== null) giveLease(this.client, this.#lease, this);
     this.#lease = null;
   }
 
@@ -159,6 +211,6 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink {
 
   #control(): BackendConnection | null {
     const lease = this.#lease;
-    return lease === null ? null : this.#client.context.dedicated.control(lease.address);
+    return lease === null ? null : this.client.context.dedicated.control(lease.address);
   }
 }

@@ -1,4 +1,3 @@
-import { errorReply, unreachableReply } from '../core/replies.ts';
 import { type DueOutput, ReplyOrder } from '../core/reply-order.ts';
 import { DETOUR, type Session } from '../core/session.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
@@ -6,6 +5,7 @@ import type { BackendGroup } from './backend-pool.ts';
 import type { OutputTarget } from './client-output.ts';
 import { CLIENTS_OVER_OUTPUT, ERROR_REPLIES, NET_OUTPUT_BYTES } from './loop-counters.ts';
 import type { ClientTracking } from './client-tracking.ts';
+import { lossReply } from './loss-reply.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import { PushQueue, type PushTarget } from './push-queue.ts';
 import type { Slab } from './slab.ts';
@@ -133,8 +133,8 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     return true;
   }
 
-  owe(backend: BackendConnection): void {
-    this.#expect(backend, 1, this.#owed === 0 || this.#source === backend);
+  owe(backend: BackendConnection, count = 1): void {
+    this.#expect(backend, count, this.#owed === 0 || this.#source === backend);
   }
 
   reply(bytes: Buffer): void {
@@ -277,21 +277,4 @@ function limitOutput(client: ClientReplies, waitingBytes: number): void {
     counters[CLIENTS_OVER_OUTPUT]!++;
     client.destroy();
   } else if (outputSoftBytes > 0 && waitingBytes > outputSoftBytes) directory.watchOutput(client);
-}
-
-/** The error for a command whose reply will not come. */
-export function lossReply(source: BackendConnection, loss: BackendLoss): Buffer {
-  const { address, timeoutMs } = source.options;
-  switch (loss) {
-    case 'unreachable':
-      return unreachableReply(address);
-    case 'lost':
-      return errorReply(
-        `ERR connection to ${address} was lost, the command may have been executed`,
-      );
-    case 'timeout':
-      return errorReply(
-        `ERR no reply from ${address} within ${timeoutMs} ms, the command may have been executed`,
-      );
-  }
 }

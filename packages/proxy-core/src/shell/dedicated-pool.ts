@@ -20,7 +20,7 @@ const CLIENT_ID = encodeCommand(['CLIENT', 'ID']);
 /** What the pool needs to open connections. */
 export interface DedicatedPoolOptions extends Omit<
   BackendOptions,
-  'address' | 'protocol' | 'socketPath' | 'credentials'
+  'address' | 'protocol' | 'socketPath' | 'credentials' | 'isPeer'
 > {
   readonly endpointOf: (address: NodeAddress) => BackendEndpoint;
   /** Connections at once, leased or idle. */

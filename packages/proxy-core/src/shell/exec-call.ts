@@ -1,5 +1,6 @@
 import { scanReply } from '@undermoon/resp';
 import { decodeReply } from '../core/compression.ts';
+import { type Redirection, redirectionOf } from '../core/redirection.ts';
 import { errorReply, execAbortReply } from '../core/replies.ts';
 import type { Transaction } from '../core/transaction.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
@@ -12,6 +13,14 @@ const ERROR_MARKER = 0x2d;
 const LINE_END = 0x0a;
 const ERROR_BYTES_MAX = 1024;
 
+/** Who a transaction of another proxy is carried out for, wherever it is sent. */
+export interface ExecOwner {
+  /** The connection that the client waits for a reply of. */
+  readonly owedBy: BackendConnection;
+  /** Nothing was executed. */
+  onRedirected(source: BackendConnection, redirection: Redirection): void;
+}
+
 /**
  * The replies to one transaction on its server: MULTI's and those to queued commands are read for errors,
  * EXEC's goes to the client. Requests are made in this order: MULTI, the commands, EXEC.
@@ -19,6 +28,7 @@ const ERROR_BYTES_MAX = 1024;
 export class ExecCall implements ReplySink {
   readonly #client: Client;
   readonly #transaction: Transaction;
+  readonly #owner: ExecOwner | null;
   /** Replies before EXEC's that are still to come. */
   #queuedLeft: number;
   /** The first error among them, without its '-'. */
@@ -32,9 +42,10 @@ export class ExecCall implements ReplySink {
   #isStarted = false;
   readonly #held: Buffer[] = [];
 
-  constructor(client: Client, transaction: Transaction) {
+  constructor(client: Client, transaction: Transaction, owner: ExecOwner | null = null) {
     this.#client = client;
     this.#transaction = transaction;
+    this.#owner = owner;
     this.#queuedLeft = transaction.forwardedCount + 1;
   }
 
@@ -54,10 +65,13 @@ export class ExecCall implements ReplySink {
       this.#isStarted = true;
       const isError = bytes[start] === ERROR_MARKER;
       const { locals, stored } = this.#transaction;
-      this.#isHeld = isError ? this.#errorLine >= 0 : locals.length + stored.size > 0;
+      this.#isHeld = isError
+        ? this.#errorLine >= 0 || this.#owner !== null
+        : locals.length + stored.size > 0;
     }
-    if (!this.#isHeld) this.#client.onReplyBytes(source, bytes, start, end, completed);
-    else {
+    if (!this.#isHeld) {
+      this.#client.onReplyBytes(this.#owner?.owedBy ?? source, bytes, start, end, completed);
+    } else {
       this.#held.push(Buffer.from(bytes.subarray(start, end)));
       if (completed > 0) this.#deliver(source);
     }
@@ -65,7 +79,10 @@ export class ExecCall implements ReplySink {
 
   onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void {
     if (this.#queuedLeft > 0) this.#queuedLeft -= count;
-    else this.#client.onReplyLoss(source, count, loss, isCut && this.#isStarted && !this.#isHeld);
+    else {
+      const isPassedInPart = isCut && this.#isStarted && !this.#isHeld;
+      this.#client.onReplyLoss(this.#owner?.owedBy ?? source, count, loss, isPassedInPart);
+    }
   }
 
   onBackendRoom(): void {
@@ -92,7 +109,9 @@ export class ExecCall implements ReplySink {
   #deliver(source: BackendConnection): void {
     const reply = Buffer.concat(this.#held);
     if (reply[0] !== ARRAY_MARKER || reply[1] === ERROR_MARKER) {
-      this.#pass(source, this.#refusalOf(reply));
+      const redirection = this.#redirectionIn(reply);
+      if (redirection === null) this.#pass(source, this.#refusalOf(reply));
+      else this.#owner?.onRedirected(source, redirection);
       return;
     }
     // Without commands of the proxy it is known at once, ahead of what the server sent behind it.
@@ -106,7 +125,13 @@ export class ExecCall implements ReplySink {
   }
 
   #pass(source: BackendConnection, answer: Buffer): void {
-    this.#client.onReplyBytes(source, answer, 0, answer.length, 1);
+    this.#client.onReplyBytes(this.#owner?.owedBy ?? source, answer, 0, answer.length, 1);
+  }
+
+  /** Of EXEC, or of the command that let it fail. */
+  #redirectionIn(reply: Buffer): Redirection | null {
+    if (this.#owner === null) return null;
+    return redirectionOf(reply) ?? redirectionOf(Buffer.from(`-${this.#error}`, 'latin1'));
   }
 
   #refusalOf(reply: Buffer): Buffer {

@@ -1,7 +1,9 @@
 import type { FanOutPart, Merge } from '../core/fan-out.ts';
+import { redirectionOf } from '../core/redirection.ts';
 import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
-import { lossReply } from './client-replies.ts';
+import { followCommand } from './followed-command.ts';
+import { lossReply } from './loss-reply.ts';
 import type { Client } from './proxy-context.ts';
 
 /**
@@ -65,6 +67,18 @@ export class FanOutCall {
     return this.#heldBytes <= this.#client.context.options.outputBytesMax;
   }
 
+  /** A part has its reply, unless another proxy redirects it. */
+  take(index: number, source: BackendConnection, reply: Buffer): void {
+    const redirection = source.options.isPeer ? redirectionOf(reply) : null;
+    const command = this.#parts[index]?.command;
+    if (redirection === null || command === undefined) this.settle(index, reply);
+    else {
+      followCommand(this.#client, source, { command, redirection }, (last) =>
+        this.settle(index, last),
+      );
+    }
+  }
+
   /** A part has its reply. */
   settle(index: number, reply: Buffer): void {
     this.#note(index, reply);
@@ -116,7 +130,7 @@ class PartSink implements ReplySink {
   }
 
   onReplyBytes(
-    _: BackendConnection,
+    source: BackendConnection,
     bytes: Buffer,
     start: number,
     end: number,
@@ -127,7 +141,7 @@ class PartSink implements ReplySink {
       this.#pieces = [];
     }
     if (!this.#isTooLarge) this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
-    if (completed > 0) this.#call.settle(this.#index, this.#reply());
+    if (completed > 0) this.#call.take(this.#index, source, this.#reply());
   }
 
   onReplyLoss(source: BackendConnection, _: number, loss: BackendLoss): void {

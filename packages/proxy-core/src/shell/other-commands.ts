@@ -37,6 +37,7 @@ import {
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { runBlocking } from './blocking-commands.ts';
 import { runOnAll, runSplit } from './fan-out-commands.ts';
+import { forwardOver } from './forward-over.ts';
 import { takeInfo } from './info-command.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { endSkipWhenQuiet, holdIfPaused } from './paused-commands.ts';
@@ -79,7 +80,7 @@ export function forwardRun(client: Client, span: Span, target: number, count: nu
   const group = context.groups[target]!;
   context.counters[COMMANDS_PROCESSED]! += count;
   const backend = client.backendOf(group);
-  if (client.forward(backend, count, span.bytes, span.start, span.end)) return;
+  if (forwardOver(client, backend, span, count)) return;
   const error = unreachableReply(group.address);
   for (let i = 0; i < count; i++) client.reply(error);
 }
@@ -292,9 +293,8 @@ function carryValues(
 /** While keys are watched, commands for their server go over the connection that watches them, in order. */
 function forwardOne(client: Client, span: Span, target: number): void {
   const { watching, context } = client;
-  const { bytes, start, end } = span;
   const isWatched = watching !== null && watching.address === context.groups[target]!.address;
-  if (isWatched && client.forward(watching.connection, 1, bytes, start, end)) return;
+  if (isWatched && forwardOver(client, watching.connection, span, 1)) return;
   forwardRun(client, span, target, 1);
 }
 

@@ -5,6 +5,7 @@ import type { Compression } from '../core/compression.ts';
 import type { Fields } from '../core/info.ts';
 import type { KeyPositions } from '../core/command-keys.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
+import type { Redirection } from '../core/redirection.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { ScriptCache } from '../core/script-cache.ts';
 import type { Session, SessionFacts } from '../core/session.ts';
@@ -91,6 +92,7 @@ export interface ProxyContext {
   /** Scripts that clients loaded through this loop. */
   readonly scripts: ScriptCache;
   readonly scriptLookup: ScriptFinder;
+  readonly redirects: RedirectDesk;
   /** Where the keys of the command in hand are; reused. */
   readonly keys: KeyPositions;
   /** Over how many connections per server clients spread now: see `lane-count.ts`. */
@@ -117,6 +119,46 @@ export interface AllLoops {
    * there is one loop, unless a server has to be asked.
    */
   ask(question: LoopQuestion, take: (answer: LoopAnswer) => void): void;
+}
+
+/** Something that another proxy refused, since its routing table is older or newer. It was not executed. */
+export interface Redirected {
+  readonly client: Client;
+  readonly slot: number;
+  readonly patience: Patience;
+  /** Tries it at another server, or at the same one once more. */
+  retry(group: BackendGroup): void;
+  /** Gives the client an error in place of the reply. */
+  refuse(reply: Buffer): void;
+}
+
+/** How long a command is sent on. */
+export interface Patience {
+  /** Monotonic milliseconds. */
+  readonly untilMs: number;
+  hops: number;
+}
+
+/** Sends on what other proxies redirect. */
+export interface RedirectDesk {
+  /** Bytes of commands that are kept until their replies show that they need not be sent again. */
+  keptBytes: number;
+  /** Who takes the replies of another proxy for a client. */
+  repliesOf(client: Client, backend: BackendConnection): KeepingSink;
+  /** For a command that was redirected for the first time. */
+  patienceOf(client: Client): Patience;
+  /** `source`: who redirected it. */
+  follow(redirected: Redirected, source: { readonly address: string }, to: Redirection): void;
+  /** Tries it at the server that this proxy's table names. */
+  again(redirected: Redirected): void;
+  /** The table is a new one, or a moment has passed: what waits is tried again, in the order in which it came. */
+  wake(): void;
+}
+
+/** Takes replies to commands that it keeps meanwhile. */
+export interface KeepingSink extends ReplySink {
+  /** Keeps `bytes[start, end)`, `count` commands that were sent. */
+  keep(bytes: Buffer, start: number, end: number, count: number): void;
 }
 
 /** What CLIENT PAUSE asks for. */
@@ -203,8 +245,8 @@ export interface Client extends ReplySink {
     start: number,
     end: number,
   ): boolean;
-  /** Expects one more reply of a backend, which another sink asked for and will pass on. */
-  owe(backend: BackendConnection): void;
+  /** Expects more replies of a backend, by default one, which another sink asked for and will pass on. */
+  owe(backend: BackendConnection, count?: number): void;
   /** Answers a command without a backend. The bytes are kept until they are due. */
   reply(bytes: Buffer): void;
   /**

@@ -5,6 +5,7 @@ import { REPLY_OK, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts'
 import { peerAddressesOf } from '../core/routing-table.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import { sendParts } from './fan-out-call.ts';
+import { forwardOver } from './forward-over.ts';
 import type { Client } from './proxy-context.ts';
 import { forgetScriptsEverywhere, noteLoadedEverywhere } from './script-broadcast.ts';
 import { loadInto } from './script-loading.ts';
@@ -132,7 +133,9 @@ function askFirst(client: Client, args: readonly Buffer[]): void {
   const [group] = client.context.servers;
   const command = encodeCommand(args);
   if (group === undefined) client.reply(REPLY_SLOT_DOWN);
-  else if (!client.forward(client.backendOf(group), 1, command, 0, command.length)) {
+  else {
+    const span = { bytes: command, start: 0, end: command.length };
+    if (forwardOver(client, client.backendOf(group), span, 1)) return;
     client.reply(unreachableReply(group.address));
   }
 }

@@ -38,6 +38,7 @@ import type {
 } from './proxy-context.ts';
 import { ScriptLookup } from './script-lookup.ts';
 import { TrackingClients } from './tracking-clients.ts';
+import { Redirects } from './redirects.ts';
 import type { AcceptedConnection, TransportHandler } from './transport.ts';
 
 const TICK_MS = 100;
@@ -188,6 +189,7 @@ export class ServingLoop {
     this.#contexts.compression = this.#compression.current;
     this.#waiting.route();
     this.#contexts.plain.tracking.onTableChange();
+    this.#contexts.plain.redirects.wake();
   }
 
   /**
@@ -201,6 +203,7 @@ export class ServingLoop {
   /** Ends every hold. Clients go on in the order in which they came to wait. */
   release(): void {
     this.#waiting.release();
+    this.#contexts.plain.redirects.wake();
   }
 
   dedicatedStats(): DedicatedStats {
@@ -284,6 +287,7 @@ export class ServingLoop {
     this.#dedicated.tick();
     this.#contexts.plain.tracking.tick();
     this.#adaptLanes();
+    this.#contexts.plain.redirects.wake();
     this.#clients.tick(loop.nowMs);
     const { sessionTimeoutMs } = this.#options;
     if (sessionTimeoutMs === 0) return;
@@ -312,6 +316,7 @@ function contextOf(
       missingMs: options.scriptLookupMs,
     }),
     scriptLookup: new ScriptLookup(),
+    redirects: new Redirects(),
     keys: new KeyPositions(),
     tracking: new TrackingClients(),
     table: EMPTY_TABLE,
@@ -324,12 +329,17 @@ function contextOf(
 }
 
 function serverEndpointOf(options: ProxyOptions): BackendEndpoint {
-  return { socketPath: options.backendSocketPath, credentials: credentialsOf(options) };
+  return {
+    socketPath: options.backendSocketPath,
+    credentials: credentialsOf(options),
+    isPeer: false,
+  };
 }
 
 /** Another proxy takes this one for a client, so it wants the password that clients give. */
 function peerEndpointOf({ password }: ProxyOptions): BackendEndpoint {
-  return { socketPath: null, credentials: password === null ? null : { username: null, password } };
+  const credentials = password === null ? null : { username: null, password };
+  return { socketPath: null, credentials, isPeer: true };
 }
 
 /** What the Redis servers want to hear first; null: nothing. */

@@ -1,4 +1,3 @@
-import { encodeCommand } from '@undermoon/resp';
 import { SLOT_NONE } from '../core/command-keys.ts';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
 import {
@@ -13,24 +12,19 @@ import {
 import { Transaction } from '../core/transaction.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
-import { composeReply, ExecCall } from './exec-call.ts';
+import { composeReply } from './exec-call.ts';
 import { mayWrite } from './paused-commands.ts';
 import type { Client, Span, Watching } from './proxy-context.ts';
 import { flushEverywhere } from './peer-scripts.ts';
-import { loadInto } from './script-loading.ts';
+import { REPLY_OTHER_COMPRESSION, sendTransaction } from './send-transaction.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { compressionOf } from './value-commands.ts';
 import { endWatch } from './watch-commands.ts';
 import { written } from './written.ts';
 
-const MULTI = encodeCommand(['MULTI']);
-const EXEC = encodeCommand(['EXEC']);
 const EXEC_BEFORE_MULTI = errorReply('ERR EXEC without MULTI');
 const DISCARD_BEFORE_MULTI = errorReply('ERR DISCARD without MULTI');
 const MULTI_IN_MULTI = errorReply('ERR MULTI calls can not be nested');
-const REPLY_OTHER_COMPRESSION = errorReply(
-  'EXECABORT Transaction discarded because compression was switched on or off meanwhile.',
-);
 const RUN_AT_ONCE: ReadonlySet<number> = new Set([
   COMMAND_ID.MULTI,
   COMMAND_ID.EXEC,
@@ -116,10 +110,26 @@ export function exec(client: Client): void {
   if (refusal !== null) {
     client.reply(refusal);
     if (client.watching !== null) client.whenQuiet(() => endWatch(client, false));
-  } else if (client.watching !== null) execWatched(client, transaction, client.watching);
-  else if (transaction.forwardedCount > 0) execOnServer(client, transaction);
+  } else if (transaction.forwardedCount > 0 || client.watching !== null) {
+    // Replies of another proxy may have to wait for one that was redirected.
+    if (isForPeer(client, transaction)) client.whenQuiet(() => execOn(client, transaction));
+    else execOn(client, transaction);
+  }
   // What the proxy answers may depend on replies that are still to come.
   else client.whenQuiet(() => execHere(client, transaction));
+}
+
+function isForPeer({ context, watching }: Client, { slot }: Transaction): boolean {
+  const { slots, peerStart } = context.table;
+  if (watching === null) return slot !== SLOT_NONE && (slots[slot] ?? 0) >= peerStart;
+  const index = context.groups.findIndex(({ address }) => address === watching.address);
+  return index < 0 || index >= peerStart;
+}
+
+function execOn(client: Client, transaction: Transaction): void {
+  const { watching } = client;
+  if (watching === null) execOnServer(client, transaction);
+  else execWatched(client, transaction, watching);
 }
 
 /** Without a command for a server. */
@@ -152,7 +162,7 @@ function execWatched(client: Client, transaction: Transaction, watching: Watchin
     client.whenQuiet(() => endWatch(client, false));
     return;
   }
-  if (sendTransaction(client, transaction, watching.connection)) {
+  if (sendOrRefuse(client, transaction, watching.connection)) {
     client.whenQuiet(() => endWatch(client, true));
   }
 }
@@ -164,8 +174,9 @@ function execOnServer(client: Client, transaction: Transaction): void {
     return;
   }
   const backend = client.backendOf(group);
-  const isSent = sendTransaction(client, transaction, backend);
-  if (isSent && transaction.locals.length > 0) client.whenQuiet(doNothing);
+  const isSent = sendOrRefuse(client, transaction, backend);
+  if (isSent && (transaction.locals.length > 0 || backend.options.isPeer))
+    client.whenQuiet(doNothing);
 }
 
 /** The server of the transaction's keys; without any, the first one. */
@@ -174,34 +185,18 @@ function groupOf({ context }: Client, { slot }: Transaction): BackendGroup | und
 }
 
 /** False: the client was told that the server cannot be reached. */
-function sendTransaction(
+function sendOrRefuse(
   client: Client,
   transaction: Transaction,
   backend: BackendConnection,
 ): boolean {
   const group = groupOf(client, transaction);
-  if (group !== undefined) {
-    for (const digest of transaction.scripts) loadInto(client, group, backend, digest);
-  }
-  const call = new ExecCall(client, transaction);
   if (transaction.isFlushingScripts) flushEverywhere(client.context);
-  // Once the first is accepted the others are: nothing comes in between.
-  if (!send(backend, call, 1, MULTI)) {
-    client.reply(unreachableReply(backend.options.address));
-    return false;
-  }
-  if (transaction.forwardedCount > 0) {
-    send(backend, call, transaction.forwardedCount, transaction.body);
-  }
-  client.owe(backend);
-  send(backend, call, 1, EXEC);
+  const isSent = group !== undefined && sendTransaction(client, transaction, group, backend);
+  if (!isSent) client.reply(unreachableReply(backend.options.address));
   // What the server tells behind the reply must not overtake it.
-  if (transaction.locals.length > 0) client.tracking?.hold();
-  return true;
-}
-
-function send(backend: BackendConnection, call: ExecCall, count: number, bytes: Buffer): boolean {
-  return backend.request(call, count, false, bytes, 0, bytes.length);
+  else if (transaction.locals.length > 0) client.tracking?.hold();
+  return isSent;
 }
 
 /** Commands behind EXEC wait for its reply when the proxy executes some of the transaction with it. */

@@ -1,5 +1,6 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import { encodeCommand } from '@undermoon/resp';
+import { redirectionOf } from '../core/redirection.ts';
 import { errorReply, REPLY_CROSSSLOT, REPLY_OK, REPLY_SLOT_DOWN } from '../core/replies.ts';
 import { DETOUR } from '../core/session.ts';
 import type { BackendConnection } from './backend-connection.ts';
@@ -89,7 +90,13 @@ class Watch implements Watching, LeaseHolder {
 
   add(command: Buffer, slot: number): void {
     this.#slots.add(slot);
-    this.#client.forward(this.connection, 1, command, 0, command.length);
+    const { connection } = this;
+    const client = this.#client;
+    if (!connection.options.isPeer) client.forward(connection, 1, command, 0, command.length);
+    else {
+      const sink = new ReplyText((text) => this.#onPeerReply(connection, text));
+      if (connection.request(sink, 1, false, command, 0, command.length)) client.owe(connection);
+    }
   }
 
   speak(protocol: 2 | 3): void {
@@ -119,6 +126,19 @@ class Watch implements Watching, LeaseHolder {
   }
 
   onTick(): void {}
+
+  /** Another proxy that redirects has not watched: EXEC will fail. */
+  #onPeerReply(connection: BackendConnection, text: string | null): void {
+    const client = this.#client;
+    const reply = Buffer.from(`${text ?? ''}\r\n`, 'latin1');
+    if (text === null) client.onReplyLoss(connection, 1, 'lost', false);
+    else if (redirectionOf(reply) === null) {
+      client.onReplyBytes(connection, reply, 0, reply.length, 1);
+    } else {
+      this.#isOutdated = true;
+      client.onReplyBytes(connection, REPLY_OK, 0, REPLY_OK.length, 1);
+    }
+  }
 
   #send(command: Buffer): void {
     const sink = new ReplyText(() => undefined);

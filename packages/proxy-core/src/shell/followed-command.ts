@@ -1,0 +1,146 @@
+import { type Redirection, redirectionOf } from '../core/redirection.ts';
+import {
+  type Compression,
+  concernsValues,
+  decodeReply,
+  type ValueCodec,
+} from '../core/compression.ts';
+import { isScriptCall, lookupCommand, resolveSubcommand } from '../core/command-lookup.ts';
+import { errorReply, unreachableReply } from '../core/replies.ts';
+import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendGroup } from './backend-pool.ts';
+import { lossReply } from './loss-reply.ts';
+import type { Client, Patience, Redirected } from './proxy-context.ts';
+import { loadInto } from './script-loading.ts';
+import { compressionOf, type StoredForm, storedForm, valueRefusal } from './value-commands.ts';
+
+const ERROR_MARKER = 0x2d;
+
+/** Sends a command on that was redirected, until some server gives it another reply. */
+export function followCommand(
+  client: Client,
+  source: BackendConnection,
+  redirected: { readonly command: Buffer; readonly redirection: Redirection },
+  onReply: (reply: Buffer) => void,
+): void {
+  const { redirects } = client.context;
+  const call = new FollowedCommand(client, redirected, onReply);
+  redirects.follow(call, source.options, redirected.redirection);
+}
+
+class FollowedCommand implements Redirected, ReplySink {
+  readonly client: Client;
+  readonly slot: number;
+  readonly patience: Patience;
+  readonly #command: Buffer;
+  readonly #onReply: (reply: Buffer) => void;
+  /** Turns the values of the reply back; null: there are none. */
+  #codec: ValueCodec | null = null;
+  #pieces: Buffer[] = [];
+  #size = 0;
+
+  constructor(
+    client: Client,
+    { command, redirection }: { readonly command: Buffer; readonly redirection: Redirection },
+    onReply: (reply: Buffer) => void,
+  ) {
+    this.client = client;
+    this.slot = redirection.slot;
+    this.patience = client.context.redirects.patienceOf(client);
+    this.#command = command;
+    this.#onReply = onReply;
+  }
+
+  retry(group: BackendGroup): void {
+    const { client } = this;
+    const backend = client.backendOf(group);
+    const id = this.#scan();
+    if (isScriptCall(id)) loadInto(client, group, backend, this.#digest());
+    const compression = concernsValues(id) ? compressionOf(client.context, this.slot) : null;
+    const isStoredHere = !backend.options.isPeer && compression !== null;
+    const form = isStoredHere ? this.#storedForm(id, compression) : this.#asGiven();
+    if (form === null) return;
+    this.#codec = form.codec;
+    const { bytes, start, end } = form.span;
+    if (backend.request(this, 1, false, bytes, start, end)) return;
+    this.#onReply(unreachableReply(group.address));
+  }
+
+  refuse(reply: Buffer): void {
+    this.#onReply(reply);
+  }
+
+  onReplyBytes(
+    source: BackendConnection,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    completed: number,
+  ): void {
+    this.#size += end - start;
+    if (this.#size <= this.client.context.options.outputBytesMax) {
+      this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
+    } else this.#pieces = [];
+    if (completed > 0) this.#take(source);
+  }
+
+  onReplyLoss(source: BackendConnection, _: number, loss: BackendLoss): void {
+    this.#onReply(lossReply(source, loss));
+  }
+
+  onBackendRoom(): void {
+    // The client is not read anyway until its reply is complete.
+  }
+
+  #take(source: BackendConnection): void {
+    const { client } = this;
+    const { redirects, options } = client.context;
+    const isTooLarge = this.#size > options.outputBytesMax;
+    const reply = Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    this.#size = 0;
+    if (client.isClosed) return;
+    const redirection = reply[0] === ERROR_MARKER ? redirectionOf(reply) : null;
+    if (redirection !== null) redirects.follow(this, source.options, redirection);
+    else if (isTooLarge) {
+      const limit = `${options.outputBytesMax} bytes (output_bytes_max)`;
+      this.#onReply(errorReply(`ERR the reply to a redirected command is larger than ${limit}`));
+    } else if (this.#codec === null) this.#onReply(reply);
+    else this.#onReply(decodeReply(reply, this.#codec, options.outputBytesMax));
+  }
+
+  /** The command's id; the scanner then knows its words. */
+  #scan(): number {
+    const command = this.#command;
+    const { scanner } = this.client.context.loop;
+    scanner.scan(command, 0, command.length);
+    const container = lookupCommand(command, scanner.argStart[0] ?? 0, scanner.argEnd[0] ?? 0);
+    return resolveSubcommand(container, command, scanner);
+  }
+
+  /** The script that EVALSHA names. */
+  #digest(): string {
+    const { argStart, argEnd } = this.client.context.loop.scanner;
+    return this.#command.toString('latin1', argStart[1], argEnd[1]).toLowerCase();
+  }
+
+  #asGiven(): StoredForm {
+    const bytes = this.#command;
+    return { span: { bytes, start: 0, end: bytes.length }, codec: null };
+  }
+
+  /** For a server beside this proxy. Null: it cannot be carried there, and the client was told. */
+  #storedForm(id: number, compression: Compression): StoredForm | null {
+    const { span } = this.#asGiven();
+    const { scanner } = this.client.context.loop;
+    const refusal = valueRefusal(compression, scanner, span, id);
+    const { codec } = compression;
+    if (refusal === null && codec !== null) return storedForm(codec, scanner, span, id);
+    this.#onReply(refusal ?? NO_CODEC_YET);
+    return null;
+  }
+}
+
+const NO_CODEC_YET = errorReply(
+  'TRYAGAIN the slot has moved here, and compression is being loaded',
+);

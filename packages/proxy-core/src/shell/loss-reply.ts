@@ -1,0 +1,19 @@
+import { errorReply, unreachableReply } from '../core/replies.ts';
+import type { BackendConnection, BackendLoss } from './backend-connection.ts';
+
+/** The error for a command whose reply will not come. */
+export function lossReply(source: BackendConnection, loss: BackendLoss): Buffer {
+  const { address, timeoutMs } = source.options;
+  switch (loss) {
+    case 'unreachable':
+      return unreachableReply(address);
+    case 'lost':
+      return errorReply(
+        `ERR connection to ${address} was lost, the command may have been executed`,
+      );
+    case 'timeout':
+      return errorReply(
+        `ERR no reply from ${address} within ${timeoutMs} ms, the command may have been executed`,
+      );
+  }
+}

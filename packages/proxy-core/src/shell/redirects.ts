@@ -1,0 +1,71 @@
+import { isNamed, type Redirection } from '../core/redirection.ts';
+import { errorReply } from '../core/replies.ts';
+import { SLOT_HELD } from '../core/routing-table.ts';
+import type { BackendConnection } from './backend-connection.ts';
+import { PeerReplies } from './followed-replies.ts';
+import type { Client, KeepingSink, Patience, RedirectDesk, Redirected } from './proxy-context.ts';
+import { slotRefusal } from './slot-refusal.ts';
+
+/** Redirections that are followed at once; then a command waits for the tables to agree. */
+const HOPS_MAX = 3;
+
+/**
+ * Follows redirections for plain clients, who never see one: to the proxy that is named, if this proxy knows it, and
+ * otherwise, or when proxies send a command around, by this proxy's own table at its next change or a moment later.
+ */
+export class Redirects implements RedirectDesk {
+  keptBytes = 0;
+  readonly #replies = new WeakMap<Client, PeerReplies>();
+  #waiting: Redirected[] = [];
+
+  repliesOf(client: Client, backend: BackendConnection): KeepingSink {
+    let replies = this.#replies.get(client);
+    if (replies === undefined) this.#replies.set(client, (replies = new PeerReplies(client)));
+    return replies.of(backend);
+  }
+
+  patienceOf({ context }: Client): Patience {
+    return { untilMs: context.loop.watchedMs + context.options.redirectTimeoutMs, hops: 0 };
+  }
+
+  follow(redirected: Redirected, source: { readonly address: string }, to: Redirection): void {
+    const { client, patience } = redirected;
+    const { groups, table } = client.context;
+    const group = groups.find(
+      ({ address }, i) =>
+        i >= table.peerStart && address !== source.address && isNamed(to, address),
+    );
+    if (group === undefined || patience.hops >= HOPS_MAX) this.#waiting.push(redirected);
+    else {
+      patience.hops++;
+      redirected.retry(group);
+    }
+  }
+
+  wake(): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const redirected of waiting) {
+      if (!redirected.client.isClosed) this.again(redirected);
+    }
+  }
+
+  again(redirected: Redirected): void {
+    const { client, slot, patience } = redirected;
+    const { slots, groups, loop, options } = client.context;
+    const target = slots[slot] ?? -1;
+    const group = groups[target];
+    if (loop.watchedMs >= patience.untilMs) {
+      const time = `within ${options.redirectTimeoutMs} ms (redirect_timeout_ms)`;
+      redirected.refuse(errorReply(`CLUSTERDOWN no proxy served slot ${slot} ${time}`));
+    } else if (target === SLOT_HELD) this.#waiting.push(redirected);
+    else if (group === undefined) {
+      const refusal = slotRefusal(client.context, slot, true);
+      if (refusal !== null) redirected.refuse(refusal);
+    } else {
+      patience.hops = 0;
+      redirected.retry(group);
+    }
+  }
+}

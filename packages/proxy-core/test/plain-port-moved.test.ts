@@ -1,0 +1,267 @@
+import { keySlotOf } from '@undermoon/slots';
+import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
+import { ALL_SLOTS, setCluster } from './fixture.ts';
+import { wordOf, wordsOf } from './plain-fixture.ts';
+
+// The clients are at the first proxy, which serves no slots. The upper half belongs to the second or to the third one.
+const servers: RedisServer[] = [];
+let proxies: ProxyServer[] = [];
+let client: RawClient;
+let epoch = 1;
+
+const LOW = '0-8191';
+const HIGH = '8192-16383';
+const high = Array.from({ length: 60 }, (_, i) => `key:${i}`).filter(
+  (key) => keySlotOf(key) > 8191,
+);
+const low = Array.from({ length: 60 }, (_, i) => `key:${i}`).filter(
+  (key) => keySlotOf(key) <= 8191,
+);
+const [key = '', other = ''] = high;
+
+beforeAll(async () => {
+  for (let i = 0; i < 3; i++) servers.push(await startRedis());
+});
+
+beforeEach(async () => {
+  await open({});
+  return closeAll;
+});
+
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.stop()));
+});
+
+async function closeAll(): Promise<void> {
+  await client.close();
+  for (const proxy of proxies) proxy.destroy();
+  for (const { address } of servers) {
+    await using direct = await RawClient.connect(address);
+    await direct.command('FLUSHALL');
+  }
+}
+
+async function open(options: ProxyServerOptions): Promise<void> {
+  epoch = 1;
+  proxies = servers.map(() =>
+    createProxyServer({ address: '127.0.0.1:0', plainAddress: '127.0.0.1:0', ...options }),
+  );
+  await Promise.all(proxies.map((proxy) => proxy.listen()));
+  client = await RawClient.connect(proxies[0]?.plainAddress ?? '');
+}
+
+/** Tells a proxy who has the halves: the indexes of proxies. */
+async function tell(proxy: number, lowOwner: number, highOwner: number): Promise<void> {
+  const owners: [number, string][] =
+    lowOwner === highOwner
+      ? [[lowOwner, ALL_SLOTS]]
+      : [
+          [lowOwner, LOW],
+          [highOwner, HIGH],
+        ];
+  const own = owners.filter(([owner]) => owner === proxy);
+  const others = owners.filter(([owner]) => owner !== proxy);
+  await setCluster(
+    proxies[proxy]!,
+    own.map(([, range]) => [servers[proxy]?.address ?? '', range]),
+    {
+      peers: others.map(([owner, range]) => [proxies[owner]?.address ?? '', range]),
+      epoch: epoch++,
+    },
+  );
+}
+
+/** The second proxy has given the upper half to the third; the first one does not know. */
+async function makeFirstOld(): Promise<void> {
+  await tell(0, 2, 1);
+  await tell(1, 2, 2);
+  await tell(2, 2, 2);
+}
+
+/** The third proxy has not heard yet that it has the upper half. */
+async function makeThirdOld(): Promise<void> {
+  await tell(0, 1, 2);
+  await tell(1, 1, 2);
+  await tell(2, 1, 1);
+}
+
+test('a redirection by a proxy with newer metadata is followed, and every reply keeps its place', async () => {
+  await makeFirstOld();
+  const keys = high.flatMap((one, i) => [one, low[i] ?? one]);
+  const commands = keys.flatMap((one) => [
+    ['SET', one, `value of ${one}`],
+    ['INCR', `n{${one}}`],
+    ['GET', one],
+    ['LPUSH', one, 'x'],
+  ]);
+  const replies = (await Promise.all(commands.map((words) => client.command(...words)))).map(
+    wordOf,
+  );
+  keys.forEach((one, i) => {
+    expect(replies[4 * i]).toBe('OK');
+    expect(replies[4 * i + 2]).toBe(`value of ${one}`);
+    expect(replies[4 * i + 3]).toMatch(/^WRONGTYPE/);
+  });
+  // None was executed twice.
+  for (const one of new Set(keys)) {
+    expect(wordOf(await client.command('GET', `n{${one}}`))).toBe(
+      String(keys.filter((k) => k === one).length),
+    );
+  }
+  await using direct = await RawClient.connect(servers[2]?.address ?? '');
+  expect(wordOf(await direct.command('EXISTS', ...high))).toBe(String(high.length));
+});
+
+test('large values and replies that come in pieces pass on both sides of a redirection', async () => {
+  await makeFirstOld();
+  const value = 'v'.repeat(300_000);
+  const commands = high.flatMap((one, i) => [
+    ['SET', low[i] ?? one, value],
+    ['SET', one, value],
+    ['GET', low[i] ?? one],
+    ['GET', one],
+  ]);
+  const replies = (await Promise.all(commands.map((words) => client.command(...words)))).map(
+    wordOf,
+  );
+  replies.forEach((reply, i) => expect(reply).toBe(i % 4 < 2 ? 'OK' : value));
+});
+
+test('parts of split commands follow, and so do transactions and scripts', async () => {
+  for (const proxy of [0, 1, 2]) await tell(proxy, 2, 1);
+  const digest = wordOf(await client.command('SCRIPT', 'LOAD', 'return {KEYS[1], ARGV[1]}'));
+  await tell(1, 2, 2);
+  await tell(2, 2, 2);
+  const keys = [...high, ...low];
+  expect(wordOf(await client.command('MSET', ...keys.flatMap((one) => [one, one])))).toBe('OK');
+  expect(wordsOf(await client.command('MGET', ...keys))).toEqual(keys);
+  const replies = await Promise.all([
+    client.command('INCR', `n{${key}}`),
+    client.command('MULTI'),
+    client.command('INCR', `n{${key}}`),
+    client.command('INCR', `n{${key}}`),
+    client.command('PING'),
+    client.command('EXEC'),
+    client.command('GET', `n{${key}}`),
+  ]);
+  expect(wordsOf(replies[5])).toEqual(['2', '3', 'PONG']);
+  expect([0, 1, 2, 3, 6].map((i) => wordOf(replies[i]))).toEqual([
+    '1',
+    'OK',
+    'QUEUED',
+    'QUEUED',
+    '3',
+  ]);
+  expect(wordsOf(await client.command('EVALSHA', digest, '1', key, 'x'))).toEqual([key, 'x']);
+});
+
+test('WATCH at a proxy that has the slot no more lets EXEC fail, as a change of the key does', async () => {
+  await makeFirstOld();
+  expect(wordOf(await client.command('WATCH', key))).toBe('OK');
+  const replies = await Promise.all([
+    client.command('SET', key, 'mine'),
+    client.command('GET', key),
+    client.command('MULTI'),
+    client.command('SET', key, 'never'),
+    client.command('EXEC'),
+    client.command('GET', key),
+  ]);
+  expect([0, 1, 5].map((i) => wordOf(replies[i]))).toEqual(['OK', 'mine', 'mine']);
+  expect(replies[4]).toMatchObject({ type: 'null' });
+  await tell(0, 2, 2);
+  await client.command('WATCH', key);
+  await client.command('MULTI');
+  await client.command('SET', key, 'now');
+  expect(wordsOf(await client.command('EXEC'))).toEqual(['OK']);
+});
+
+test('a blocking command goes to the server that has the slot now', async () => {
+  await makeFirstOld();
+  const helper = await RawClient.connect(proxies[2]?.plainAddress ?? '');
+  const popped = client.command('BLPOP', key, '0');
+  await helper.command('RPUSH', key, 'element');
+  expect(wordsOf(await popped)).toEqual([key, 'element']);
+  expect(wordOf(await client.command('PING'))).toBe('PONG');
+  await helper.close();
+});
+
+test('a command that waits goes on waiting where its slot goes', async () => {
+  await tell(1, 2, 1);
+  await tell(2, 2, 1);
+  await tell(0, 2, 1);
+  const popped = client.command('BLPOP', key, '0');
+  await blockedAt(1);
+  await tell(2, 2, 2);
+  await tell(1, 2, 2);
+  await tell(0, 2, 2);
+  await blockedAt(2);
+  await using direct = await RawClient.connect(servers[2]?.address ?? '');
+  await direct.command('RPUSH', key, 'element');
+  expect(wordsOf(await popped)).toEqual([key, 'element']);
+});
+
+/** Resolves when a client waits at a Redis server. */
+async function blockedAt(server: number): Promise<void> {
+  await using direct = await RawClient.connect(servers[server]?.address ?? '');
+  while (!wordOf(await direct.command('INFO', 'clients')).includes('blocked_clients:1'));
+}
+
+test('proxies that send a command to each other are asked again until one has heard', async () => {
+  await makeThirdOld();
+  const replies = Promise.all([
+    client.command('SET', key, 'a'),
+    client.command('SET', other, 'b'),
+    client.command('MGET', key, other, low[0] ?? ''),
+    client.command('PING'),
+  ]);
+  await using direct = await RawClient.connect(proxies[2]?.address ?? '');
+  const asked = async (): Promise<string> => wordOf(await direct.command('INFO', 'stats'));
+  while (!/total_error_replies:[3-9]/.test(await asked()));
+  await tell(2, 1, 2);
+  const [first, second, list, pong] = await replies;
+  expect([first, second, pong].map(wordOf)).toEqual(['OK', 'OK', 'PONG']);
+  expect(wordsOf(list).slice(0, 2)).toEqual(['a', 'b']);
+});
+
+test('proxies that never agree are an error after some time, and not MOVED', async () => {
+  await closeAll();
+  await open({ redirectTimeoutMs: 300 });
+  await makeThirdOld();
+  const replies = await Promise.all([
+    client.command('SET', key, 'a'),
+    client.command('MSET', key, 'a', other, 'b'),
+    client.command('BLPOP', key, '0'),
+    client.command('PING'),
+  ]);
+  const slot = keySlotOf(key);
+  for (const reply of replies.slice(0, 3)) {
+    expect(wordOf(reply)).toMatch(/^CLUSTERDOWN no proxy served slot \d+ within 300 ms/);
+  }
+  expect(wordOf(replies[0])).toContain(`slot ${slot}`);
+  expect(wordOf(replies[3])).toBe('PONG');
+  expect(wordOf(await client.command('EXISTS', low[0] ?? ''))).toBe('0');
+});
+
+test('what was too large to be kept is refused', async () => {
+  await closeAll();
+  await open({ redirectBytesMax: 1000 });
+  await makeFirstOld();
+  expect(wordOf(await client.command('SET', key, 'v'.repeat(2000)))).toMatch(
+    /^TRYAGAIN .*redirect_bytes_max/,
+  );
+  expect(wordOf(await client.command('SET', key, 'v'))).toBe('OK');
+  // What is kept is given up with its reply.
+  for (let i = 0; i < 100; i++) expect(wordOf(await client.command('GET', key))).toBe('v');
+});
+
+test('a client that goes while its command is on the way disturbs nobody', async () => {
+  await makeThirdOld();
+  const going = await RawClient.connect(proxies[0]?.plainAddress ?? '');
+  await going.send(Buffer.from(`SET ${key} gone\r\nBLPOP ${key} 0\r\n`));
+  await going.close();
+  const reply = client.command('SET', key, 'here');
+  await tell(2, 1, 2);
+  expect(wordOf(await reply)).toBe('OK');
+});
