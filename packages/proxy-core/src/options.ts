@@ -76,6 +76,12 @@ export interface ProxyServerOptions {
   transactionBytesMax?: number;
   /** Commands that a client may queue between MULTI and EXEC. Default 100000. */
   transactionCommandsMax?: number;
+  /** Channels and patterns that a client may subscribe to. Default 100000. */
+  subscriptionsPerClientMax?: number;
+  /** The same for all clients of an event loop together. Default 1000000. */
+  subscriptionsMax?: number;
+  /** The largest published message, with its channel, that is passed on to subscribers. Default 64 MiB. */
+  pubsubMessageBytesMax?: number;
   /** Bytes of UMCTL SETCLUSTER and SETREPL that are read or wait at once. Default 64 MiB. */
   metadataBytesMax?: number;
   /** Bytes of scripts that are kept to load them into a server that lacks them. Default 16 MiB. */
@@ -176,6 +182,9 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     unauthenticatedBytesMax: given.unauthenticatedBytesMax ?? 16 * MIB,
     transactionBytesMax: given.transactionBytesMax ?? 64 * MIB,
     transactionCommandsMax: given.transactionCommandsMax ?? 100_000,
+    subscriptionsPerClientMax: given.subscriptionsPerClientMax ?? 100_000,
+    subscriptionsMax: given.subscriptionsMax ?? 1_000_000,
+    pubsubMessageBytesMax: given.pubsubMessageBytesMax ?? 64 * MIB,
     metadataBytesMax: given.metadataBytesMax ?? 64 * MIB,
     scriptCacheBytesMax: given.scriptCacheBytesMax ?? 16 * MIB,
     scriptDigestsMax: given.scriptDigestsMax ?? 65_536,
@@ -220,6 +229,9 @@ function checkCounts(options: ProxyOptions): void {
     'transactionCommandsMax',
     'scriptDigestsMax',
     'scriptLookupMs',
+    'subscriptionsPerClientMax',
+    'subscriptionsMax',
+    'pubsubMessageBytesMax',
     'threads',
     'loopHoldTimeoutMs',
     'replicationCheckIntervalMs',
@@ -263,6 +275,9 @@ export function limitsOf(options: ProxyOptions): readonly (readonly [string, num
     ['output_soft_ms', options.outputSoftMs],
     ['transaction_bytes_max', options.transactionBytesMax],
     ['transaction_commands_max', options.transactionCommandsMax],
+    ['subscriptions_per_client_max', options.subscriptionsPerClientMax],
+    ['subscriptions_max', options.subscriptionsMax],
+    ['pubsub_message_bytes_max', options.pubsubMessageBytesMax],
     ['script_cache_bytes_max', options.scriptCacheBytesMax],
     ['script_digests_max', options.scriptDigestsMax],
     ['script_lookups_max', options.scriptLookupsMax],

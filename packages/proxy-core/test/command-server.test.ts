@@ -405,7 +405,8 @@ describe('COMMAND', () => {
     const listed = IDS.filter((id) => refusalOf(id) === '').map(commandName);
     expect(names).toEqual(listed);
     expect(names).toContain('object|encoding');
-    expect(names).not.toContain('subscribe');
+    expect(names).toContain('subscribe');
+    expect(names).not.toContain('monitor');
     expect(names).not.toContain('memory|doctor');
     decoder.push(ours(3, ['COMMAND']));
     const entries = itemsOf(decoder.next() ?? { type: 'null' });

@@ -82,6 +82,9 @@ test('INFO and CONFIG show the limits', async () => {
     'output_soft_ms',
     'transaction_bytes_max',
     'transaction_commands_max',
+    'subscriptions_per_client_max',
+    'subscriptions_max',
+    'pubsub_message_bytes_max',
     'script_cache_bytes_max',
     'script_digests_max',
     'script_lookups_max',
@@ -96,7 +99,7 @@ test('INFO and CONFIG show the limits', async () => {
   const reply = await client.command('CONFIG', 'GET', 'client-output-buffer-limit');
   const words =
     reply.type === 'array' ? reply.items.map((item) => 'value' in item && String(item.value)) : [];
-  expect(words[1]).toBe('normal 9000000 2000000 2 slave 0 0 0 pubsub 0 0 0');
+  expect(words[1]).toBe('normal 9000000 2000000 2 slave 0 0 0 pubsub 9000000 2000000 2');
   expect(await client.command('CONFIG', 'GET', 'dedicated_connections_max')).toMatchObject({
     items: [{}, { value: Buffer.from('7') }],
   });

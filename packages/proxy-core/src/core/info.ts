@@ -33,6 +33,29 @@ export const NO_DEDICATED: DedicatedStats = {
   refusedCount: 0,
 };
 
+/** Publish and subscribe. */
+export interface PubsubStats {
+  /** Channels, patterns and shard channels that clients subscribed to; once for each event loop. */
+  readonly channelCount: number;
+  readonly patternCount: number;
+  readonly shardChannelCount: number;
+  /** Clients with subscriptions. */
+  readonly clientCount: number;
+  /** Connections to servers and other proxies for this, and those of them that are up. */
+  readonly linkCount: number;
+  readonly readyLinkCount: number;
+}
+
+/** Nobody subscribed. */
+export const NO_PUBSUB: PubsubStats = {
+  channelCount: 0,
+  patternCount: 0,
+  shardChannelCount: 0,
+  clientCount: 0,
+  linkCount: 0,
+  readyLinkCount: 0,
+};
+
 /** Figures of the data plane, all since the start or the last CONFIG RESETSTAT. */
 export interface ProxyStats {
   readonly uptimeSeconds: number;
@@ -48,6 +71,10 @@ export interface ProxyStats {
   /** Clients closed for what they sent or did not take. */
   readonly clientsOverInput: number;
   readonly clientsOverOutput: number;
+  readonly pubsub: PubsubStats;
+  /** Links that broke, and messages that were too long. */
+  readonly pubsubLinksLost: number;
+  readonly pubsubMessagesDropped: number;
   readonly limits: readonly (readonly [name: string, value: number])[];
   readonly backends: readonly BackendStats[];
   /** Clients now, by event loop. */
@@ -143,6 +170,7 @@ function clientFields({ stats }: InfoFacts): Fields {
     ['maxclients', stats.connectionsMax],
     ['blocked_clients', stats.dedicated.blockedCount],
     ['tracking_clients', stats.dedicated.trackingCount],
+    ['pubsub_clients', stats.pubsub.clientCount],
   ];
 }
 
@@ -175,6 +203,9 @@ function statsFields({ stats }: InfoFacts): Fields {
     ['total_error_replies', stats.errorReplies],
     ['client_query_buffer_limit_disconnections', stats.clientsOverInput],
     ['client_output_buffer_limit_disconnections', stats.clientsOverOutput],
+    ['pubsub_channels', stats.pubsub.channelCount],
+    ['pubsub_patterns', stats.pubsub.patternCount],
+    ['pubsubshard_channels', stats.pubsub.shardChannelCount],
   ];
 }
 
@@ -194,7 +225,7 @@ function cpuFields({ process }: InfoFacts): Fields {
 }
 
 function undermoonFields(facts: InfoFacts): Fields {
-  const { dedicated } = facts.stats;
+  const { dedicated, pubsub } = facts.stats;
   return [
     ['undermoon_version', facts.version],
     ['node_id', facts.nodeId],
@@ -206,6 +237,10 @@ function undermoonFields(facts: InfoFacts): Fields {
     ['dedicated_connections', dedicated.leasedCount + dedicated.idleCount],
     ['dedicated_connections_idle', dedicated.idleCount],
     ['dedicated_connections_refused', dedicated.refusedCount],
+    ['pubsub_links', pubsub.linkCount],
+    ['pubsub_links_up', pubsub.readyLinkCount],
+    ['pubsub_links_lost', facts.stats.pubsubLinksLost],
+    ['pubsub_messages_dropped', facts.stats.pubsubMessagesDropped],
     ...facts.stats.backends.map(backendField),
     ...facts.stats.loopClients.map((count, i) => [`loop${i}`, `clients=${count}`] as const),
   ];

@@ -12,9 +12,16 @@ test('clients are listed by age, or as they were asked for', () => {
 test('answers of loops add up', () => {
   const body = new Uint8Array(3);
   const answers = [
-    DONE,
+    { ...DONE, topics: ['a', 'b'], counts: [1, 0] },
     { ...DONE, count: 2, isAskerIn: true, lines },
-    { ...DONE, count: 1, body },
+    { ...DONE, count: 1, body, topics: ['b', 'c'], counts: [2, 5] },
   ];
-  expect(mergeAnswers(answers)).toEqual({ count: 3, isAskerIn: true, lines, body });
+  expect(mergeAnswers(answers)).toEqual({
+    count: 3,
+    isAskerIn: true,
+    lines,
+    body,
+    topics: ['a', 'b', 'c'],
+    counts: [3, 5],
+  });
 });

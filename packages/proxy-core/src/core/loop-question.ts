@@ -1,4 +1,5 @@
 import type { ClientFilter } from './client-filter.ts';
+import type { TopicKind } from './subscriptions.ts';
 
 /**
  * What a command wants of every event loop of the proxy. It travels between threads, so it is data; bytes in it
@@ -25,7 +26,11 @@ export type LoopQuestion =
   /** Who knows this script? */
   | { readonly kind: 'script-body'; readonly digest: string }
   /** All scripts were removed from every server. */
-  | { readonly kind: 'scripts-flushed' };
+  | { readonly kind: 'scripts-flushed' }
+  /** PUBSUB CHANNELS and its like: topics that clients subscribed to. */
+  | { readonly kind: 'topics'; readonly of: TopicKind; readonly pattern: string | null }
+  /** PUBSUB NUMSUB and its like: how many clients did. */
+  | { readonly kind: 'subscribers'; readonly of: TopicKind; readonly names: readonly string[] };
 
 /** One line of CLIENT LIST. */
 export interface ClientLine {
@@ -42,10 +47,21 @@ export interface LoopAnswer {
   readonly lines: readonly ClientLine[];
   /** Null: it is not known. */
   readonly body: Uint8Array | null;
+  /** Topics, each once. */
+  readonly topics: readonly string[];
+  /** A number for each name that was asked for. */
+  readonly counts: readonly number[];
 }
 
 /** The answer to a question that only wants something done. */
-export const DONE: LoopAnswer = { count: 0, isAskerIn: false, lines: [], body: null };
+export const DONE: LoopAnswer = {
+  count: 0,
+  isAskerIn: false,
+  lines: [],
+  body: null,
+  topics: [],
+  counts: [],
+};
 
 /** The answers of all loops as one. */
 export function mergeAnswers(answers: readonly LoopAnswer[]): LoopAnswer {
@@ -54,6 +70,13 @@ export function mergeAnswers(answers: readonly LoopAnswer[]): LoopAnswer {
     isAskerIn: answers.some(({ isAskerIn }) => isAskerIn),
     lines: answers.flatMap(({ lines }) => lines),
     body: answers.find(({ body }) => body !== null)?.body ?? null,
+    topics: [...new Set(answers.flatMap(({ topics }) => topics))],
+    counts: answers.reduce<number[]>((sums, { counts }) => {
+      counts.forEach((count, i) => {
+        sums[i] = (sums[i] ?? 0) + count;
+      });
+      return sums;
+    }, []),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
-import type { BackendStats, DedicatedStats } from './info.ts';
+import type { BackendStats, DedicatedStats, PubsubStats } from './info.ts';
 
 /** The Redis servers as all loops together see them, in the order of the first loop that knows them. */
 export function mergeBackends(
@@ -30,5 +30,16 @@ export function addDedicated(left: DedicatedStats, right: DedicatedStats): Dedic
     blockedCount: left.blockedCount + right.blockedCount,
     refusedCount: left.refusedCount + right.refusedCount,
     trackingCount: left.trackingCount + right.trackingCount,
+  };
+}
+
+export function addPubsub(left: PubsubStats, right: PubsubStats): PubsubStats {
+  return {
+    channelCount: left.channelCount + right.channelCount,
+    patternCount: left.patternCount + right.patternCount,
+    shardChannelCount: left.shardChannelCount + right.shardChannelCount,
+    clientCount: left.clientCount + right.clientCount,
+    linkCount: left.linkCount + right.linkCount,
+    readyLinkCount: left.readyLinkCount + right.readyLinkCount,
   };
 }

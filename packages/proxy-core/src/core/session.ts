@@ -97,7 +97,8 @@ export class Session {
 
   /** Whether it can go to another event loop: nothing but what `facts` tells sets it apart. */
   get isPlain(): boolean {
-    return (this.detours & ~DETOUR.READONLY) === 0 && this.subscriptions === null;
+    const isOrdinary = (this.detours & ~DETOUR.READONLY) === 0 && !this.isPeerLink;
+    return isOrdinary && this.subscriptions === null;
   }
 
   /** Of a session that `isPlain`. */
@@ -122,5 +123,6 @@ export class Session {
     this.isNoEvict = false;
     this.isNoTouch = false;
     this.name = '';
+    this.isPeerLink = false;
   }
 }

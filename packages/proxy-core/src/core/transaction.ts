@@ -18,6 +18,14 @@ export interface QueuedLocal {
   readonly refusal: Buffer | null;
 }
 
+/** A queued command that publishes. */
+export interface QueuedPublish {
+  /** Its place among all commands of the transaction. */
+  readonly index: number;
+  readonly channel: Buffer;
+  readonly isSharded: boolean;
+}
+
 const INITIAL_BYTES = 256;
 // What the list of a local command's words costs beside their bytes.
 const WORD_BYTES = 32;
@@ -45,6 +53,8 @@ export class Transaction {
   isMixed = false;
   /** The places of the commands whose replies hold stored values. */
   readonly stored: Set<number> = new Set();
+  /** Those for a server whose answer is a number of clients, which only the proxy knows. */
+  readonly published: QueuedPublish[] = [];
   /** SCRIPT FLUSH is among the commands. */
   isFlushingScripts = false;
   /** Digests of the scripts that queued commands run. */

@@ -57,10 +57,10 @@ export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddre
   return values.map(([name, value]) => readOnlyParameter(name, () => String(value)));
 }
 
-/** In Redis' form: hard limit, soft limit, seconds; there are no other classes of clients. */
+/** In Redis' form: hard limit, soft limit, seconds; subscribers have those of all clients. */
 function outputLimits({ outputBytesMax, outputSoftBytes, outputSoftMs }: ProxyOptions): string {
   const normal = `${outputBytesMax} ${outputSoftBytes} ${Math.ceil(outputSoftMs / 1000)}`;
-  return `normal ${normal} slave 0 0 0 pubsub 0 0 0`;
+  return `normal ${normal} slave 0 0 0 pubsub ${normal}`;
 }
 
 /** CONFIG. */

@@ -79,6 +79,7 @@ function greet(client: Client, request: HelloRequest): void {
     (client.tracking ?? client.watching)?.speak(request.protocol);
   }
   session.protocol = request.protocol;
+  session.noteSubscriptions();
   if (request.name !== null) session.name = request.name;
   const reply = written(client, (writer) => {
     writer.map(7);

@@ -16,13 +16,19 @@ export class BackendGreeting {
   readonly #decoder = new ValueDecoder();
   #left: number;
 
-  constructor(protocol: 2 | 3, credentials: BackendCredentials | null) {
-    const commands: string[][] = [];
+  /** `more`: commands that follow. */
+  constructor(
+    protocol: 2 | 3,
+    credentials: BackendCredentials | null,
+    more: readonly (readonly string[])[] = [],
+  ) {
+    const commands: (readonly string[])[] = [];
     if (credentials !== null) {
       const { username, password } = credentials;
       commands.push(username === null ? ['AUTH', password] : ['AUTH', username, password]);
     }
     if (protocol === 3) commands.push(['HELLO', '3']);
+    commands.push(...more);
     this.bytes = Buffer.concat(commands.map((command) => encodeCommand(command)));
     this.#left = commands.length;
   }

@@ -6,10 +6,12 @@ import type { Transaction } from '../core/transaction.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
 import { capturedReply } from './captured-client.ts';
 import type { Client } from './proxy-context.ts';
+import { integerBytes, receiversHere } from './publish-command.ts';
 import { answerCommand } from './session-commands.ts';
 
 const ARRAY_MARKER = 0x2a;
 const ERROR_MARKER = 0x2d;
+const INTEGER_MARKER = 0x3a;
 const LINE_END = 0x0a;
 const ERROR_BYTES_MAX = 1024;
 
@@ -64,10 +66,9 @@ export class ExecCall implements ReplySink {
     if (!this.#isStarted) {
       this.#isStarted = true;
       const isError = bytes[start] === ERROR_MARKER;
-      const { locals, stored } = this.#transaction;
-      this.#isHeld = isError
-        ? this.#errorLine >= 0 || this.#owner !== null
-        : locals.length + stored.size > 0;
+      const { locals, published, stored } = this.#transaction;
+      const isComposed = locals.length + published.length + stored.size > 0;
+      this.#isHeld = isError ? this.#errorLine >= 0 || this.#owner !== null : isComposed;
     }
     if (!this.#isHeld) {
       this.#client.onReplyBytes(this.#owner?.owedBy ?? source, bytes, start, end, completed);
@@ -114,9 +115,10 @@ export class ExecCall implements ReplySink {
       else this.#owner?.onRedirected(source, redirection);
       return;
     }
+    const counted = withReceivers(this.#client, this.#transaction, reply);
     // Without commands of the proxy it is known at once, ahead of what the server sent behind it.
-    if (this.#transaction.locals.length > 0) void this.#compose(source, reply);
-    else this.#pass(source, assembled(this.#client, this.#transaction, reply, []));
+    if (this.#transaction.locals.length > 0) void this.#compose(source, counted);
+    else this.#pass(source, assembled(this.#client, this.#transaction, counted, []));
   }
 
   async #compose(source: BackendConnection, reply: Buffer): Promise<void> {
@@ -142,6 +144,28 @@ export class ExecCall implements ReplySink {
     }
     return execAbortReply(Buffer.from(`-${this.#error}`));
   }
+}
+
+/** The server's array, with the number of clients that get a message in place of the number of proxies. */
+function withReceivers(client: Client, transaction: Transaction, reply: Buffer): Buffer {
+  const { locals, published } = transaction;
+  if (published.length === 0) return reply;
+  const { book } = client.context.pubsub;
+  const pieces: Buffer[] = [];
+  let pos = reply.indexOf(LINE_END) + 1;
+  let copied = 0;
+  let element = 0;
+  for (const { index, channel, isSharded } of published) {
+    // The server knows nothing of the commands that the proxy executes.
+    const place = index - locals.filter((local) => local.index < index).length;
+    for (; element < place; element++) pos = scanReply(reply, pos, reply.length);
+    if (reply[pos] !== INTEGER_MARKER) continue;
+    pieces.push(reply.subarray(copied, pos), integerBytes(receiversHere(book, channel, isSharded)));
+    pos = scanReply(reply, pos, reply.length);
+    copied = pos;
+    element++;
+  }
+  return Buffer.concat([...pieces, reply.subarray(copied)]);
 }
 
 /**

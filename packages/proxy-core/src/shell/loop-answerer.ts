@@ -61,6 +61,17 @@ export class LoopAnswerer implements AllLoops {
         forgetScripts(context);
         take(DONE);
         break;
+      case 'topics': {
+        const topics = context.pubsub.book.shownNames(question.of, question.pattern);
+        take({ ...DONE, topics });
+        break;
+      }
+      case 'subscribers': {
+        const { book } = context.pubsub;
+        const counts = question.names.map((name) => book.memberCount(question.of, name));
+        take({ ...DONE, counts });
+        break;
+      }
     }
   }
 }

@@ -10,8 +10,12 @@ export const CLIENTS_CLOSED = 4;
 export const CLIENTS_OVER_INPUT = 5;
 export const CLIENTS_OVER_OUTPUT = 6;
 
+/** Connections for subscriptions that broke, and messages that were too long for the clients of a loop. */
+export const PUBSUB_LINKS_LOST = 7;
+export const PUBSUB_MESSAGES_DROPPED = 8;
+
 /** How many there are. */
-const COUNTER_COUNT = 7;
+const COUNTER_COUNT = 9;
 
 /** The counters of a proxy: an array for each loop, which alone writes there. */
 export class LoopCounters {

@@ -1,7 +1,7 @@
-import type { BackendStats, DedicatedStats } from '../core/info.ts';
+import type { BackendStats, DedicatedStats, PubsubStats } from '../core/info.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
-import { addDedicated, mergeBackends } from '../core/merge-stats.ts';
+import { addDedicated, addPubsub, mergeBackends } from '../core/merge-stats.ts';
 import { ClientSpread, type ClientSpreadParts, clientsOf } from './client-spread.ts';
 import type { LoopCounters } from './loop-counters.ts';
 import type { LoopQuestions } from './loop-questions.ts';
@@ -82,6 +82,11 @@ export class LoopGroup {
   dedicatedStats(): DedicatedStats {
     const own = this.#own.dedicatedStats();
     return this.#threads.reduce((sum, { stats }) => addDedicated(sum, stats.dedicated), own);
+  }
+
+  pubsubStats(): PubsubStats {
+    const own = this.#own.pubsubStats();
+    return this.#threads.reduce((sum, { stats }) => addPubsub(sum, stats.pubsub), own);
   }
 
   endClients(): void {

@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ClusterConfig, ClusterName, Epoch, NodeAddress } from '@undermoon/cluster-meta';
 import type { LogFields } from '@undermoon/runtime';
 import type { SlotMarks } from '../core/held-slots.ts';
-import type { BackendStats, DedicatedStats } from '../core/info.ts';
+import type { BackendStats, DedicatedStats, PubsubStats } from '../core/info.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
 import type { ReplicaSlots, RoutingTable } from '../core/routing-table.ts';
 import type { ProxyOptions } from '../options.ts';
@@ -91,6 +91,7 @@ export type LoopReport =
 export interface LoopStats {
   readonly backends: readonly BackendStats[];
   readonly dedicated: DedicatedStats;
+  readonly pubsub: PubsubStats;
 }
 
 export interface LoopAsk {

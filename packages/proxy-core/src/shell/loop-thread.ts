@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import type { Logger } from '@undermoon/runtime';
-import { NO_DEDICATED } from '../core/info.ts';
+import { NO_DEDICATED, NO_PUBSUB } from '../core/info.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
 import { ARRIVAL_BASE, type HandleSender, openHandleChannel } from './handle-channel.ts';
 import {
@@ -52,7 +52,7 @@ export interface LoopThreadPlan {
 export class LoopThread {
   readonly index: number;
   /** How its connections to the Redis servers were a moment ago. */
-  stats: LoopStats = { backends: [], dedicated: NO_DEDICATED };
+  stats: LoopStats = { backends: [], dedicated: NO_DEDICATED, pubsub: NO_PUBSUB };
   /** Connections given to it, as far as they arrived. */
   connectionsSent = 0;
   readonly #plan: LoopThreadPlan;

@@ -45,6 +45,14 @@ import { answerPeerScript, isPeerScriptCall } from './peer-scripts.ts';
 import type { Client, Span } from './proxy-context.ts';
 import { connectionFor } from './server-connection.ts';
 import { compressionOf, forwardDecoded, storedForm, valueRefusal } from './value-commands.ts';
+import {
+  channelSlot,
+  isPubsub,
+  pubsubRefusal,
+  runPubsub,
+  subscriberRefusal,
+  takePeerCommand,
+} from './pubsub-commands.ts';
 import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
 import { needsMaster } from './readonly-mode.ts';
 import { isScriptReady, isWaitingForScripts, noteQueued } from './script-calls.ts';
@@ -59,6 +67,7 @@ import {
   multi,
   queueForwarded,
   queueLocal,
+  queuePublish,
 } from './transaction-commands.ts';
 import { endCaching } from './tracking-commands.ts';
 import { watch } from './watch-commands.ts';
@@ -117,8 +126,14 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   const id = resolveSubcommand(container, bytes, scanner);
   const refusal = refusalBeforeRun(client, scanner, bytes, container, id);
   const { transaction } = client.session;
-  if (refusal !== null) refuse(client, id, refusal);
-  else if (isForwarded(id) || isDedicated(id)) return carryToServer(client, scanner, span, id);
+  if (refusal !== null) {
+    refuse(client, id, refusal);
+    return true;
+  }
+  if (isForwarded(id) || isDedicated(id)) return carryToServer(client, scanner, span, id);
+  if (isPubsub(id)) return carryPubsub(client, scanner, span, id);
+  const barred = subscriberRefusal(client, id);
+  if (barred !== null) refuse(client, id, barred);
   else if (isWaitingForScripts(client, id, scanner, bytes)) return false;
   else if (id === COMMAND_ID.EXEC && waitsForSlot(client, transaction?.slot ?? SLOT_NONE)) {
     return false;
@@ -133,6 +148,7 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
     answerPeerScript(client, argumentsOf(scanner, bytes));
   } else if (isFannedOut(id)) runOnAll(client, id, argumentsOf(scanner, bytes));
   else if (id === COMMAND_ID.INFO) takeInfo(client, scanner, span);
+  else if (id === COMMAND_ID.UMCTL && takePeerCommand(client, scanner, span)) return true;
   else if (isControlCommand(commandName(container))) {
     client.context.desk.take(client, scanner, span);
   } else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
@@ -145,6 +161,19 @@ function isQueuedForServers(client: Client, id: number, container: number): bool
   // The server knows which of the commands around it are tracked.
   if (id === COMMAND_ID.CLIENT_CACHING) return client.tracking !== null;
   return isForServers(commandName(container)) && !commandName(id).endsWith('|help');
+}
+
+/** PUBLISH, SUBSCRIBE and their like. False: it is for a slot that is held, and waits. */
+function carryPubsub(client: Client, scanner: RequestScanner, span: Span, id: number): boolean {
+  const slot = channelSlot(client, scanner, span, id);
+  if (waitsForSlot(client, slot)) return false;
+  const refusal = pubsubRefusal(client, id, slot);
+  if (refusal !== null) refuse(client, id, refusal);
+  else if (holdIfPaused(client, id, span, rerun)) return true;
+  else if (client.session.transaction !== null) {
+    queuePublish(client, id, span, { slot, channel: argumentsOf(scanner, span.bytes)[1] });
+  } else runPubsub(client, id, span, { slot, args: argumentsOf(scanner, span.bytes) });
+  return true;
 }
 
 /** Whether a slot is held; the client then goes on when it no longer is. Negative: no slot. */
@@ -226,6 +255,11 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   const isQueued = session.transaction !== null;
   const isBlocking = isDedicated(id) || keyCount === BLOCKS;
   const isKeyless = keyCount === SCRIPT_WITHOUT_KEYS;
+  const barred = subscriberRefusal(client, id);
+  if (barred !== null && (context.isPlain || keyCount < 0)) {
+    refuse(client, id, barred);
+    return true;
+  }
   if (keyCount < 0 && keyCount !== BLOCKS && !isKeyless) {
     const error = errorReply(keyErrorText(id, keyCount));
     // Redis finds this when it executes the command.
@@ -240,7 +274,9 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
     if (outcome !== 'whole') return outcome === 'sent';
   }
   const isForMaster = needsMaster(client, scanner, span, id);
-  const refusal = isKeyless ? serverRefusal(client) : keysRefusal(client, id, slot, isForMaster);
+  // As in Redis, keys of other nodes are redirected whatever the client may send.
+  const refusal =
+    (isKeyless ? serverRefusal(client) : keysRefusal(client, id, slot, isForMaster)) ?? barred;
   if (refusal !== null) refuse(client, id, refusal);
   else if (holdIfPaused(client, id, span, rerun)) return true;
   else if (concernsValues(id) && compressionOf(context, slot) !== null) {

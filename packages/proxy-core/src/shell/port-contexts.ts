@@ -53,8 +53,10 @@ export class PortContexts {
   /** Servers of another table; `retain` makes the connections to them. Returns all of them. */
   useTable(table: RoutingTable, retain: Retain): readonly NodeAddress[] {
     const { cluster, plain } = this;
-    const plainTable = this.#hasPlainClients ? plainTableOf(table) : table;
-    // Known before the pools make connections to them.
+    // Without a server of its own the proxy publishes over the others.
+    const hasPeerServers = this.#hasPlainClients || table.localNodes.length === 0;
+    const plainTable = hasPeerServers ? plainTableOf(table) : table;
+    // Known before connections to them are made.
     this.peers = new Set(peerAddressesOf(table));
     const addresses = [...plainTable.localNodes, ...(table.replicas?.nodes ?? [])];
     const groups = retain(addresses);

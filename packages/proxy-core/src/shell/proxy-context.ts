@@ -9,6 +9,8 @@ import type { Redirection } from '../core/redirection.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { ScriptCache } from '../core/script-cache.ts';
 import type { Session, SessionFacts } from '../core/session.ts';
+import type { TopicKind } from '../core/subscriptions.ts';
+import type { TopicBook } from '../core/topic-book.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
@@ -89,6 +91,7 @@ export interface ProxyContext {
   readonly directory: ClientDirectory;
   readonly loops: AllLoops;
   readonly tracking: TrackingClients;
+  readonly pubsub: Pubsub;
   /** Scripts that clients loaded through this loop. */
   readonly scripts: ScriptCache;
   readonly scriptLookup: ScriptFinder;
@@ -159,6 +162,27 @@ export interface RedirectDesk {
 export interface KeepingSink extends ReplySink {
   /** Keeps `bytes[start, end)`, `count` commands that were sent. */
   keep(bytes: Buffer, start: number, end: number, count: number): void;
+}
+
+/** Publish and subscribe for the clients of one loop. */
+export interface Pubsub {
+  /** Who subscribed to what. */
+  readonly book: TopicBook<Client>;
+  /** Where a message to `channel` is published; null: nowhere. */
+  publishRoute(channel: Buffer): PublishRoute | null;
+  /** SUBSCRIBE and its like, for a client that is owed nothing. The client goes on when that is confirmed. */
+  subscribe(client: Client, kind: TopicKind, names: readonly string[]): void;
+  /** UNSUBSCRIBE and its like, for a client that is owed nothing. No names: everything of this kind. */
+  unsubscribe(client: Client, kind: TopicKind, names: readonly string[]): void;
+  /** Ends all subscriptions of a client without a word. */
+  forget(client: Client): void;
+}
+
+/** Where PUBLISH goes. */
+export interface PublishRoute {
+  readonly group: BackendGroup;
+  /** It is another proxy, since this one has no server. */
+  readonly isPeer: boolean;
 }
 
 /** What CLIENT PAUSE asks for. */

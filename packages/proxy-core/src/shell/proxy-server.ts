@@ -6,7 +6,7 @@ import {
   setReplOf,
 } from '@undermoon/cluster-meta';
 import { RespWriter } from '@undermoon/resp';
-import { NO_DEDICATED, type ProxyStats } from '../core/info.ts';
+import { NO_DEDICATED, NO_PUBSUB, type ProxyStats } from '../core/info.ts';
 import { ProxyError } from '../errors.ts';
 import {
   type ProxyOptions,
@@ -30,6 +30,8 @@ import {
   LoopCounters,
   NET_INPUT_BYTES,
   NET_OUTPUT_BYTES,
+  PUBSUB_LINKS_LOST,
+  PUBSUB_MESSAGES_DROPPED,
 } from './loop-counters.ts';
 import { LoopGroup } from './loop-group.ts';
 import { LoopQuestions } from './loop-questions.ts';
@@ -276,6 +278,9 @@ class Proxy implements ProxyServer {
       netOutputBytes: this.#counters.sum(NET_OUTPUT_BYTES),
       clientsOverInput: this.#counters.sum(CLIENTS_OVER_INPUT),
       clientsOverOutput: this.#counters.sum(CLIENTS_OVER_OUTPUT),
+      pubsub: this.#running?.loops.pubsubStats() ?? NO_PUBSUB,
+      pubsubLinksLost: this.#counters.sum(PUBSUB_LINKS_LOST),
+      pubsubMessagesDropped: this.#counters.sum(PUBSUB_MESSAGES_DROPPED),
       limits: limitsOf(this.#options),
       backends: this.#running?.loops.backendStats() ?? [],
       loopClients: this.#running?.loops.clientCounts() ?? [],

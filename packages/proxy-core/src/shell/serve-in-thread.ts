@@ -186,7 +186,11 @@ class ThreadLoop {
 function reportStats(serving: ServingLoop, report: (message: LoopReport) => void): void {
   let last = '';
   setInterval(() => {
-    const stats = { backends: serving.backendStats(), dedicated: serving.dedicatedStats() };
+    const stats = {
+      backends: serving.backendStats(),
+      dedicated: serving.dedicatedStats(),
+      pubsub: serving.pubsubStats(),
+    };
     const text = JSON.stringify(stats);
     if (text === last) return;
     last = text;

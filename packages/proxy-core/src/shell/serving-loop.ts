@@ -2,7 +2,7 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { Logger } from '@undermoon/runtime';
 import { KeyPositions } from '../core/command-keys.ts';
 import type { SlotMarks } from '../core/held-slots.ts';
-import type { BackendStats, DedicatedStats } from '../core/info.ts';
+import type { BackendStats, DedicatedStats, PubsubStats } from '../core/info.ts';
 import { type LaneOptions, nextLaneCount } from '../core/lane-count.ts';
 import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
 import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
@@ -16,6 +16,7 @@ import { ClientConnection } from './client-connection.ts';
 import type { DataLoop } from './data-loop.ts';
 import type { Gate } from './gate.ts';
 import { DedicatedPool } from './dedicated-pool.ts';
+import { PubsubHub, pubsubOptionsOf } from './pubsub-hub.ts';
 import { LoopClients } from './client-directory.ts';
 import { HeldClients } from './held-clients.ts';
 import { LoopAnswerer } from './loop-answerer.ts';
@@ -80,6 +81,7 @@ export class ServingLoop {
   readonly #options: ProxyOptions;
   readonly #pool: BackendPool;
   readonly #dedicated: DedicatedPool;
+  readonly #pubsub: PubsubHub;
   readonly #lanes: LaneOptions;
   readonly #contexts: PortContexts;
   readonly #clients: LoopClients;
@@ -120,6 +122,7 @@ export class ServingLoop {
       connectionsMax: shareOf(options.dedicatedConnectionsMax, parts.loopCount),
       idleMs: options.dedicatedIdleMs,
     });
+    this.#pubsub = new PubsubHub(loop, { ...backend, ...pubsubOptionsOf(options) }, parts.counters);
     this.answers = new LoopAnswerer(this.#clients, () => this.#contexts.plain);
     this.#compression = new LoopCompression(parts.logger, () => this.#useCodec());
     this.#waiting = new HeldClients(
@@ -130,6 +133,7 @@ export class ServingLoop {
       park: (client) => this.#waiting.park(client),
       forget: (client) => this.#forget(client),
       dedicated: this.#dedicated,
+      pubsub: this.#pubsub,
       directory: this.#clients,
       loops: parts.loops ?? this.answers,
       laneCount: this.#lanes.usual,
@@ -190,6 +194,7 @@ export class ServingLoop {
     this.#waiting.route();
     this.#contexts.plain.tracking.onTableChange();
     this.#contexts.plain.redirects.wake();
+    this.#pubsub.useTable(table, this.#contexts.plain.table, this.#contexts.plain.groups);
   }
 
   /**
@@ -213,6 +218,10 @@ export class ServingLoop {
     return { leasedCount, idleCount, blockedCount, refusedCount, trackingCount };
   }
 
+  pubsubStats(): PubsubStats {
+    return this.#pubsub.stats();
+  }
+
   backendStats(): readonly BackendStats[] {
     return this.#pool.groups().map(backendStatsOf);
   }
@@ -227,6 +236,7 @@ export class ServingLoop {
     for (const client of this.#clients.all()) client.destroy();
     this.#pool.destroy();
     this.#dedicated.destroy();
+    this.#pubsub.destroy();
   }
 
   /** Values can be compressed from now on. */
@@ -265,6 +275,7 @@ export class ServingLoop {
 
   #forget(client: Client): void {
     this.#clients.delete(client);
+    this.#pubsub.forget(client);
     client.context.spread?.onGone(client);
     const { counters } = this.#contexts.cluster;
     counters[CLIENTS_CLOSED] = (counters[CLIENTS_CLOSED] ?? 0) + 1;
@@ -286,22 +297,31 @@ export class ServingLoop {
     this.#pool.checkDeadlines();
     this.#dedicated.tick();
     this.#contexts.plain.tracking.tick();
+    this.#pubsub.tick();
     this.#adaptLanes();
     this.#contexts.plain.redirects.wake();
     this.#clients.tick(loop.nowMs);
-    const { sessionTimeoutMs } = this.#options;
-    if (sessionTimeoutMs === 0) return;
-    for (const client of this.#clients.all()) {
-      const isIdle = client.owed === 0 && loop.nowMs - client.activeMs > sessionTimeoutMs;
-      if (isIdle) client.destroy();
-    }
+    closeIdle(this.#clients.all(), loop.nowMs, this.#options.sessionTimeoutMs);
+  }
+}
+
+/** Closes clients that have said nothing for too long; 0: never. */
+function closeIdle(clients: Iterable<Client>, nowMs: number, sessionTimeoutMs: number): void {
+  if (sessionTimeoutMs === 0) return;
+  for (const client of clients) {
+    // A subscriber has nothing to say.
+    const isQuiet = client.owed === 0 && client.session.subscriptions === null;
+    if (isQuiet && nowMs - client.activeMs > sessionTimeoutMs) client.destroy();
   }
 }
 
 /** What clients share before there is a routing table. */
 function contextOf(
   parts: ServingLoopParts,
-  own: Pick<ProxyContext, 'park' | 'forget' | 'dedicated' | 'directory' | 'loops' | 'laneCount'>,
+  own: Pick<
+    ProxyContext,
+    'park' | 'forget' | 'dedicated' | 'pubsub' | 'directory' | 'loops' | 'laneCount'
+  >,
 ): Omit<ProxyContext, 'contextOf'> {
   const { options } = parts;
   return {

@@ -4,6 +4,7 @@ import { arityReply, errorReply, REPLY_OK, REPLY_PONG, REPLY_RESET } from '../co
 import { auth, hello } from './auth-commands.ts';
 import { clientCommand } from './client-command.ts';
 import type { Client } from './proxy-context.ts';
+import { pubsubCommand } from './pubsub-state-command.ts';
 import { setReadonly } from './readonly-mode.ts';
 import { functionCommand, scriptCommand } from './script-commands.ts';
 import { endTracking } from './tracking-commands.ts';
@@ -27,6 +28,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['auth', auth],
   ['hello', hello],
   ['client', clientCommand],
+  ['pubsub', pubsubCommand],
   ['readonly', (client) => mode(client, true)],
   ['readwrite', (client) => mode(client, false)],
   ['unwatch', unwatch],
@@ -75,7 +77,16 @@ function help(client: Client, args: readonly Buffer[]): void {
 function ping(client: Client, args: readonly Buffer[]): void {
   const [, message] = args;
   if (args.length > 2) client.reply(arityReply('ping'));
-  else if (message === undefined) client.reply(REPLY_PONG);
+  else if (client.session.isSubscriberOnly) {
+    client.reply(
+      written(client, (writer) =>
+        writer
+          .array(2)
+          .bulk('pong')
+          .bulk(message ?? EMPTY),
+      ),
+    );
+  } else if (message === undefined) client.reply(REPLY_PONG);
   else client.reply(written(client, (writer) => writer.bulk(message)));
 }
 
@@ -108,6 +119,8 @@ function reset(client: Client): void {
     endWatch(client, false);
     endTracking(client);
     setReadonly(client, false);
+    client.context.pubsub.forget(client);
+    client.flushPushes();
     client.session.reset();
     client.setReplies('reset');
     client.reply(REPLY_RESET);

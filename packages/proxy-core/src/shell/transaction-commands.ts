@@ -76,6 +76,20 @@ export function queueForwarded(client: Client, id: number, span: Span, slot: num
   answerQueued(client, isQueued);
 }
 
+/** Queues PUBLISH or SPUBLISH for the server of `slot`. */
+export function queuePublish(
+  client: Client,
+  id: number,
+  span: Span,
+  { slot, channel }: { readonly slot: number; readonly channel: Buffer | undefined },
+): void {
+  const { transaction } = client.session;
+  const index = transaction?.count ?? 0;
+  queueForwarded(client, id, span, slot);
+  if (transaction === null || transaction.isAborted || channel === undefined) return;
+  transaction.published.push({ index, channel, isSharded: id === COMMAND_ID.SPUBLISH });
+}
+
 /** Whether a command changes what becomes of replies, which cannot be done inside EXEC's. */
 export function isNeverQueued(id: number): boolean {
   return id === COMMAND_ID.CLIENT_REPLY || id === COMMAND_ID.CLIENT_TRACKING;

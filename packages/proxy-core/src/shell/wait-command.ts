@@ -1,6 +1,7 @@
 import { encodeCommand } from '@undermoon/resp';
 import { REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import { leastOf } from '../core/least-reply.ts';
+import { WAIT_CHANNEL } from '../core/pubsub-scope.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
 import type { Blocking, Client } from './proxy-context.ts';
 import { ReplyText } from './reply-text.ts';
@@ -8,7 +9,7 @@ import { ReplyText } from './reply-text.ts';
 const LINE_END = '\r\n';
 
 // Moves the replication offset of its connection past every write before it, which is what WAIT waits for.
-const MARK_OFFSET = encodeCommand(['PUBLISH', '__undermoon_wait', '']);
+const MARK_OFFSET = encodeCommand(['PUBLISH', WAIT_CHANNEL, '']);
 
 /**
  * WAIT and WAITAOF: every server behind the proxy waits for its own replicas, since the client's writes may
