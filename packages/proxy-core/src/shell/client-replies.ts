@@ -163,7 +163,6 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
   ): void {
     if (this.isClosed) return;
     const order = this.#order;
-    // The bytes may be those of another connection, which a command was sent on over.
     const isCut = completed === 0 || source.isCut;
     if (order === null) {
       this.context.loop.output.append(this, bytes, start, end);
