@@ -17,6 +17,13 @@ export const REPLY_EXECABORT: Buffer = bytesOf(
 export const REPLY_CROSSSLOT: Buffer = bytesOf(
   "-CROSSSLOT Keys in request don't hash to the same slot",
 );
+/** The same for those who know no slots. */
+export const REPLY_KEYS_APART: Buffer = bytesOf(
+  "-CROSSSLOT Keys in request don't hash to the same slot; those with the same {tag} in their names do",
+);
+export const REPLY_TRANSACTION_APART: Buffer = bytesOf(
+  "-CROSSSLOT Keys in transaction don't hash to the same slot; those with the same {tag} in their names do",
+);
 export const REPLY_SLOT_DOWN: Buffer = bytesOf('-CLUSTERDOWN Hash slot not served');
 export const REPLY_NOAUTH: Buffer = bytesOf('-NOAUTH Authentication required.');
 export const REPLY_MAX_CLIENTS: Buffer = bytesOf('-ERR max number of clients reached');

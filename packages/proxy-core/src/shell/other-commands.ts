@@ -28,6 +28,7 @@ import {
   errorReply,
   execAbortReply,
   REPLY_CROSSSLOT,
+  REPLY_KEYS_APART,
   REPLY_NOAUTH,
   REPLY_SLOT_DOWN,
   unknownCommandReply,
@@ -54,6 +55,7 @@ import {
   takePeerCommand,
 } from './pubsub-commands.ts';
 import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
+import { plainRefusal } from './plain-slots.ts';
 import { needsMaster } from './readonly-mode.ts';
 import { isScriptReady, isWaitingForScripts, noteQueued } from './script-calls.ts';
 import { isForServers } from './script-commands.ts';
@@ -345,12 +347,12 @@ function keysRefusal(
   slot: number,
   isForMaster: boolean,
 ): Buffer | null {
-  if (slot === SLOTS_DIFFER) return REPLY_CROSSSLOT;
+  if (slot === SLOTS_DIFFER) return client.context.isPlain ? REPLY_KEYS_APART : REPLY_CROSSSLOT;
   if (slot === SLOT_NONE) {
     if (isDedicated(id)) return null;
     return errorReply(`ERR '${commandName(id)}' without a key is not available through this proxy`);
   }
-  return slotRefusal(client.context, slot, isForMaster);
+  return plainRefusal(client, slot) ?? slotRefusal(client.context, slot, isForMaster);
 }
 
 function argumentsOf(scanner: RequestScanner, bytes: Buffer): Buffer[] {

@@ -220,6 +220,8 @@ export interface Blocking {
 export interface Watching {
   readonly address: NodeAddress;
   readonly connection: BackendConnection;
+  /** Of the keys. */
+  readonly slots: ReadonlySet<number>;
   /** EXEC must fail, whatever the server says. */
   readonly isBroken: boolean;
   /** Speaks another protocol from now on. */

@@ -1,7 +1,13 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import { encodeCommand } from '@undermoon/resp';
 import { redirectionOf } from '../core/redirection.ts';
-import { errorReply, REPLY_CROSSSLOT, REPLY_OK, REPLY_SLOT_DOWN } from '../core/replies.ts';
+import {
+  errorReply,
+  REPLY_CROSSSLOT,
+  REPLY_OK,
+  REPLY_SLOT_DOWN,
+  REPLY_TRANSACTION_APART,
+} from '../core/replies.ts';
 import { DETOUR } from '../core/session.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import { dropLease, giveLease, takeLease } from './client-leases.ts';
@@ -43,7 +49,9 @@ function start(client: Client, command: Buffer, slot: number): void {
   }
   const known = client.watching;
   if (known?.isBroken === true) client.reply(REPLY_OK);
-  else if (known instanceof Watch && known.address === group.address) known.add(command, slot);
+  else if (known !== null && context.isPlain && !known.slots.has(slot)) {
+    client.reply(REPLY_TRANSACTION_APART);
+  } else if (known instanceof Watch && known.address === group.address) known.add(command, slot);
   else if (known !== null) client.reply(REPLY_CROSSSLOT);
   else {
     const watching = new Watch(client);
@@ -61,7 +69,7 @@ function start(client: Client, command: Buffer, slot: number): void {
 class Watch implements Watching, LeaseHolder {
   readonly isBlocking = false;
   readonly #client: Client;
-  readonly #slots = new Set<number>();
+  readonly slots: Set<number> = new Set<number>();
   #lease: Lease | null = null;
   #isOutdated = false;
 
@@ -89,7 +97,7 @@ class Watch implements Watching, LeaseHolder {
   }
 
   add(command: Buffer, slot: number): void {
-    this.#slots.add(slot);
+    this.slots.add(slot);
     const { connection } = this;
     const client = this.#client;
     if (!connection.options.isPeer) client.forward(connection, 1, command, 0, command.length);
@@ -119,7 +127,7 @@ class Watch implements Watching, LeaseHolder {
 
   onTableChange(): void {
     const { table, groups } = this.#client.context;
-    for (const slot of this.#slots) {
+    for (const slot of this.slots) {
       const group = groups[table.slots[slot] ?? -1];
       if (group?.address !== this.address) this.#isOutdated = true;
     }
