@@ -58,10 +58,11 @@ function checkRoles(before: StoreState, store: CheckedStore): void {
         ?.chunks.flatMap((chunk) => chunk.proxyAddresses.map((address) => [address, chunk])),
     );
     for (const chunk of chunks) {
-      const then = chunk.proxyAddresses.map((address) => old.get(address)).find(Boolean);
-      if (then === undefined || then.rolePosition === chunk.rolePosition) continue;
       if (chunk.rolePosition === 'Normal') continue;
-      const master = then.proxyAddresses[chunk.rolePosition === 'FirstChunkMaster' ? 0 : 1];
+      // The other half may have come from another chunk, which was removed in this step.
+      const master = chunk.proxyAddresses[chunk.rolePosition === 'FirstChunkMaster' ? 0 : 1];
+      const then = old.get(master);
+      if (then === undefined || then.rolePosition === chunk.rolePosition) continue;
       // A failed one that registers again in this step is in service again.
       assert(
         !isDown(store.state, master, store.context),
