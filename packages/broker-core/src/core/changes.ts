@@ -1,5 +1,6 @@
 import type { ClusterName, Epoch, NodeAddress } from '@undermoon/cluster-meta';
 import type { StoreState } from './model.ts';
+import { differingParts } from './split-map.ts';
 
 /** Names of what differs between two states. */
 export interface StoreChanges {
@@ -23,9 +24,9 @@ export function changesBetween(before: StoreState, after: StoreState): StoreChan
   return {
     epoch: after.globalEpoch,
     clusters,
-    removedClusters: missingIn(after.clusters, before.clusters),
+    removedClusters: missingKeys(before.clusters, after.clusters),
     proxies: [...new Set([...records, ...marked])],
-    removedProxies: missingIn(after.proxies, before.proxies),
+    removedProxies: missingKeys(before.proxies, after.proxies),
   };
 }
 
@@ -39,18 +40,31 @@ export function isEpochBlind(before: StoreState, after: StoreState): boolean {
   );
 }
 
-function changedKeys<K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>): K[] {
+function changedKeys<K extends string, V>(
+  before: ReadonlyMap<K, V>,
+  after: ReadonlyMap<K, V>,
+): K[] {
   if (before === after) return [];
   const changed: K[] = [];
-  for (const [key, value] of after) if (before.get(key) !== value) changed.push(key);
+  for (const [old, now] of differingParts(before, after)) {
+    for (const [key, value] of now) if (old.get(key) !== value) changed.push(key);
+  }
   return changed;
 }
 
-/** Keys of `from` that `within` does not have. */
-function missingIn<K>(
-  within: { has(key: K): boolean },
-  from: ReadonlyMap<K, unknown> | ReadonlySet<K>,
+/** Keys of the first that the second does not have. */
+function missingKeys<K extends string, V>(
+  before: ReadonlyMap<K, V>,
+  after: ReadonlyMap<K, V>,
 ): K[] {
+  if (before === after) return [];
+  return differingParts(before, after).flatMap(([old, now]) =>
+    [...old.keys()].filter((key) => !now.has(key)),
+  );
+}
+
+/** Elements of the second that the first does not have. */
+function missingIn<K>(within: ReadonlySet<K>, from: ReadonlySet<K>): K[] {
   if (within === from) return [];
-  return [...from.keys()].filter((key) => !within.has(key));
+  return [...from].filter((key) => !within.has(key));
 }

@@ -6,6 +6,7 @@ import type {
   StoredCluster,
 } from '@undermoon/broker-api';
 import { EPOCH_ZERO, type ClusterName, type NodeAddress } from '@undermoon/cluster-meta';
+import { withKeys } from './split-map.ts';
 
 /**
  * The state of a broker. What is kept is what is dumped, so the types are those of the HTTP contract. A
@@ -87,11 +88,12 @@ export function withEntry<T>(pair: readonly [T, T], index: ChunkPart, value: T):
 }
 
 /** The map with one entry set, or removed. */
-export function withKey<K, V>(map: ReadonlyMap<K, V>, key: K, value: V | null): ReadonlyMap<K, V> {
-  const copy = new Map(map);
-  if (value === null) copy.delete(key);
-  else copy.set(key, value);
-  return copy;
+export function withKey<K extends string, V>(
+  map: ReadonlyMap<K, V>,
+  key: K,
+  value: V | null,
+): ReadonlyMap<K, V> {
+  return withKeys(map, [[key, value]]);
 }
 
 /** The state with one cluster stored, or removed. */
@@ -109,12 +111,11 @@ export function withMembership(
   addresses: Iterable<NodeAddress>,
   cluster: ClusterName | null,
 ): StoreState {
-  const proxies = new Map(state.proxies);
-  for (const address of addresses) {
-    const proxy = proxies.get(address);
-    if (proxy !== undefined) proxies.set(address, { ...proxy, cluster });
-  }
-  return { ...state, proxies };
+  const changed = [...addresses].flatMap((address) => {
+    const proxy = state.proxies.get(address);
+    return proxy === undefined ? [] : [[address, { ...proxy, cluster }] as const];
+  });
+  return { ...state, proxies: withKeys(state.proxies, changed) };
 }
 
 /** The cluster with one chunk replaced. */

@@ -37,15 +37,28 @@ export function judgeBroker({ sizes, push }: BrokerFigures): BrokerGoal[] {
     atMost('memory', main.residentBytes / MIB, 250, 'MiB');
   }
   if (push !== null) atMost('mutation to proxies, p99', push.p99Ms, 100, 'ms');
-  const growth = growthOf(sizes);
-  if (growth !== null) atMost('growth of create per tenfold proxies', growth, 12, '×');
+  for (const [from, to] of TENFOLDS) {
+    for (const what of ['create', 'failover'] as const) {
+      const growth = growthOf(sizes, what, [from, to]);
+      if (growth !== null) atMost(`growth of ${what}, ${from} to ${to} proxies`, growth, 12, '×');
+    }
+  }
   return goals;
 }
 
 // Ten times as many proxies may cost ten times as much; what does not grow with them only helps.
-function growthOf(sizes: BrokerFigures['sizes']): number | null {
+function growthOf(
+  sizes: BrokerFigures['sizes'],
+  what: 'create' | 'failover',
+  [from, to]: readonly [number, number],
+): number | null {
   const find = (proxies: number) => sizes.find(({ size }) => size.proxies === proxies);
-  const [small, large] = [find(1000), find(10_000)];
+  const [small, large] = [find(from), find(to)];
   if (small === undefined || large === undefined) return null;
-  return large.create.p50Ms / small.create.p50Ms;
+  return large[what].p50Ms / small[what].p50Ms;
 }
+
+const TENFOLDS = [
+  [100, 1000],
+  [1000, 10_000],
+] as const;
