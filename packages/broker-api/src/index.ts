@@ -77,6 +77,7 @@ export {
   clusterPlanSchema,
   clusterPlanToJson,
   dryRunSchema,
+  forceSchema,
   nodesSchema,
   nodesToJson,
 } from './payloads/scale.ts';

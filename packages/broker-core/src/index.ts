@@ -31,7 +31,9 @@ export type {
   CustomRoute,
   CustomRouteBroker,
 } from './custom-route.ts';
-export type { BrokerOptions, FetchEpoch } from './options.ts';
+export type { BrokerOptions, FetchEpoch, FetchReplica } from './options.ts';
+export type { PromotedNode } from './core/balance-plan.ts';
+export type { ReplicaState } from './shell/fetch-replica.ts';
 export { createBroker } from './shell/broker.ts';
 export type { Broker } from './shell/broker.ts';
 export type {

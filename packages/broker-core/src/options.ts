@@ -8,15 +8,20 @@ import {
 } from '@undermoon/cluster-meta';
 import { silentLogger, type Clock, type Logger } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
+import type { PromotedNode } from './core/balance-plan.ts';
 import { checkCustomRoutes, type CustomRoute } from './custom-route.ts';
 import { BrokerError } from './errors.ts';
 import { AuditFile } from './shell/audit-file.ts';
 import { fetchProxyEpoch } from './shell/fetch-epoch.ts';
+import { fetchReplicaState, type ReplicaState } from './shell/fetch-replica.ts';
 import { isShared, type MetaStorage } from './shell/persistence/meta-storage.ts';
 import { createStorage, whole, type StorageChoice } from './storage-options.ts';
 
 /** Asks a proxy for the epoch of its metadata. Null: it cannot be asked. */
 export type FetchEpoch = (address: NodeAddress) => Promise<Epoch | null>;
+
+/** Asks a proxy whether a Redis server behind it follows its master. */
+export type FetchReplica = (node: PromotedNode) => Promise<ReplicaState>;
 
 /** Settings of a broker. Names and defaults are those of the original's configuration where it has them. */
 export interface BrokerOptions {
@@ -112,6 +117,8 @@ export interface BrokerOptions {
   readonly auditFilesMax?: number;
   /** How `PUT /epoch/recovery` asks proxies. Default: `UMCTL GETEPOCH` over TCP, one second each. */
   readonly fetchEpoch?: FetchEpoch;
+  /** How `PUT /clusters/balance` asks proxies. Default: `UMCTL INFOREPL` over TCP, one second each. */
+  readonly fetchReplica?: FetchReplica;
 
   /**
    * How long the proxies of a cluster may take to learn of new nodes before `POST /clusters/migrations/auto` gives
@@ -162,6 +169,7 @@ export interface ResolvedBrokerOptions {
   readonly auditEntriesMax: number;
   readonly auditFile: AuditFile | null;
   readonly fetchEpoch: FetchEpoch;
+  readonly fetchReplica: FetchReplica;
   readonly scaleSyncTimeoutMs: number;
   readonly routes: readonly CustomRoute[];
   readonly logger: Logger;
@@ -208,6 +216,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
     auditEntriesMax: whole('auditEntriesMax', options.auditEntriesMax ?? 10_000, 0),
     auditFile: toAuditFile(options),
     fetchEpoch: options.fetchEpoch ?? fetchProxyEpoch,
+    fetchReplica: options.fetchReplica ?? fetchReplicaState,
     scaleSyncTimeoutMs: whole('scaleSyncTimeoutMs', options.scaleSyncTimeoutMs ?? 25_000, 0),
     routes: checkCustomRoutes(options.routes ?? []),
     logger: options.logger ?? silentLogger,

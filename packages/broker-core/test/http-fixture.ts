@@ -53,7 +53,13 @@ afterEach(async () => {
 /** A listening broker with a client; both are closed after the test. */
 export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
   const clock = new TestClock();
-  const broker = createBroker({ address: '127.0.0.1:0', clock, ...options });
+  const broker = createBroker({
+    address: '127.0.0.1:0',
+    clock,
+    // There are no proxies at the addresses of these tests.
+    fetchReplica: () => Promise.resolve('in-step'),
+    ...options,
+  });
   await broker.listen();
   const client = createBrokerClient({ brokers: [broker.address] });
   const ask: RunningBroker['ask'] = async (method, path, body, headers = {}) => {

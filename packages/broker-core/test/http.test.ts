@@ -156,6 +156,37 @@ describe('answers', () => {
   });
 });
 
+describe('balancing', () => {
+  test('LIM-10: asks proxies whether the replicas are in step, unless it is forced', async () => {
+    const asked: unknown[] = [];
+    let state: 'in-step' | 'behind' = 'behind';
+    const { ask, client } = await startBroker({
+      fetchReplica: (node) => {
+        asked.push(node);
+        return Promise.resolve(state);
+      },
+    });
+    await addProxies(client, 3);
+    await client.createCluster('demo' as never, 4);
+    await client.failover('10.0.0.1:6001' as never);
+    const path = '/api/v3/clusters/balance/demo';
+    const refused = await ask('PUT', path);
+    expect([refused.status, refused.json]).toMatchObject([500, { error: 'PROXY_NOT_SYNC' }]);
+    expect(asked).toEqual([{ proxyAddress: '10.0.0.3:6001', nodeAddress: '10.0.0.3:7001' }]);
+    const wrong = await ask('PUT', `${path}?force=maybe`);
+    expect([wrong.status, wrong.json]).toMatchObject([400, { error: 'INVALID_QUERY' }]);
+    const epoch = await client.epoch();
+    state = 'in-step';
+    expect((await ask('PUT', path)).status).toBe(200);
+    expect(await client.epoch()).toBe(epoch + 1);
+    await client.failover('10.0.0.2:6001' as never).catch(() => undefined);
+    state = 'behind';
+    asked.length = 0;
+    expect((await ask('PUT', `${path}?force=true`)).status).toBe(200);
+    expect(asked).toEqual([]);
+  });
+});
+
 describe('compression', () => {
   const EMPTY_DOCUMENTS = ['/api/v3/clusters/meta/none', '/api/v3/proxies/meta/9.9.9.9:1'];
 

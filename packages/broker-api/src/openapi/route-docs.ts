@@ -19,6 +19,7 @@ import {
   addNodesUpToSchema,
   clusterPlanSchema,
   dryRunSchema,
+  forceSchema,
   nodesSchema,
 } from '../payloads/scale.ts';
 import { watchChangesSchema, watchQuerySchema } from '../payloads/watch.ts';
@@ -169,9 +170,10 @@ export const ROUTE_DOCS: Readonly<Record<BrokerRouteName, RouteDoc>> = {
   },
   balanceCluster: {
     tag: 'clusters',
-    summary: 'Gives each half of every healthy chunk its master back.',
+    summary: 'Gives each half of every healthy chunk its master back, if its replica is in step.',
+    query: forceSchema,
     answer: EMPTY,
-    codes: CLUSTER_CODES,
+    codes: [...CLUSTER_CODES, 'PROXY_NOT_SYNC'],
     isMutation: true,
   },
   addNodes: {

@@ -53,6 +53,11 @@ export const dryRunSchema: z.ZodType<{ readonly isDryRun: boolean }> = z
   .object({ dry_run: z.enum(['true', '1', 'false', '0']).optional() })
   .transform((query) => ({ isDryRun: query.dry_run === 'true' || query.dry_run === '1' }));
 
+/** The `force` of a query string: `true` or `1`, `false` or `0`, or absent. */
+export const forceSchema: z.ZodType<{ readonly isForced: boolean }> = z
+  .object({ force: z.enum(['true', '1', 'false', '0']).optional() })
+  .transform((query) => ({ isForced: query.force === 'true' || query.force === '1' }));
+
 /** Reads a preview. */
 export const clusterPlanSchema: z.ZodType<ClusterPlan> = z
   .object({

@@ -64,7 +64,7 @@ function applyCommand(state: StoreState, command: StoreCommand, context: ApplyCo
     case 'change-config':
       return changeConfig(state, command.name, command.changes);
     case 'balance':
-      return balance(state, command.name);
+      return balance(state, command);
     case 'add-nodes':
       return addNodes(state, command.name, command.nodeNumber);
     case 'add-nodes-up-to':

@@ -45,7 +45,11 @@ const SCHEMAS: { readonly [K in StoreCommand['kind']]: z.ZodType<CommandOf<K>> }
     name: clusterNameSchema,
     changes: z.array(z.tuple([z.string(), z.string()])),
   }),
-  balance: z.object({ kind: z.literal('balance'), name: clusterNameSchema }),
+  balance: z.object({
+    kind: z.literal('balance'),
+    name: clusterNameSchema,
+    inStep: z.array(nodeAddressSchema).optional(),
+  }),
   'add-nodes': z.object({
     kind: z.literal('add-nodes'),
     name: clusterNameSchema,

@@ -24,7 +24,13 @@ export type StoreCommand =
   | { readonly kind: 'create-cluster'; readonly name: ClusterName; readonly nodeNumber: number }
   | { readonly kind: 'delete-cluster'; readonly name: ClusterName }
   | { readonly kind: 'change-config'; readonly name: ClusterName; readonly changes: ConfigChanges }
-  | { readonly kind: 'balance'; readonly name: ClusterName }
+  /** Without `inStep`, every replica is taken to be complete. */
+  | {
+      readonly kind: 'balance';
+      readonly name: ClusterName;
+      /** Redis servers that may become masters. */
+      readonly inStep?: readonly NodeAddress[] | undefined;
+    }
   /** Adds chunks without slots, `nodeNumber` nodes of them. */
   | { readonly kind: 'add-nodes'; readonly name: ClusterName; readonly nodeNumber: number }
   /** Adds chunks without slots until there are `nodeNumber` nodes. */

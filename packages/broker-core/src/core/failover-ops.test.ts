@@ -376,6 +376,25 @@ describe('balance', () => {
     expect(store.chunk().rolePosition).toBe('SecondChunkMaster');
   });
 
+  test('LIM-10: leaves replicas that are not in step, and names them', () => {
+    const store = storeWithCluster(6, 8);
+    store.must(failoverOf(1));
+    const [first, second] = [store.chunk(0), store.chunk(1)];
+    const moved = first.rolePosition === 'Normal' ? second : first;
+    expect(moved.rolePosition).toBe('SecondChunkMaster');
+    const { state } = store;
+    const [promoted] = moved.nodeAddresses;
+    expect(store.run({ ...balance, inStep: [] })).toMatchObject({
+      ok: false,
+      code: 'PROXY_NOT_SYNC',
+      message: expect.stringContaining(promoted) as string,
+    });
+    expect(store.state).toBe(state);
+    store.must({ ...balance, inStep: [promoted] });
+    expect(store.chunk(0).rolePosition).toBe('Normal');
+    expect(store.chunk(1).rolePosition).toBe('Normal');
+  });
+
   test('of an unknown cluster is refused', () => {
     expect(new CheckedStore().code(balance)).toBe('CLUSTER_NOT_FOUND');
   });

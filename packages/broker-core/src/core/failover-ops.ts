@@ -10,11 +10,19 @@
 // replaced, and a failover that cannot flip answers without a refusal.
 
 import { DEFAULT_WEIGHT, type Chunk, type StoredCluster } from '@undermoon/broker-api';
-import type { ClusterName, NodeAddress } from '@undermoon/cluster-meta';
+import type { NodeAddress } from '@undermoon/cluster-meta';
 import { isAllocatable } from './allocate.ts';
 import { clusterNotFound } from './cluster-ops.ts';
-import { done, refused, type ApplyContext, type StoreEvent, type StoreStep } from './command.ts';
+import {
+  done,
+  refused,
+  type ApplyContext,
+  type StoreCommand,
+  type StoreEvent,
+  type StoreStep,
+} from './command.ts';
 import { bumpCluster } from './epoch.ts';
+import { promotedByBalance } from './balance-plan.ts';
 import { dropReports, isDown, isReported, markFailed } from './failure-log.ts';
 import { renewMigrations } from './migration-ops.ts';
 import {
@@ -67,20 +75,32 @@ export function retryReplacements(state: StoreState, context: ApplyContext): Sto
   return done(next, events);
 }
 
-/** Puts masters back on both halves of every chunk that has no failed or reported half. */
-export function balance(state: StoreState, name: ClusterName): StoreStep {
+/**
+ * Puts masters back on both halves of every chunk that has no failed or reported half. A replica that is not in
+ * step stays one; the refusal then names it, and the other chunks are balanced all the same.
+ */
+export function balance(
+  state: StoreState,
+  { name, inStep }: Extract<StoreCommand, { kind: 'balance' }>,
+): StoreStep {
   const cluster = state.clusters.get(name);
   if (cluster === undefined) return clusterNotFound(state, name);
-  const isSound = (address: NodeAddress): boolean =>
-    !state.failedProxies.has(address) && !state.failures.has(address);
-  const chunks = cluster.chunks.map((chunk): Chunk =>
-    chunk.rolePosition !== 'Normal' && chunk.proxyAddresses.every(isSound)
-      ? { ...chunk, rolePosition: 'Normal' }
-      : chunk,
-  );
-  if (chunks.every((chunk, index) => chunk === cluster.chunks[index])) return done(state, []);
-  const next = storeMoved(state, cluster, { ...cluster, chunks });
-  return done(next, [{ kind: 'cluster-balanced', name }]);
+  const behind: NodeAddress[] = [];
+  const chunks = cluster.chunks.map((chunk): Chunk => {
+    const promoted = promotedByBalance(state, chunk);
+    if (promoted === null) return chunk;
+    if (inStep === undefined || inStep.includes(promoted.nodeAddress)) {
+      return { ...chunk, rolePosition: 'Normal' };
+    }
+    behind.push(promoted.nodeAddress);
+    return chunk;
+  });
+  const isSame = chunks.every((chunk, index) => chunk === cluster.chunks[index]);
+  const next = isSame ? state : storeMoved(state, cluster, { ...cluster, chunks });
+  const events: StoreEvent[] = isSame ? [] : [{ kind: 'cluster-balanced', name }];
+  if (behind.length === 0) return done(next, events);
+  const message = `not in step with their masters, and left as replicas: ${behind.slice(0, 5).join(', ')}`;
+  return refused(next, 'PROXY_NOT_SYNC', message, events);
 }
 
 // A coordinator may act on a list that it fetched before the proxy registered again: without enough reports

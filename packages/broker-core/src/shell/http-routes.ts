@@ -6,6 +6,7 @@ import {
   configChangesSchema,
   createClusterSchema,
   epochRecoveryToJson,
+  forceSchema,
   metaStoreToJson,
   migrationTaskSchema,
   pageSchema,
@@ -23,6 +24,7 @@ import {
   type Epoch,
   type NodeAddress,
 } from '@undermoon/cluster-meta';
+import { promotedInCluster } from '../core/balance-plan.ts';
 import type { StoreRefusal } from '../core/command.ts';
 import { hasExpiredReports, reportedProxies } from '../core/failure-log.ts';
 import { clusterInfo, pageOf, proxyView } from '../core/query.ts';
@@ -30,6 +32,7 @@ import { checkResources } from '../core/resource-check.ts';
 import { parseDump } from '../core/restore.ts';
 import { JsonDocument } from './document.ts';
 import { fetchEpochs } from './fetch-epoch.ts';
+import { nodesInStep } from './fetch-replica.ts';
 import { OPERATION_ROUTES } from './operation-routes.ts';
 import type { Replicator } from './replicator.ts';
 import {
@@ -70,11 +73,7 @@ export const ROUTES: readonly RouteRow[] = [
   },
   { route: 'clusterInfo', body: 'none', handle: info },
   { route: 'changeClusterConfig', body: 'json', handle: changeConfig },
-  {
-    route: 'balanceCluster',
-    body: 'none',
-    handle: onCluster((name) => ({ kind: 'balance', name })),
-  },
+  { route: 'balanceCluster', body: 'none', handle: balanceCluster },
   ...SCALE_ROUTES,
   { route: 'commitMigration', body: 'json', handle: commitMigration },
   { route: 'proxyAddresses', body: 'none', handle: proxyAddresses },
@@ -140,6 +139,17 @@ function changeConfig(context: RouteContext, call: RouteCall): RouteReply | Prom
   if (name === null) return invalidClusterName();
   const body = parsePayload(configChangesSchema, call.body);
   return body.ok ? mutate(context, { kind: 'change-config', name, changes: body.value }) : body;
+}
+
+async function balanceCluster(context: RouteContext, call: RouteCall): Promise<RouteReply> {
+  const name = parseClusterName(call.params['name']);
+  if (name === null) return invalidClusterName();
+  const query = parsePayload(forceSchema, call.query);
+  if (!query.ok) return { ...query, code: 'INVALID_QUERY' };
+  if (query.value.isForced) return mutate(context, { kind: 'balance', name });
+  const promoted = promotedInCluster(context.runner.state, name);
+  const inStep = await nodesInStep(promoted, context.options.fetchReplica);
+  return mutate(context, { kind: 'balance', name, inStep });
 }
 
 function commitMigration(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
