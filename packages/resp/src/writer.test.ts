@@ -50,6 +50,33 @@ describe('RespWriter', () => {
     }
   });
 
+  it.each([0, 7, 10, 99, 100, 65_535, 999_999, 1_000_000, 2 ** 53 - 1, -1, -0])(
+    'writes the number %d as its text',
+    (value) => {
+      expect(new RespWriter().integer(value).take().toString()).toBe(`:${String(value)}\r\n`);
+    },
+  );
+
+  it('writes once more what it has written', () => {
+    const writer = new RespWriter(2, 4096).array(2);
+    const start = writer.length;
+    writer.bulk('abc');
+    expect(writer.again(start, writer.length).take().toString()).toBe(
+      '*2\r\n$3\r\nabc\r\n$3\r\nabc\r\n',
+    );
+    expect(() => writer.integer(1).again(0, 5)).toThrow(RangeError);
+    expect(() => writer.again(-1, 2)).toThrow(RangeError);
+    expect(() => writer.again(2, 1)).toThrow(RangeError);
+  });
+
+  it('grows past what was expected', () => {
+    const writer = new RespWriter(2, 2000).bulk('x'.repeat(1990));
+    for (let i = 0; i < 9; i++) writer.again(0, writer.length);
+    const bytes = writer.take();
+    expect(bytes.length).toBe(512 * 1999);
+    expect(bytes.indexOf('$1990', 1)).toBe(1999);
+  });
+
   it('speaks protocol 2 first, and can be switched', () => {
     const writer = new RespWriter();
     writer.null();

@@ -1,4 +1,8 @@
 const FIRST_BYTES = 1024;
+const ZERO = 0x30;
+const SMALL_NUMBERS = 1_000_000;
+/** Type, digits and line end of a number below that. */
+const SMALL_NUMBER_BYTES = 9;
 /** A reply from this size on is given away with its buffer; smaller ones are copied out of it. */
 const GIVEN_AWAY_BYTES = 16 * 1024;
 
@@ -16,9 +20,10 @@ export class RespWriter {
   #bytes: Buffer;
   #end: number;
 
-  constructor(protocol: 2 | 3 = 2) {
+  /** `expectedBytes`: about how long the reply will be, so that a large one does not have to be moved as it grows. */
+  constructor(protocol: 2 | 3 = 2, expectedBytes: number = FIRST_BYTES) {
     this.protocol = protocol;
-    this.#bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, expectedBytes));
     this.#end = 0;
   }
 
@@ -42,7 +47,7 @@ export class RespWriter {
     if (typeof value === 'number' && !Number.isSafeInteger(value)) {
       throw new RangeError(`value must be a safe integer or a bigint, not ${value}`);
     }
-    return this.#line(':', String(value));
+    return typeof value === 'number' ? this.#number(':', value) : this.#line(':', String(value));
   }
 
   bulk(value: string | Uint8Array): this {
@@ -104,6 +109,17 @@ export class RespWriter {
     return this;
   }
 
+  /** Writes once more what stands at `[start, end)` of what was written since the last `take`. */
+  again(start: number, end: number): this {
+    if (start < 0 || end < start || end > this.#end) {
+      throw new RangeError(`${start} to ${end}: not within the ${this.#end} bytes written`);
+    }
+    this.#reserve(end - start);
+    this.#bytes.copyWithin(this.#end, start, end);
+    this.#end += end - start;
+    return this;
+  }
+
   /** Hands over what was written and begins anew. The buffer belongs to the caller. */
   take(): Buffer {
     const written = this.#bytes.subarray(0, this.#end);
@@ -117,18 +133,38 @@ export class RespWriter {
     if (!Number.isSafeInteger(length) || length < 0) {
       throw new RangeError(`length must be an integer from 0, not ${length}`);
     }
-    return this.#line(type, String(length));
+    return this.#number(type, length);
   }
 
   #payload(type: string, prefix: string, value: string | Uint8Array): this {
     const isText = typeof value === 'string';
     const length = isText ? Buffer.byteLength(value) : value.length;
-    this.#line(type, String(prefix.length + length));
+    this.#number(type, prefix.length + length);
     this.#reserve(prefix.length + length + 2);
-    this.#end += this.#bytes.write(prefix, this.#end, 'latin1');
+    if (prefix !== '') this.#end += this.#bytes.write(prefix, this.#end, 'latin1');
     if (isText) this.#bytes.write(value, this.#end);
     else this.#bytes.set(value, this.#end);
     this.#end += length;
+    this.#endLine();
+    return this;
+  }
+
+  /** Most numbers are small: their digits are written without a text in between. */
+  #number(type: string, value: number): this {
+    if (value < 0 || value >= SMALL_NUMBERS) {
+      return this.#line(type, String(value));
+    }
+    this.#reserve(SMALL_NUMBER_BYTES);
+    const bytes = this.#bytes;
+    bytes[this.#end++] = type.charCodeAt(0);
+    let digits = 1;
+    for (let rest = value; rest >= 10; rest = Math.trunc(rest / 10)) digits++;
+    let rest = value;
+    for (let at = this.#end + digits - 1; at >= this.#end; at--) {
+      bytes[at] = ZERO + (rest % 10);
+      rest = Math.trunc(rest / 10);
+    }
+    this.#end += digits;
     this.#endLine();
     return this;
   }

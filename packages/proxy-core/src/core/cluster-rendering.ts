@@ -19,6 +19,12 @@ export type RespProtocol = 2 | 3;
 /** What the pieces of replies cost, in items of a slice. */
 const NODE_WEIGHT = 8;
 const RANGE_WEIGHT = 1;
+const OWNER_WEIGHT = 0.1;
+/** About how long they are in a reply of many. */
+const NODE_BYTES = 100;
+const RANGE_BYTES = 20;
+const HEAD_BYTES = 32;
+const SHARD_BYTES = 260;
 /** A text this long is written before it grows further. */
 const TEXT_CHARS = 4096;
 
@@ -34,7 +40,8 @@ export function* nodesSlices(
   meter: SliceMeter,
 ): Slices<Buffer> {
   const { members, ownRanges, ownRangesAt, rangeStarts, rangeEnds } = view;
-  const lines = new RespWriter(protocol);
+  const expectedBytes = members.length * NODE_BYTES + view.rangeCount * RANGE_BYTES;
+  const lines = new RespWriter(protocol, expectedBytes);
   for (const [index, member] of members.entries()) {
     let line = nodeHead(view, member);
     const end = ownRangesAt[index + 1] ?? 0;
@@ -51,7 +58,8 @@ export function* nodesSlices(
     lines.raw(Buffer.from(`${line}\n`));
     if (meter.isFullAfter(NODE_WEIGHT)) yield;
   }
-  return new RespWriter(protocol).verbatim('txt', lines.take()).take();
+  const text = lines.take();
+  return new RespWriter(protocol, text.length + HEAD_BYTES).verbatim('txt', text).take();
 }
 
 /** A line of CLUSTER NODES up to the slots; all of it for a replica. */
@@ -68,27 +76,30 @@ export function* slotsSlices(
   protocol: RespProtocol,
   meter: SliceMeter,
 ): Slices<Buffer> {
-  // The nodes of a range are written once for each owner.
-  const nodesOf: { readonly count: number; readonly bytes: Buffer }[] = [];
-  const writer = new RespWriter(protocol).array(view.rangeCount);
-  for (let range = 0; range < view.rangeCount; range++) {
-    const owner = view.rangeOwners[range] ?? 0;
-    let nodes = nodesOf[owner];
-    if (nodes === undefined) {
-      const list = masterAndReplicas(view, owner);
-      const bytes = new RespWriter(protocol);
-      for (const { host, port, nodeId } of list) {
-        bytes.array(4).bulk(host).integer(port).bulk(nodeId).map(0);
-      }
-      nodes = { count: list.length, bytes: bytes.take() };
-      nodesOf[owner] = nodes;
-      if (meter.isFullAfter(NODE_WEIGHT * list.length)) yield;
-    }
+  const { members, rangeCount, rangeOwners, rangeStarts, rangeEnds } = view;
+  // How many nodes an owner has, itself included, and where in the reply they stand already.
+  const nodeCounts = new Uint16Array(members.length);
+  const nodesAt = new Int32Array(members.length);
+  const nodesEnd = new Int32Array(members.length);
+  const writer = new RespWriter(protocol, rangeCount * (RANGE_BYTES + NODE_BYTES));
+  writer.array(rangeCount);
+  for (let range = 0; range < rangeCount; range++) {
+    const owner = rangeOwners[range] ?? 0;
+    const nodes = nodeCounts[owner] === 0 ? masterAndReplicas(view, owner) : null;
+    if (nodes !== null) nodeCounts[owner] = nodes.length;
     writer
-      .array(2 + nodes.count)
-      .integer(view.rangeStarts[range] ?? 0)
-      .integer(view.rangeEnds[range] ?? 0)
-      .raw(nodes.bytes);
+      .array(2 + (nodeCounts[owner] ?? 0))
+      .integer(rangeStarts[range] ?? 0)
+      .integer(rangeEnds[range] ?? 0);
+    if (nodes === null) writer.again(nodesAt[owner] ?? 0, nodesEnd[owner] ?? 0);
+    else {
+      nodesAt[owner] = writer.length;
+      for (const { host, port, nodeId } of nodes) {
+        writer.array(4).bulk(host).integer(port).bulk(nodeId).map(0);
+      }
+      nodesEnd[owner] = writer.length;
+      if (meter.isFullAfter(NODE_WEIGHT * nodes.length)) yield;
+    }
     if (meter.isFullAfter(RANGE_WEIGHT)) yield;
   }
   return writer.take();
@@ -101,8 +112,13 @@ export function* shardsSlices(
   meter: SliceMeter,
 ): Slices<Buffer> {
   const { rangeCount, rangeOwners, rangeStarts, rangeEnds, ownRanges, ownRangesAt } = view;
-  const shards = new Set<number>(rangeOwners.subarray(0, rangeCount));
-  const writer = new RespWriter(protocol).array(shards.size);
+  const shards = new Set<number>();
+  for (let range = 0; range < rangeCount; range++) {
+    shards.add(rangeOwners[range] ?? 0);
+    if (meter.isFullAfter(OWNER_WEIGHT)) yield;
+  }
+  const expectedBytes = shards.size * SHARD_BYTES + rangeCount * RANGE_BYTES;
+  const writer = new RespWriter(protocol, expectedBytes).array(shards.size);
   for (const shard of shards) {
     const [from, end] = [ownRangesAt[shard] ?? 0, ownRangesAt[shard + 1] ?? 0];
     writer

@@ -108,9 +108,8 @@ export function slotOwnersOf(table: RoutingTable, self: NodeAddress): SlotOwners
 /** By replica: the proxy it follows. Only proxies without slots follow, and only proxies with slots lead. */
 export function mastersOf(
   links: readonly ReplicaLink[],
-  owners: SlotOwners,
+  { addresses }: Pick<SlotOwners, 'addresses'>,
 ): ReadonlyMap<NodeAddress, NodeAddress> {
-  const { addresses } = owners;
   return new Map(
     links
       .filter(({ replica, master }) => !addresses.has(replica) && addresses.has(master))
@@ -126,7 +125,7 @@ export function mastersOf(
 export function* clusterViewSlices(source: ViewSource, meter: SliceMeter): Slices<ClusterView> {
   const { table, self, links } = source;
   const runs = yield* slotRuns(table, meter);
-  const masters = mastersOf(links, slotOwnersOf(table, self));
+  const masters = mastersOf(links, yield* ownersOf(runs, source, meter));
   const candidates = yield* candidatesOf(table, self, masters, meter);
   const indexOf = new Uint16Array(table.peers.length + 1);
   const members: ClusterMember[] = [];
@@ -142,7 +141,12 @@ export function* clusterViewSlices(source: ViewSource, meter: SliceMeter): Slice
     }
     if (meter.isFullAfter(MEMBER_WEIGHT)) yield;
   }
-  const rangeOwners = runs.ownerKeys.map((key) => indexOf[key] ?? 0);
+  const rangeOwners = new Uint16Array(SLOT_COUNT);
+  for (let range = 0; range < runs.count; range++) {
+    rangeOwners[range] = indexOf[runs.ownerKeys[range] ?? 0] ?? 0;
+    if (meter.isFullAfter(SLOT_WEIGHT)) yield;
+  }
+  const owners = rangeOwners.subarray(0, runs.count);
   return {
     epoch: table.epoch,
     members,
@@ -150,7 +154,7 @@ export function* clusterViewSlices(source: ViewSource, meter: SliceMeter): Slice
     rangeStarts: runs.starts,
     rangeEnds: runs.ends,
     rangeOwners,
-    ...groupRanges(rangeOwners.subarray(0, runs.count), members.length),
+    ...(yield* groupRanges(owners, members.length, meter)),
     replicas,
   };
 }
@@ -195,6 +199,25 @@ function* slotRuns(table: RoutingTable, meter: SliceMeter): Slices<SlotRuns> {
   return { count, starts, ends, ownerKeys };
 }
 
+/** The proxies with slots. */
+function* ownersOf(
+  { count, ownerKeys }: SlotRuns,
+  { table, self }: ViewSource,
+  meter: SliceMeter,
+): Slices<Pick<SlotOwners, 'addresses'>> {
+  const isOwner = new Uint8Array(table.peers.length + 1);
+  for (let range = 0; range < count; range++) {
+    isOwner[ownerKeys[range] ?? 0] = 1;
+    if (meter.isFullAfter(SLOT_WEIGHT)) yield;
+  }
+  const addresses = new Set<NodeAddress>(isOwner[SELF_KEY] === 1 ? [self] : []);
+  for (const [index, { address }] of table.peers.entries()) {
+    if (isOwner[index + 1] === 1) addresses.add(address);
+    if (meter.isFullAfter(1)) yield;
+  }
+  return { addresses };
+}
+
 function ownerKeyOf(slotValue: number): number {
   if (slotValue >= 0) return SELF_KEY;
   return slotValue === SLOT_UNCOVERED ? NOBODY : peerIndexOf(slotValue) + 1;
@@ -224,12 +247,16 @@ function* candidatesOf(
 }
 
 /** Sorts the numbers of ranges by their owner, by counting. */
-function groupRanges(
+function* groupRanges(
   owners: Uint16Array,
   memberCount: number,
-): Pick<ClusterView, 'ownRanges' | 'ownRangesAt'> {
+  meter: SliceMeter,
+): Slices<Pick<ClusterView, 'ownRanges' | 'ownRangesAt'>> {
   const ownRangesAt = new Uint32Array(memberCount + 1);
-  for (const owner of owners) ownRangesAt[owner + 1] = (ownRangesAt[owner + 1] ?? 0) + 1;
+  for (const owner of owners) {
+    ownRangesAt[owner + 1] = (ownRangesAt[owner + 1] ?? 0) + 1;
+    if (meter.isFullAfter(SLOT_WEIGHT)) yield;
+  }
   for (let i = 0; i < memberCount; i++) {
     ownRangesAt[i + 1] = (ownRangesAt[i + 1] ?? 0) + (ownRangesAt[i] ?? 0);
   }
@@ -239,6 +266,7 @@ function groupRanges(
     const at = next[owner] ?? 0;
     ownRanges[at] = range;
     next[owner] = at + 1;
+    if (meter.isFullAfter(SLOT_WEIGHT)) yield;
   }
   return { ownRanges, ownRangesAt };
 }

@@ -1,7 +1,9 @@
 import { Buffer } from 'node:buffer';
 import {
+  clusterConfigFields,
   decodeInflated,
   decodeSetCluster,
+  DEFAULT_CLUSTER_CONFIG,
   FrameWords,
   type DecodedSetCluster,
   type NodeAddress,
@@ -17,6 +19,7 @@ import type { SliceMeters } from './slice-meters.ts';
 const ROUNDS = 10;
 const PEERS = 100;
 const RANGES_EACH = 8;
+const LONG_RANGES = 500;
 
 /**
  * Reads made-up metadata and draws the replies about it until the runtime has compiled the code, in slices.
@@ -62,10 +65,17 @@ function wordsOf(frame: Buffer): FrameWords {
 }
 
 function plainWords(): string[] {
-  const words = ['v2', '1', 'NOFLAG', 'warm-up', 'h:1', '0', 'PEER'];
+  const words = ['v2', '1', 'NOFLAG', 'warm-up', 'h:1', '2', '7-7', '9-10', 'PEER'];
   for (let peer = 0; peer < PEERS; peer++) {
     words.push(`peer-${peer}:6001`, String(RANGES_EACH));
     for (const [start, end] of rangesOf(peer)) words.push(`${start}-${end}`);
+  }
+  // A line of CLUSTER NODES that is written in parts.
+  words.push('peer-0:6001', String(LONG_RANGES));
+  for (const [start, end] of longRanges()) words.push(`${start}-${end}`);
+  words.push('CONFIG');
+  for (const [field, value] of clusterConfigFields(DEFAULT_CLUSTER_CONFIG)) {
+    words.push(field, value);
   }
   return words;
 }
@@ -75,7 +85,12 @@ function jsonForm(): object {
   for (let i = 0; i < PEERS; i++) {
     peer[`peer-${i}:6001`] = [{ range_list: rangesOf(i), tag: 'None' }];
   }
-  return { cluster_name: 'warm-up', local: {}, peer, cluster_config: {} };
+  const local = { 'h:1': [{ range_list: [[0, 0], ...longRanges()], tag: 'None' }] };
+  return { cluster_name: 'warm-up', local, peer, cluster_config: {} };
+}
+
+function longRanges(): [number, number][] {
+  return Array.from({ length: LONG_RANGES }, (_, i) => [i * 20 + 12, i * 20 + 13]);
 }
 
 function rangesOf(peer: number): [number, number][] {

@@ -12,6 +12,8 @@ import type { RoutingTable } from './routing-table.ts';
 /** What an address and a list of slots cost, in items of a slice. */
 const NODE_WEIGHT = 4;
 const RANGES_PER_ITEM = 2;
+/** About how long a node's part of a large reply is. */
+const NODE_BYTES = 120;
 /** Ranges whose text is made in one go. */
 const TEXT_RANGES = 256;
 
@@ -20,7 +22,8 @@ export function* metadataSlices(table: RoutingTable, meter: SliceMeter): Slices<
   const name = table.clusterName ?? '';
   const local = yield* groupByAddress(table.meta?.local ?? [], meter);
   const peers = yield* groupByAddress(table.meta?.peers ?? [], meter);
-  const writer = new RespWriter().array(6).bulk('Cluster').array(5).bulk(name);
+  const writer = new RespWriter(2, NODE_BYTES * (local.size + peers.size));
+  writer.array(6).bulk('Cluster').array(5).bulk(name);
   writer.bulk('local').array(3 + local.size);
   writer.bulk(`name: ${name}`).bulk(`epoch: ${table.epoch}`).bulk('nodes:');
   for (const [address, slots] of local) yield* writeNode(writer, address, slots, meter);

@@ -2,10 +2,11 @@ import { hostOf, type NodeAddress, portOf } from '@undermoon/cluster-meta';
 import type { Logger } from '@undermoon/runtime';
 import type { PushFrames } from '../core/push-frames.ts';
 import { type BackendCredentials, BackendGreeting } from './backend-greeting.ts';
-import type { DataLoop, TurnFlush } from './data-loop.ts';
+import type { DataLoop } from './data-loop.ts';
 import { ReplyDemux, type ReplyTaker } from './reply-demux.ts';
 import { SLAB_BYTES, type Slab } from './slab.ts';
 import type { ConnectHandler, ConnectTarget, Transport } from './transport.ts';
+import type { TurnFlush } from './turn-flush.ts';
 
 /** Why replies will not come. */
 export type BackendLoss =

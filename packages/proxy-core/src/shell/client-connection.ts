@@ -6,7 +6,7 @@ import { inOrder } from './in-order.ts';
 import { InputCarry } from './input-carry.ts';
 import { CLIENTS_OVER_INPUT, NET_INPUT_BYTES } from './loop-counters.ts';
 import type { Blocking, Client, Departure, ProxyContext, Watching } from './proxy-context.ts';
-import type { Transport, TransportHandler } from './transport.ts';
+import type { TransportHandler } from './transport.ts';
 
 /** With more undispatched input than this a client stays where it is. */
 const LEAVING_INPUT_MAX = 65_536;
@@ -34,10 +34,6 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   constructor(context: ProxyContext, session: Session) {
     super(context, session);
     this.activeMs = context.loop.nowMs;
-  }
-
-  attach(transport: Transport): void {
-    this.transport = transport;
   }
 
   get isAccepting(): boolean {
@@ -93,8 +89,9 @@ export class ClientConnection extends ClientReplies implements Client, Transport
 
   /** Goes on with what the client had sent before it came to this loop. */
   takeOver(input: Buffer): void {
-    if (input.length > 0) this.#keep(input, 0, input.length);
-    if (this.#carry !== null) this.#runCarry(this.#carry);
+    // What the scanner of this loop saw last was of another client.
+    this.#carry = new InputCarry(input, 0, input.length);
+    this.#runCarry(this.#carry);
     this.context.loop.output.flush();
   }
 
@@ -109,7 +106,9 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   // would be copied by the reply order.
   replyDeferred(bytes: Buffer): void {
     if (this.isClosed) return;
-    this.#afterQuiet = inOrder(() => this.reply(bytes), this.#afterQuiet ?? nothing);
+    const before = this.#afterQuiet ?? nothing;
+    const goOn = (): void => this.whenQuiet(before);
+    this.#afterQuiet = inOrder(() => this.replyShared(bytes), goOn);
     this.settle(1);
     this.context.loop.output.flush();
   }
@@ -188,6 +187,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   onDrain(): void {
+    this.resumeLargeReply();
     this.flushPushes(false);
     if (!this.isReading) this.updateReading();
   }

@@ -1,58 +1,33 @@
 import { type DueOutput, ReplyOrder } from '../core/reply-order.ts';
-import { DETOUR, type Session } from '../core/session.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
-import type { OutputTarget } from './client-output.ts';
-import { CLIENTS_OVER_OUTPUT, ERROR_REPLIES, NET_OUTPUT_BYTES } from './loop-counters.ts';
+import { ClientSending } from './client-sending.ts';
+import { PIECE_BYTES } from './large-replies.ts';
+import { ERROR_REPLIES } from './loop-counters.ts';
 import type { ClientTracking } from './client-tracking.ts';
 import { lossReply } from './loss-reply.ts';
-import type { ProxyContext } from './proxy-context.ts';
 import { PushQueue, type PushTarget } from './push-queue.ts';
-import type { Slab } from './slab.ts';
-import type { Transport } from './transport.ts';
 
 const ERROR_MARKER = 0x2d;
 
-const OUTPUT_LIMIT_REACHED = 'client closed: output limit reached';
-const MUTED = { OFF: 1, SKIP: 2 } as const;
-
 /** What one client is owed: requests go out, replies come back in request order, within bounds. */
-export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarget, PushTarget {
-  context: ProxyContext;
-  readonly session: Session;
-  isClosed = false;
+export abstract class ClientReplies
+  extends ClientSending
+  implements ReplySink, DueOutput, PushTarget
+{
   tracking: ClientTracking | null = null;
-  protected transport: Transport | null = null;
-  /** Whether the client is read now. */
-  protected isReading = true;
   #owed = 0;
   #laneCount = 1;
   #source: BackendConnection | null = null;
   #order: ReplyOrder<BackendConnection> | null = null;
   #fullBackends = 0;
-  /** Bits of MUTED. While any is set, what would be sent is dropped. */
-  #muted = 0;
   /** What was sent last ends within a reply. Only used while there is no order. */
   #isCut = false;
   /** Null until something is pushed. */
   #pushes: PushQueue | null = null;
 
-  constructor(context: ProxyContext, session: Session) {
-    this.context = context;
-    this.session = session;
-  }
-
-  /** Closes at once. */
-  abstract destroy(): void;
-  /** Reads the client, or not, whichever fits its state now. */
-  protected abstract updateReading(): void;
   /** Nothing is owed any more. */
   protected abstract onQuiet(): void;
-
-  /** The client's "host:port"; empty when it is gone. */
-  get peer(): string {
-    return this.transport?.peer ?? '';
-  }
 
   /** Replies that the client still waits for. */
   get owed(): number {
@@ -64,23 +39,13 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     return this.#fullBackends > 0;
   }
 
-  /** Some or all replies are not wanted. */
-  protected get isMuted(): boolean {
-    return this.#muted !== 0;
-  }
-
   /** Replies that wait for others before them. */
   protected get heldBytes(): number {
     return this.#order === null ? 0 : this.#order.heldBytes;
   }
 
   get outputBytes(): number {
-    const queuedBytes = this.transport?.queuedBytes ?? 0;
-    return this.heldBytes + queuedBytes + (this.#pushes?.heldBytes ?? 0);
-  }
-
-  get isBacklogged(): boolean {
-    return this.transport !== null && this.transport.queuedBytes > 0;
+    return this.heldBytes + this.sendingBytes + (this.#pushes?.heldBytes ?? 0);
   }
 
   get isMidReply(): boolean {
@@ -92,18 +57,19 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     if (this.isClosed) return;
     const pushes = (this.#pushes ??= new PushQueue(this.context.loop, this));
     pushes.add(frame);
-    this.#limitOutput(this.outputBytes);
+    this.limitOutput(this.outputBytes);
   }
 
   pushBehind(source: BackendConnection, frame: Uint8Array): void {
     const isElsewhere = this.#order === null && this.isMidReply && source !== this.#source;
-    const order = isElsewhere ? this.#enterOrder() : this.#order;
-    // Its place does not matter among replies that are dropped.
-    if (this.isClosed || this.#muted !== 0) this.push(frame);
+    const isBetween = this.isMuted || this.isSendingInPieces;
+    const order = isElsewhere && !isBetween ? this.#enterOrder() : this.#order;
+    // Its place does not matter among replies that are dropped, nor while no server owes any.
+    if (this.isClosed || isBetween) this.push(frame);
     else if (order === null) this.context.loop.output.append(this, frame, 0, frame.length);
     else {
       order.pushBehind(source, frame, this);
-      this.#limitOutput(order.heldBytes);
+      this.limitOutput(order.heldBytes);
     }
   }
 
@@ -146,12 +112,31 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     }
     const order = this.#order ?? this.#enterOrder();
     order.pushLocal(bytes);
-    this.#limitOutput(order.heldBytes);
+    this.limitOutput(order.heldBytes);
   }
 
   /** Counts a reply as owed that no backend will send; `settle` follows. */
   protected oweDeferred(): void {
     this.#owed++;
+  }
+
+  /** A reply that nobody changes any more; a large one counts as owed until its last piece has left. */
+  protected replyShared(bytes: Buffer): void {
+    if (bytes.length <= PIECE_BYTES) {
+      this.reply(bytes);
+      return;
+    }
+    this.#owed++;
+    // Nothing may come between two pieces.
+    this.#isCut = true;
+    this.sendInPieces(bytes);
+  }
+
+  protected onLastPiece(): void {
+    this.#isCut = false;
+    this.#pushes?.flush();
+    this.settle(1);
+    this.context.loop.output.flush();
   }
 
   onReplyBytes(
@@ -169,7 +154,7 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
       this.#isCut = isCut;
     } else {
       order.accept(source, { bytes, start, end, completed, isCut }, this);
-      this.#limitOutput(order.heldBytes);
+      this.limitOutput(order.heldBytes);
     }
     this.#pushes?.flush();
     this.settle(completed);
@@ -196,51 +181,10 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     if (!this.isClosed) this.updateReading();
   }
 
-  setReplies(mode: 'on' | 'off' | 'reset'): void {
-    this.context.loop.output.flush();
-    if (mode === 'off') this.#muted |= MUTED.OFF;
-    else this.#muted = mode === 'on' ? 0 : this.#muted & ~MUTED.OFF;
-  }
-
-  skipNextReply(): void {
-    if ((this.#muted & MUTED.OFF) === 0) this.session.detours |= DETOUR.SKIP;
-  }
-
-  beginSkip(): void {
-    this.context.loop.output.flush();
-    this.session.detours &= ~DETOUR.SKIP;
-    this.#muted |= MUTED.SKIP;
-  }
-
-  endSkip(): void {
-    this.context.loop.output.flush();
-    this.#muted &= ~MUTED.SKIP;
-  }
-
-  send(bytes: Uint8Array, slab: Slab | null): boolean {
-    return this.#muted !== 0 || this.transmit(bytes, slab);
-  }
-
-  transmit(bytes: Uint8Array, slab: Slab | null): boolean {
-    const transport = this.transport;
-    if (transport === null || this.isClosed) return true;
-    this.context.counters[NET_OUTPUT_BYTES]! += bytes.length;
-    if (transport.write(bytes, slab)) return true;
-    this.#limitOutput(transport.queuedBytes);
-    return false;
-  }
-
   /** The client is gone: nothing is put in order any more. */
   protected forgetOutput(): void {
     this.#order = null;
     this.#pushes?.clear();
-  }
-
-  /** Pauses or closes a client whose output waits for the network, or for replies that come before it. */
-  #limitOutput(waitingBytes: number): void {
-    if (this.isClosed || waitingBytes <= this.context.options.outputPauseBytes) return;
-    limitOutput(this, waitingBytes);
-    this.updateReading();
   }
 
   protected settle(completed: number): void {
@@ -266,15 +210,4 @@ export abstract class ClientReplies implements ReplySink, DueOutput, OutputTarge
     this.#order = order;
     return order;
   }
-}
-
-/** For a client with more output than it is read for. */
-function limitOutput(client: ClientReplies, waitingBytes: number): void {
-  const { options, logger, counters, directory } = client.context;
-  const { outputBytesMax, outputSoftBytes } = options;
-  if (waitingBytes > outputBytesMax) {
-    logger.warn({ client: client.peer, waitingBytes }, OUTPUT_LIMIT_REACHED);
-    counters[CLIENTS_OVER_OUTPUT]!++;
-    client.destroy();
-  } else if (outputSoftBytes > 0 && waitingBytes > outputSoftBytes) directory.watchOutput(client);
 }

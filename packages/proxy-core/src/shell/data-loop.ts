@@ -2,27 +2,25 @@ import { RequestScanner, type RespLimits } from '@undermoon/resp';
 import type { Clock } from '@undermoon/runtime';
 import { renderCommandList } from '../core/command-reply.ts';
 import { ClientOutput } from './client-output.ts';
+import { LargeReplies } from './large-replies.ts';
+import type { TurnEnd, TurnFlush } from './turn-flush.ts';
 import { Arena } from './slab.ts';
 import { DataEventTransports } from './stream-transport.ts';
 import type { TransportFactory } from './transport.ts';
 
 const COUNTED_TICK_MS_MAX = 500;
 
-/** Something with bytes gathered during a loop turn. */
-export interface TurnFlush {
-  flushTurn(): void;
-}
-
 /**
  * What all connections of one event loop share: the request scanner, the memory of reads and
  * writes, the output towards clients, and a clock that is read once per tick.
  */
-export class DataLoop {
+export class DataLoop implements TurnEnd {
   readonly scanner: RequestScanner;
   /** Replaced once, before the first socket, when it is known what this runtime can do. */
   transports: TransportFactory = new DataEventTransports();
   readonly arena: Arena = new Arena();
   readonly output: ClientOutput = new ClientOutput(this.arena);
+  readonly largeReplies: LargeReplies = new LargeReplies(this);
   readonly clock: Clock;
   /** Monotonic milliseconds, as of the last tick: precise enough for timeouts, free to read. */
   nowMs: number;

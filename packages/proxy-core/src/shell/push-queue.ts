@@ -1,6 +1,7 @@
 import type { OutputTarget } from './client-output.ts';
-import type { DataLoop, TurnFlush } from './data-loop.ts';
+import type { DataLoop } from './data-loop.ts';
 import { SLAB_BYTES, type Slab } from './slab.ts';
+import type { TurnFlush } from './turn-flush.ts';
 
 /** So many places of frames that were sent are kept before the list is cut. */
 const SPENT_MAX = 1024;

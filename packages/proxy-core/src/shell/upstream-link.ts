@@ -12,8 +12,9 @@ import {
 import type { TopicKind } from '../core/subscriptions.ts';
 import { type BackendEndpoint, connectTargetOf, warnRefused } from './backend-connection.ts';
 import { BackendGreeting } from './backend-greeting.ts';
-import type { DataLoop, TurnFlush } from './data-loop.ts';
+import type { DataLoop } from './data-loop.ts';
 import type { ConnectHandler, Transport } from './transport.ts';
+import type { TurnFlush } from './turn-flush.ts';
 
 /** What another proxy hears first, so that it passes on only what its own servers publish. */
 export const LINK_COMMAND: readonly string[] = ['UMCTL', 'PUBSUB', 'LINK'];

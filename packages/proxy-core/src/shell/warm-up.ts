@@ -4,6 +4,13 @@ import { isArityOk, singleKeyIndex } from '../core/command-keys.ts';
 import { lookupCommand } from '../core/command-lookup.ts';
 
 const ROUNDS = 3000;
+const MANY_WORDS = 200;
+/** Rounds before the code is compiled. */
+const LARGE_ROUNDS = 30;
+const LARGE = encodeCommand([
+  'DEL',
+  ...Array.from({ length: MANY_WORDS }, (_, i) => 'k'.repeat(1 + (i % 20))),
+]);
 
 /**
  * Runs the framing code on made-up commands until the runtime has compiled it. Without this, the first
@@ -17,6 +24,7 @@ export function warmUp(scanner: RequestScanner): void {
   ]);
   const replies = Buffer.from(`+OK\r\n:1\r\n$3\r\nabc\r\n*2\r\n$1\r\na\r\n$-1\r\n_\r\n`);
   for (let round = 0; round < ROUNDS; round++) {
+    if (round < LARGE_ROUNDS) scanLarge(scanner);
     for (let pos = 0; pos < requests.length;) {
       const end = scanner.scan(requests, pos, requests.length);
       const [nameStart = 0, keyStart = 0] = scanner.argStart;
@@ -29,4 +37,14 @@ export function warmUp(scanner: RequestScanner): void {
     }
     for (let pos = 0; pos < replies.length;) pos = scanReply(replies, pos, replies.length);
   }
+}
+
+/**
+ * Scans a command of many words that comes in two reads. Code that was compiled without such a one would be
+ * dropped when the first comes, which is the one with the metadata.
+ */
+function scanLarge(scanner: RequestScanner): void {
+  scanner.scan(LARGE, 0, LARGE.length);
+  scanner.scan(LARGE, 0, LARGE.length >> 1);
+  scanner.resume(LARGE, 0, LARGE.length, scanner.argsLeft, scanner.resumeOffset);
 }
