@@ -99,6 +99,12 @@ export interface ProxyServerOptions {
   redirectTimeoutMs?: number;
   /** Bytes of commands to other proxies that are kept to be sent on. Default 64 MiB. */
   redirectBytesMax?: number;
+  /** Milliseconds that the search for the keys of slots (CLUSTER COUNTKEYSINSLOT and the like) may take. Default 30000. */
+  slotScanTimeoutMs?: number;
+  /** Memory that the keys found by it may take. Default 64 MiB. */
+  slotScanBytesMax?: number;
+  /** Such searches at once, per event loop. Default 4. */
+  slotScansMax?: number;
   /** Limits of the protocol parser. */
   limits?: Partial<RespLimits>;
   /** Where keys are redirected while the proxy is in no cluster. Default: nowhere. */
@@ -192,6 +198,9 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     scriptLookupMs: given.scriptLookupMs ?? 200,
     redirectTimeoutMs: given.redirectTimeoutMs ?? 5000,
     redirectBytesMax: given.redirectBytesMax ?? 64 * MIB,
+    slotScanTimeoutMs: given.slotScanTimeoutMs ?? 30_000,
+    slotScanBytesMax: given.slotScanBytesMax ?? 64 * MIB,
+    slotScansMax: given.slotScansMax ?? 4,
     limits: { ...DEFAULT_RESP_LIMITS, ...given.limits },
     defaultRedirectionAddress:
       given.defaultRedirectionAddress === undefined || given.defaultRedirectionAddress === null
@@ -258,6 +267,9 @@ function checkCounts(options: ProxyOptions): void {
     'scriptLookupsMax',
     'redirectTimeoutMs',
     'redirectBytesMax',
+    'slotScanTimeoutMs',
+    'slotScanBytesMax',
+    'slotScansMax',
   ] as const) {
     checkInteger(name, options[name], 0);
   }
@@ -282,6 +294,9 @@ export function limitsOf(options: ProxyOptions): readonly (readonly [string, num
     ['script_digests_max', options.scriptDigestsMax],
     ['script_lookups_max', options.scriptLookupsMax],
     ['redirect_bytes_max', options.redirectBytesMax],
+    ['slot_scan_timeout_ms', options.slotScanTimeoutMs],
+    ['slot_scan_bytes_max', options.slotScanBytesMax],
+    ['slot_scans_max', options.slotScansMax],
     ['dedicated_connections_max', options.dedicatedConnectionsMax],
     ['backend_pending_max', options.backendPendingMax],
     ['backend_queued_bytes_max', options.backendQueuedBytesMax],

@@ -30,6 +30,7 @@ import {
   COMMAND_ID,
   COMMAND_KEY_FINDER,
   COMMAND_NAMES,
+  COMMAND_SINCE,
   KEY_FINDER,
   KEY_SPEC_OFFSET,
   KEY_SPECS,
@@ -46,7 +47,11 @@ const CHANGES = JSON.parse(
 const NEW_IN_72: readonly string[] = Object.keys(CHANGES.add);
 
 const IDS = [...COMMAND_NAMES.keys()];
-const OWN = IDS.filter((id) => COMMAND_GROUPS[COMMAND_GROUP[id]!] === 'undermoon');
+// Commands of later servers are described here, too.
+const OWN = IDS.filter(
+  (id) =>
+    COMMAND_GROUPS[COMMAND_GROUP[id]!] === 'undermoon' || /^([89]|\d\d)\./.test(COMMAND_SINCE[id]!),
+);
 
 let server: RedisServer;
 let client: RawClient;

@@ -2,13 +2,14 @@ import { finishSlices, SliceMeter, type Slices } from '@undermoon/cluster-meta';
 import type { RespWriter } from '@undermoon/resp';
 import { keySlot } from '@undermoon/slots';
 import { nodeHead, replicasOf } from '../core/cluster-rendering.ts';
-import type { ClusterView } from '../core/cluster-view.ts';
+import type { ClusterMember, ClusterView } from '../core/cluster-view.ts';
 import { byteErrorReply, quotedBytes } from '../core/replies.ts';
 import type { ControlCall, ControlState } from './control-state.ts';
 import { wordAt, writeArityError, writeError, writeUnknownSubcommand } from './admin-words.ts';
 
 /** Sub-commands with their number of arguments: [least, most]. */
 const ARITY: Readonly<Record<string, readonly [number, number]>> = {
+  'COUNT-FAILURE-REPORTS': [1, 1],
   HELP: [0, 0],
   INFO: [0, 0],
   KEYSLOT: [1, 1],
@@ -27,7 +28,6 @@ const TOPOLOGY_COMMANDS: readonly string[] = [
   'ADDSLOTS',
   'ADDSLOTSRANGE',
   'BUMPEPOCH',
-  'COUNT-FAILURE-REPORTS',
   'DELSLOTS',
   'DELSLOTSRANGE',
   'FAILOVER',
@@ -40,13 +40,18 @@ const TOPOLOGY_COMMANDS: readonly string[] = [
   'SET-CONFIG-EPOCH',
   'SETSLOT',
 ];
-const KEY_COMMANDS: readonly string[] = ['COUNTKEYSINSLOT', 'GETKEYSINSLOT'];
 
 const QUOTED_BYTES_MAX = 512;
 const NO_CLUSTER = 'CLUSTERDOWN This proxy is in no cluster: ask another one';
 
 const HELP: readonly string[] = [
   'CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
+  'COUNT-FAILURE-REPORTS <node-id>',
+  '    Return number of failure reports for <node-id>: always 0.',
+  'COUNTKEYSINSLOT <slot>',
+  '    Return the number of keys in <slot>.',
+  'GETKEYSINSLOT <slot> <count>',
+  '    Return key names stored by current node in a slot.',
   'INFO',
   '    Return information about the cluster.',
   'KEYSLOT <key>',
@@ -64,6 +69,8 @@ const HELP: readonly string[] = [
   '    Return the replicas of <node-id>: proxies that hold copies only.',
   'SHARDS',
   '    Return information about slot range mappings and the nodes associated with them.',
+  'SLOT-STATS SLOTSRANGE <start-slot> <end-slot> | ORDERBY key-count [LIMIT <limit>] [ASC|DESC]',
+  '    Return the number of keys per slot.',
   'SLOTS',
   '    Return information about slots range mappings. Each range is made of:',
   '    start, end, master and replicas IP addresses, ports and ids',
@@ -118,18 +125,26 @@ function answer(state: ControlState, call: ControlCall, name: string): void {
     case 'MYSHARDID':
       writer.bulk(clusterReplies.shardIdIn(table));
       break;
+    case 'COUNT-FAILURE-REPORTS':
+      if (memberOf(viewNow(state), idAt(args), writer) !== undefined) writer.integer(0);
+      break;
     case 'REPLICAS':
     case 'SLAVES':
-      writeReplicas(
-        finishSlices(viewOf(state, new SliceMeter())),
-        Buffer.from(args[2] ?? []).toString('latin1'),
-        writer,
-      );
+      writeReplicas(viewNow(state), idAt(args), writer);
       break;
     default:
       writer.array(HELP.length);
       for (const line of HELP) writer.simple(line);
   }
+}
+
+function viewNow(state: ControlState): ClusterView {
+  return finishSlices(viewOf(state, new SliceMeter()));
+}
+
+/** A node's id, with one character per byte. */
+function idAt(args: readonly Uint8Array[]): string {
+  return Buffer.from(args[2] ?? []).toString('latin1');
 }
 
 /** The view of the current table, in slices. */
@@ -142,23 +157,26 @@ export function viewOf(
 
 /** CLUSTER REPLICAS; `id` has one character per byte. */
 export function writeReplicas(view: ClusterView, id: string, writer: RespWriter): void {
-  const member = view.members.find(({ nodeId }) => nodeId === id);
-  if (member === undefined) {
-    const shown = quotedBytes(Buffer.from(id, 'latin1'), QUOTED_BYTES_MAX);
-    writer.raw(byteErrorReply(`ERR Unknown node ${shown}`));
-    return;
-  }
+  const member = memberOf(view, id, writer);
+  if (member === undefined) return;
   if (member.master !== null) return writeError(writer, 'ERR The specified node is not a master');
   const replicas = replicasOf(view, member);
   writer.array(replicas.length);
   for (const replica of replicas) writer.bulk(nodeHead(view, replica));
 }
 
+/** The member with that id; without one, the reply is an error. */
+function memberOf(view: ClusterView, id: string, writer: RespWriter): ClusterMember | undefined {
+  const member = view.members.find(({ nodeId }) => nodeId === id);
+  if (member !== undefined) return member;
+  const shown = quotedBytes(Buffer.from(id, 'latin1'), QUOTED_BYTES_MAX);
+  writer.raw(byteErrorReply(`ERR Unknown node ${shown}`));
+  return undefined;
+}
+
 function refuseSubcommand({ writer }: ControlCall, name: string, given: string): void {
   if (TOPOLOGY_COMMANDS.includes(name)) {
     writeError(writer, `ERR CLUSTER ${name} is not supported: the broker manages the topology`);
-  } else if (KEY_COMMANDS.includes(name)) {
-    writeError(writer, `ERR CLUSTER ${name} is not supported: the proxy keeps no index of keys`);
   } else {
     writeUnknownSubcommand(writer, 'CLUSTER', given);
   }

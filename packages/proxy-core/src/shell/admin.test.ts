@@ -480,10 +480,6 @@ describe('CLUSTER', () => {
       'CLUSTER MEET 1.2.3.4 5',
       '-ERR CLUSTER MEET is not supported: the broker manages the topology\r\n',
     ],
-    [
-      'CLUSTER GETKEYSINSLOT 1 1',
-      '-ERR CLUSTER GETKEYSINSLOT is not supported: the proxy keeps no index of keys\r\n',
-    ],
   ])('%s', (line, reply) => {
     expect(fixture().ask(line)).toBe(reply);
   });

@@ -59,6 +59,7 @@ import { plainRefusal } from './plain-slots.ts';
 import { needsMaster } from './readonly-mode.ts';
 import { isScriptReady, isWaitingForScripts, noteQueued } from './script-calls.ts';
 import { isForServers } from './script-commands.ts';
+import { isAboutSlotKeys } from './slot-commands.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import {
   abandon,
@@ -151,7 +152,7 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   } else if (isFannedOut(id)) runOnAll(client, id, argumentsOf(scanner, bytes));
   else if (id === COMMAND_ID.INFO) takeInfo(client, scanner, span);
   else if (id === COMMAND_ID.UMCTL && takePeerCommand(client, scanner, span)) return true;
-  else if (isControlCommand(commandName(container))) {
+  else if (isControlCommand(commandName(container)) && !isAboutSlotKeys(id)) {
     client.context.desk.take(client, scanner, span);
   } else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
   return true;

@@ -96,6 +96,8 @@ export interface ProxyContext {
   readonly scripts: ScriptCache;
   readonly scriptLookup: ScriptFinder;
   readonly redirects: RedirectDesk;
+  /** Searches for the keys of slots that are under way. */
+  readonly slotScans: { count: number };
   /** Where the keys of the command in hand are; reused. */
   readonly keys: KeyPositions;
   /** Over how many connections per server clients spread now: see `lane-count.ts`. */

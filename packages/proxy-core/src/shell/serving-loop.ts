@@ -339,6 +339,7 @@ function contextOf(
     redirects: new Redirects(),
     keys: new KeyPositions(),
     tracking: new TrackingClients(),
+    slotScans: { count: 0 },
     table: EMPTY_TABLE,
     slots: EMPTY_TABLE.slots,
     compression: null,

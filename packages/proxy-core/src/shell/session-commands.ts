@@ -6,6 +6,7 @@ import { clientCommand } from './client-command.ts';
 import type { Client } from './proxy-context.ts';
 import { pubsubCommand } from './pubsub-state-command.ts';
 import { setReadonly } from './readonly-mode.ts';
+import { clusterCommand } from './slot-commands.ts';
 import { functionCommand, scriptCommand } from './script-commands.ts';
 import { endTracking } from './tracking-commands.ts';
 import { endWatch } from './watch-commands.ts';
@@ -34,6 +35,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['unwatch', unwatch],
   ['asking', (client) => client.reply(REPLY_OK)],
   ['command', command],
+  ['cluster', clusterCommand],
   ['script', (client, args) => (isHelp(args) ? help : scriptCommand)(client, args)],
   ['function', (client, args) => (isHelp(args) ? help : functionCommand)(client, args)],
   // Of these only HELP comes here; their other subcommands go to a Redis server or are refused.
