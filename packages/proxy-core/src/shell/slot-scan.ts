@@ -3,7 +3,7 @@ import { encodeCommand } from '@undermoon/resp';
 import { unreachableReply } from '../core/replies.ts';
 import type { SlotKeys } from '../core/slot-keys.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
-import { lossReply } from './client-replies.ts';
+import { lossReply } from './loss-reply.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
 import type { ProxyContext } from './proxy-context.ts';
 
