@@ -21,6 +21,7 @@ import { createProxyControl, type ProxyControl } from './admin.ts';
 import { chooseTransports } from './choose-transports.ts';
 import { answerAsk } from './answer-ask.ts';
 import { DataLoop } from './data-loop.ts';
+import { FunctionCopy } from './function-copy.ts';
 import { Gate } from './gate.ts';
 import {
   CLIENTS_OVER_INPUT,
@@ -48,6 +49,7 @@ const DEFAULT_DRAIN_MS = 5000;
 interface Running {
   readonly control: ProxyControl;
   readonly loops: LoopGroup;
+  readonly functions: FunctionCopy;
 }
 
 /** A running server proxy. */
@@ -181,6 +183,7 @@ class Proxy implements ProxyServer {
     if (reason !== undefined)
       this.#options.logger.warn({ reason: reason.message }, 'proxy destroyed');
     this.#ports.close();
+    this.#running?.functions.destroy();
     this.#ended = this.#running?.loops.destroy() ?? null;
     this.#running?.control.destroy();
   }
@@ -228,9 +231,18 @@ class Proxy implements ProxyServer {
       logger,
     });
     this.#counters = counters;
-    this.#running = { control, loops };
     for (const thread of threads) thread.order({ kind: 'listening', address: this.#ports.address });
-    control.onTableChange((table) => loops.useTable(table));
+    const functions = new FunctionCopy({
+      connect: (address) => own.control(address),
+      retryMs: this.#options.replicationCheckIntervalMs,
+      clock,
+      logger,
+    });
+    this.#running = { control, loops, functions };
+    control.onTableChange((table) => {
+      loops.useTable(table);
+      functions.onTable(table);
+    });
     control.start();
   }
 

@@ -9,7 +9,7 @@ import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
 import { ScriptCache } from '../core/script-cache.ts';
 import { Session } from '../core/session.ts';
 import type { ProxyOptions } from '../options.ts';
-import type { BackendEndpoint } from './backend-connection.ts';
+import type { BackendConnection, BackendEndpoint } from './backend-connection.ts';
 import type { BackendCredentials } from './backend-greeting.ts';
 import { type BackendGroup, BackendPool } from './backend-pool.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -209,6 +209,11 @@ export class ServingLoop {
   release(): void {
     this.#waiting.release();
     this.#contexts.plain.redirects.wake();
+  }
+
+  /** A connection for commands of the proxy's own, to a server beside it or to another proxy. */
+  control(address: NodeAddress): BackendConnection {
+    return this.#dedicated.control(address);
   }
 
   dedicatedStats(): DedicatedStats {
