@@ -35,6 +35,11 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     slotScanTimeoutMs: values.slot_scan_timeout_ms,
     slotScanBytesMax: values.slot_scan_bytes_max,
     slotScansMax: values.slot_scans_max,
+    slowLog: {
+      slowerThanUs: values.slowlog_log_slower_than,
+      entriesMax: values.slowlog_len,
+      sampleRate: values.slowlog_sample_rate,
+    },
     queryBufferBytesMax: values.query_buffer_bytes_max,
     transactionBytesMax: values.transaction_bytes_max,
     transactionCommandsMax: values.transaction_commands_max,

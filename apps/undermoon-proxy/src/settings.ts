@@ -369,7 +369,6 @@ export const PROXY_SETTINGS = {
     min: 1,
     max: 1_000_000,
     unit: 'entries',
-    withoutEffect: true,
     doc: 'Slow commands that are kept.',
   },
   slowlog_log_slower_than: {
@@ -377,8 +376,7 @@ export const PROXY_SETTINGS = {
     group: 'Slow log',
     default: 50_000,
     unit: 'microseconds',
-    withoutEffect: true,
-    doc: 'Commands that take longer are kept.',
+    doc: 'Commands that take so long are kept; negative keeps none.',
   },
   slowlog_sample_rate: {
     type: 'int',
@@ -386,7 +384,6 @@ export const PROXY_SETTINGS = {
     default: 1000,
     min: 0,
     unit: 'commands',
-    withoutEffect: true,
     doc: 'One command in so many is timed; 0 is the same as 1.',
   },
   thread_number: {

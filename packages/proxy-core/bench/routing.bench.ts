@@ -36,6 +36,7 @@ class Sink {
       servers: groups,
       keys: new KeyPositions(),
       compression: null,
+      slowLog: { nextAt: Number.POSITIVE_INFINITY },
       scripts: new ScriptCache({ bytesMax: 0, digestsMax: 1, missingMs: 0 }),
       counters: new Float64Array(64),
       options: { defaultRedirectionAddress: null },

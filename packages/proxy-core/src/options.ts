@@ -3,6 +3,7 @@ import { DEFAULT_RESP_LIMITS, type RespLimits } from '@undermoon/resp';
 import { type Clock, type Logger, silentLogger } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
 import { ProxyError } from './errors.ts';
+import type { SlowLogSettings } from './core/slow-log.ts';
 import type { SpreadKind } from './core/spread-policy.ts';
 import type { SocketKind } from './shell/transport.ts';
 
@@ -105,6 +106,11 @@ export interface ProxyServerOptions {
   slotScanBytesMax?: number;
   /** Such searches at once, per event loop. Default 4. */
   slotScansMax?: number;
+  /**
+   * The slow log: which commands are kept (`slowerThanUs`, microseconds from dispatch to reply; negative: none), how many of
+   * them (`entriesMax`), and that one command in `sampleRate` is timed. Default 50000, 1024, 1000.
+   */
+  slowLog?: Partial<SlowLogSettings>;
   /** Limits of the protocol parser. */
   limits?: Partial<RespLimits>;
   /** Where keys are redirected while the proxy is in no cluster. Default: nowhere. */
@@ -138,7 +144,10 @@ export interface ProxyServerOptions {
 export type ProxyOptions = {
   readonly [
     K in keyof Required<
-      Omit<ProxyServerOptions, 'address' | 'plainAddress' | 'announceAddress' | 'limits'>
+      Omit<
+        ProxyServerOptions,
+        'address' | 'plainAddress' | 'announceAddress' | 'slowLog' | 'limits'
+      >
     >
   ]: Required<ProxyServerOptions>[K];
 } & {
@@ -146,6 +155,7 @@ export type ProxyOptions = {
   readonly plainAddress: NodeAddress | null;
   /** Null: the listening address. */
   readonly announceAddress: NodeAddress | null;
+  readonly slowLog: SlowLogSettings;
   readonly limits: RespLimits;
 };
 
@@ -201,6 +211,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     slotScanTimeoutMs: given.slotScanTimeoutMs ?? 30_000,
     slotScanBytesMax: given.slotScanBytesMax ?? 64 * MIB,
     slotScansMax: given.slotScansMax ?? 4,
+    slowLog: { slowerThanUs: 50_000, entriesMax: 1024, sampleRate: 1000, ...given.slowLog },
     limits: { ...DEFAULT_RESP_LIMITS, ...given.limits },
     defaultRedirectionAddress:
       given.defaultRedirectionAddress === undefined || given.defaultRedirectionAddress === null
@@ -252,6 +263,9 @@ function checkCounts(options: ProxyOptions): void {
   if (options.threads > THREADS_MAX) {
     throw new ProxyError('INVALID_OPTION', `threads: expected at most ${THREADS_MAX}`);
   }
+  checkInteger('slowLog.sampleRate', options.slowLog.sampleRate, 0);
+  checkInteger('slowLog.entriesMax', options.slowLog.entriesMax, 0);
+  checkInteger('slowLog.slowerThanUs', options.slowLog.slowerThanUs, Number.MIN_SAFE_INTEGER);
   // A socket tells that it has drained only if more than its high water mark was waiting.
   checkInteger('outputPauseBytes', options.outputPauseBytes, 65_536);
   // A client is looked at only once it has been paused.

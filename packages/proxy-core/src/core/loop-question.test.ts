@@ -23,5 +23,6 @@ test('answers of loops add up', () => {
     body,
     topics: ['a', 'b', 'c'],
     counts: [3, 5],
+    slow: [],
   });
 });

@@ -1,5 +1,6 @@
 import type { ClientFilter } from './client-filter.ts';
 import type { TopicKind } from './subscriptions.ts';
+import type { SlowCommand, SlowLogSettings } from './slow-log.ts';
 
 /**
  * What a command wants of every event loop of the proxy. It travels between threads, so it is data; bytes in it
@@ -25,6 +26,11 @@ export type LoopQuestion =
   | { readonly kind: 'script-loaded'; readonly digest: string; readonly body: Uint8Array }
   /** Who knows this script? */
   | { readonly kind: 'script-body'; readonly digest: string }
+  /** SLOWLOG GET: the newest commands of each loop. SLOWLOG LEN with a count of 0. */
+  | { readonly kind: 'slow-log'; readonly count: number }
+  | { readonly kind: 'slow-log-clear' }
+  /** From now on. What is not given stays as it is. */
+  | { readonly kind: 'slow-log-change'; readonly settings: Partial<SlowLogSettings> }
   /** All scripts were removed from every server. */
   | { readonly kind: 'scripts-flushed' }
   /** PUBSUB CHANNELS and its like: topics that clients subscribed to. */
@@ -40,7 +46,7 @@ export interface ClientLine {
 
 /** What a loop, or all of them together, answer. Only what the question is about is filled in. */
 export interface LoopAnswer {
-  /** Clients that were closed or told something, or whose wait was ended. */
+  /** Clients that were closed or told something, or whose wait was ended; entries of the slow log. */
   readonly count: number;
   /** The client that asks is among those to be closed. */
   readonly isAskerIn: boolean;
@@ -51,6 +57,7 @@ export interface LoopAnswer {
   readonly topics: readonly string[];
   /** A number for each name that was asked for. */
   readonly counts: readonly number[];
+  readonly slow: readonly SlowCommand[];
 }
 
 /** The answer to a question that only wants something done. */
@@ -61,6 +68,7 @@ export const DONE: LoopAnswer = {
   body: null,
   topics: [],
   counts: [],
+  slow: [],
 };
 
 /** The answers of all loops as one. */
@@ -77,6 +85,7 @@ export function mergeAnswers(answers: readonly LoopAnswer[]): LoopAnswer {
       });
       return sums;
     }, []),
+    slow: answers.flatMap(({ slow }) => slow),
   };
 }
 

@@ -6,7 +6,9 @@ import {
   readOnlyParameter,
   type ConfigSource,
 } from '../core/config-table.ts';
+import type { SlowLogSettings } from '../core/slow-log.ts';
 import { byteErrorReply, quotedBytes } from '../core/replies.ts';
+import { slowLogParameters } from './slow-log-config.ts';
 import { limitsOf, type ProxyOptions } from '../options.ts';
 import type { ControlCall, ControlSession, ControlState } from './control-state.ts';
 import { wordAt, writeArityError, writeError, writeUnknownSubcommand } from './admin-words.ts';
@@ -27,9 +29,13 @@ const HELP: readonly string[] = [
 
 /**
  * The parameters of a proxy: under Redis' names what Redis has too, under the names of the configuration
- * file the rest. Passwords are not among them.
+ * file the rest. Passwords are not among them. `changeSlowLog`: CONFIG SET did.
  */
-export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddress): ConfigSource {
+export function configSourceOf(
+  options: ProxyOptions,
+  announceAddress: NodeAddress,
+  changeSlowLog: (settings: SlowLogSettings) => void,
+): ConfigSource {
   const values: readonly (readonly [string, string | number])[] = [
     ['active_redirection', options.activeRedirection ? 'yes' : 'no'],
     ['address', options.address],
@@ -54,7 +60,10 @@ export function configSourceOf(options: ProxyOptions, announceAddress: NodeAddre
     ['timeout', Math.ceil(options.sessionTimeoutMs / 1000)],
     ...limitsOf(options),
   ];
-  return values.map(([name, value]) => readOnlyParameter(name, () => String(value)));
+  return [
+    ...values.map(([name, value]) => readOnlyParameter(name, () => String(value))),
+    ...slowLogParameters(options.slowLog, changeSlowLog),
+  ];
 }
 
 /** In Redis' form: hard limit, soft limit, seconds; subscribers have those of all clients. */

@@ -5,6 +5,7 @@ import type { BackendConnection, BackendLoss, ReplySink } from './backend-connec
 import { followCommand } from './followed-command.ts';
 import { lossReply } from './loss-reply.ts';
 import type { Client } from './proxy-context.ts';
+import { timedFanOut } from './slow-sampling.ts';
 
 /**
  * One command on several servers. The client's later commands wait until every server has answered; earlier
@@ -110,9 +111,13 @@ export function sendParts(
   merge: Merge,
   connections: readonly BackendConnection[] | null = null,
 ): void {
+  const timed = timedFanOut(client, parts[0]?.command ?? null);
   const finish: Finish = {
     atOnce: (replies) => client.reply(merge(parts, replies)),
-    later: (replies) => client.replyDeferred(merge(parts, replies)),
+    later: (replies) => {
+      client.replyDeferred(merge(parts, replies));
+      timed?.end();
+    },
   };
   new FanOutCall(client, parts, finish, connections).start();
 }

@@ -1,8 +1,9 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import { encodeCommand } from '@undermoon/resp';
-import type { CancelTimer, Clock, Logger } from '@undermoon/runtime';
+import type { CancelTimer } from '@undermoon/runtime';
 import { functionSources, joinedServers } from '../core/function-sources.ts';
 import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
+import type { ProxyOptions } from '../options.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import { ReplyText } from './reply-text.ts';
 
@@ -11,26 +12,21 @@ const EMPTY_DUMP_BYTES = 10;
 /** A server that joins may be about to start, or to become a master. */
 const ATTEMPTS_MAX = 30;
 
-export interface FunctionCopyParts {
-  /** A connection for commands of the proxy's own, to a server beside it or to another proxy. */
-  readonly connect: (address: NodeAddress) => BackendConnection;
-  readonly retryMs: number;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
 /**
  * Brings the functions of the cluster to a server that joins it without any. A server that has functions is left as
  * it is, and so is one that did not join just now: to keep functions alike everywhere is the clients' part.
  */
 export class FunctionCopy {
-  readonly #parts: FunctionCopyParts;
+  readonly #options: ProxyOptions;
+  readonly #connect: (address: NodeAddress) => BackendConnection;
   #table = EMPTY_TABLE;
   /** Servers whose copy is under way, and what cancels their next attempt. */
   readonly #running = new Map<NodeAddress, CancelTimer>();
 
-  constructor(parts: FunctionCopyParts) {
-    this.#parts = parts;
+  /** `connect`: a connection for commands of the proxy's own, to a server beside it or to another proxy. */
+  constructor(options: ProxyOptions, connect: (address: NodeAddress) => BackendConnection) {
+    this.#options = options;
+    this.#connect = connect;
   }
 
   onTable(table: RoutingTable): void {
@@ -41,10 +37,8 @@ export class FunctionCopy {
       cancel();
       this.#running.delete(address);
     }
-    for (const address of joined) {
-      this.#running.set(address, () => undefined);
-      this.#look(address, 1);
-    }
+    // Not at once: it may have to become a master first.
+    for (const address of joined) this.#lookLater(address, 1);
   }
 
   destroy(): void {
@@ -86,22 +80,24 @@ export class FunctionCopy {
       if (!this.#running.has(server)) return;
       if (reply === '+OK') {
         this.#running.delete(server);
-        this.#parts.logger.info({ server, source }, 'functions copied to a server that joined');
+        this.#options.logger.info({ server, source }, 'functions copied to a server that joined');
       } else this.#retry(server, attempt);
     });
   }
 
   #retry(server: NodeAddress, attempt: number): void {
-    const { clock, logger, retryMs } = this.#parts;
-    if (attempt >= ATTEMPTS_MAX) {
-      this.#running.delete(server);
-      logger.warn({ server }, 'functions could not be copied to a server that joined');
+    if (attempt < ATTEMPTS_MAX) {
+      this.#lookLater(server, attempt + 1);
       return;
     }
-    this.#running.set(
-      server,
-      clock.after(retryMs, () => this.#look(server, attempt + 1)),
-    );
+    this.#running.delete(server);
+    this.#options.logger.warn({ server }, 'functions could not be copied to a server that joined');
+  }
+
+  #lookLater(server: NodeAddress, attempt: number): void {
+    const { clock, replicationCheckIntervalMs } = this.#options;
+    const cancel = clock.after(replicationCheckIntervalMs, () => this.#look(server, attempt));
+    this.#running.set(server, cancel);
   }
 
   /** `take` gets null when there is no answer. */
@@ -111,7 +107,7 @@ export class FunctionCopy {
     take: (reply: string | null) => void,
   ): void {
     const command = encodeCommand(words);
-    const connection = this.#parts.connect(address);
+    const connection = this.#connect(address);
     const sink = new ReplyText(take);
     if (!connection.request(sink, 1, false, command, 0, command.length)) take(null);
   }

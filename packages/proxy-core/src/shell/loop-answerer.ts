@@ -2,6 +2,8 @@ import { DONE, type LoopAnswer, type LoopQuestion } from '../core/loop-question.
 import type { LoopClients } from './client-directory.ts';
 import { invalidationFor } from '../core/invalidation.ts';
 import type { AllLoops, Client, ProxyContext } from './proxy-context.ts';
+import type { AllLoops, ProxyContext } from './proxy-context.ts';
+import { answerSlowLog } from './slow-log-answer.ts';
 import { forgetScripts, noteLoaded } from './script-broadcast.ts';
 
 /** Answers for one loop what a command wants of every loop. As `AllLoops` it is a proxy's only loop. */
@@ -57,6 +59,11 @@ export class LoopAnswerer implements AllLoops {
         take({ ...DONE, body: body === null ? null : new Uint8Array(body) });
         break;
       }
+      case 'slow-log':
+      case 'slow-log-clear':
+      case 'slow-log-change':
+        take(answerSlowLog(context, question));
+        break;
       case 'scripts-flushed':
         forgetScripts(context);
         take(DONE);

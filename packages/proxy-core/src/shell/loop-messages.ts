@@ -15,6 +15,8 @@ export type LoopOptions = Omit<ProxyOptions, 'logger' | 'clock' | 'onShutdown' |
 /** What a loop in a thread of its own starts with. */
 export interface LoopBoot {
   readonly options: LoopOptions;
+  /** The number of the loop among all; the control loop is 0. */
+  readonly loopIndex: number;
   /** The descriptor over which connections come. */
   readonly connectionsFd: number;
   /** Shared; see `Gate`. */

@@ -42,7 +42,6 @@ import { forwardOver } from './forward-over.ts';
 import { takeInfo } from './info-command.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { endSkipWhenQuiet, holdIfPaused } from './paused-commands.ts';
-import { answerPeerScript, isPeerScriptCall } from './peer-scripts.ts';
 import type { Client, Span } from './proxy-context.ts';
 import { connectionFor } from './server-connection.ts';
 import { compressionOf, forwardDecoded, storedForm, valueRefusal } from './value-commands.ts';
@@ -73,6 +72,8 @@ import {
   queuePublish,
 } from './transaction-commands.ts';
 import { endCaching } from './tracking-commands.ts';
+import { forwardSampled } from './slow-sampling.ts';
+import { answerUmctl, isUmctlOfLoop } from './umctl-of-loop.ts';
 import { watch } from './watch-commands.ts';
 
 const NOT_IN_TRANSACTION = errorReply('ERR Command not allowed inside a transaction');
@@ -91,6 +92,10 @@ export function forwardRun(client: Client, span: Span, target: number, count: nu
   const { context } = client;
   const group = context.groups[target]!;
   context.counters[COMMANDS_PROCESSED]! += count;
+  if (context.counters[COMMANDS_PROCESSED]! >= context.slowLog.nextAt) {
+    forwardSampled(client, group, span, count);
+    return;
+  }
   const backend = client.backendOf(group);
   if (forwardOver(client, backend, span, count)) return;
   const error = unreachableReply(group.address);
@@ -147,8 +152,8 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
       noteQueued(client, id, scanner, bytes);
       queueForwarded(client, id, span, SLOT_NONE);
     } else queueLocal(client, argumentsOf(scanner, bytes), null);
-  } else if (isPeerScriptCall(id, scanner, bytes)) {
-    answerPeerScript(client, argumentsOf(scanner, bytes));
+  } else if (isUmctlOfLoop(id, scanner, bytes)) {
+    answerUmctl(client, argumentsOf(scanner, bytes));
   } else if (isFannedOut(id)) runOnAll(client, id, argumentsOf(scanner, bytes));
   else if (id === COMMAND_ID.INFO) takeInfo(client, scanner, span);
   else if (id === COMMAND_ID.UMCTL && takePeerCommand(client, scanner, span)) return true;

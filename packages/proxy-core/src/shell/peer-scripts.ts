@@ -1,7 +1,5 @@
-import { encodeCommand, type RequestScanner } from '@undermoon/resp';
-import { argumentIs } from '../core/command-argument.ts';
-import { COMMAND_ID } from '../core/command-table.generated.ts';
-import { errorReply, REPLY_NOAUTH } from '../core/replies.ts';
+import { encodeCommand } from '@undermoon/resp';
+import { errorReply } from '../core/replies.ts';
 import { peerAddressesOf } from '../core/routing-table.ts';
 import { askLoops } from './ask-loops.ts';
 import type { Client, ProxyContext } from './proxy-context.ts';
@@ -13,18 +11,11 @@ import { written } from './written.ts';
 const FLUSH_PEER = encodeCommand(['UMCTL', 'SCRIPT', 'FLUSH']);
 const INVALID = errorReply('ERR expected UMCTL SCRIPT GET <digest> or UMCTL SCRIPT FLUSH');
 
-/** Whether a command is UMCTL SCRIPT, with which proxies of a cluster share what they know of scripts. */
-export function isPeerScriptCall(id: number, scanner: RequestScanner, bytes: Buffer): boolean {
-  return id === COMMAND_ID.UMCTL && argumentIs('SCRIPT', bytes, scanner, 1);
-}
-
 /** UMCTL SCRIPT GET digest: the script, or null. UMCTL SCRIPT FLUSH: as SCRIPT FLUSH, of this proxy alone. */
 export function answerPeerScript(client: Client, args: readonly Buffer[]): void {
   const [, , name, ...rest] = args;
   const word = String(name).toUpperCase();
-  // UMCTL is open to everyone, scripts are not.
-  if (!client.session.isAuthenticated) client.reply(REPLY_NOAUTH);
-  else if (word === 'GET' && rest.length === 1) {
+  if (word === 'GET' && rest.length === 1) {
     const digest = String(rest[0]).toLowerCase();
     askLoops(client, { kind: 'script-body', digest }, ({ body }) =>
       written(client, (writer) => (body === null ? writer.null() : writer.bulk(body))),

@@ -11,6 +11,7 @@ import type { ScriptCache } from '../core/script-cache.ts';
 import type { Session, SessionFacts } from '../core/session.ts';
 import type { TopicKind } from '../core/subscriptions.ts';
 import type { TopicBook } from '../core/topic-book.ts';
+import type { SlowLog } from '../core/slow-log.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
@@ -98,6 +99,9 @@ export interface ProxyContext {
   readonly redirects: RedirectDesk;
   /** Searches for the keys of slots that are under way. */
   readonly slotScans: { count: number };
+  readonly slowLog: SlowLog;
+  /** Frames commands again while `loop.scanner` is in use. */
+  readonly secondScanner: RequestScanner;
   /** Where the keys of the command in hand are; reused. */
   readonly keys: KeyPositions;
   /** Over how many connections per server clients spread now: see `lane-count.ts`. */

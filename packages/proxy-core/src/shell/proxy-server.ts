@@ -38,6 +38,7 @@ import { LoopGroup } from './loop-group.ts';
 import { LoopQuestions } from './loop-questions.ts';
 import type { LoopThread } from './loop-thread.ts';
 import { Ports } from './ports.ts';
+import type { AllLoops } from './proxy-context.ts';
 import { credentialsOf, ServingLoop } from './serving-loop.ts';
 import { endThreads, type ExtraLoops, startThreads } from './start-threads.ts';
 import type { AcceptedConnection, TransportFactory } from './transport.ts';
@@ -50,6 +51,7 @@ interface Running {
   readonly control: ProxyControl;
   readonly loops: LoopGroup;
   readonly functions: FunctionCopy;
+  readonly all: AllLoops;
 }
 
 /** A running server proxy. */
@@ -217,28 +219,23 @@ class Proxy implements ProxyServer {
       logger,
       gate: new Gate(),
       loopCount: 1 + threads.length,
+      loopIndex: 0,
     });
-    const timeoutMs = loopHoldTimeoutMs;
     const loops = new LoopGroup({
       own,
       threads,
       questions,
       counters,
       gateWord,
-      timeoutMs,
+      timeoutMs: loopHoldTimeoutMs,
       kind: this.#options.spreadClients,
       clock,
       logger,
     });
     this.#counters = counters;
     for (const thread of threads) thread.order({ kind: 'listening', address: this.#ports.address });
-    const functions = new FunctionCopy({
-      connect: (address) => own.control(address),
-      retryMs: this.#options.replicationCheckIntervalMs,
-      clock,
-      logger,
-    });
-    this.#running = { control, loops, functions };
+    const functions = new FunctionCopy(this.#options, (address) => own.control(address));
+    this.#running = { control, loops, functions, all: own.loops };
     control.onTableChange((table) => {
       loops.useTable(table);
       functions.onTable(table);
@@ -259,7 +256,12 @@ class Proxy implements ProxyServer {
     const announceAddress = options.announceAddress ?? this.#ports.address;
     return createProxyControl({
       announceAddress,
-      config: configSourceOf({ ...options, address: this.#ports.address }, announceAddress),
+      config: configSourceOf(
+        { ...options, address: this.#ports.address },
+        announceAddress,
+        (settings) =>
+          this.#running?.all.ask({ kind: 'slow-log-change', settings }, () => undefined),
+      ),
       logger: options.logger,
       clock: options.clock,
       version,

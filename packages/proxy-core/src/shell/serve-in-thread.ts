@@ -103,6 +103,7 @@ class ThreadLoop {
       counters: boot.counters,
       logger: options.logger,
       loopCount: options.threads,
+      loopIndex: boot.loopIndex,
     });
     this.#questions = new QuestionQueue((number, question) => {
       this.serving.answers.ask(question, (answer) => {

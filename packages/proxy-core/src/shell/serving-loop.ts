@@ -1,4 +1,5 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
+import { RequestScanner } from '@undermoon/resp';
 import type { Logger } from '@undermoon/runtime';
 import { KeyPositions } from '../core/command-keys.ts';
 import type { SlotMarks } from '../core/held-slots.ts';
@@ -8,6 +9,7 @@ import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
 import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
 import { ScriptCache } from '../core/script-cache.ts';
 import { Session } from '../core/session.ts';
+import { SlowLog } from '../core/slow-log.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { BackendConnection, BackendEndpoint } from './backend-connection.ts';
 import type { BackendCredentials } from './backend-greeting.ts';
@@ -69,6 +71,8 @@ export interface ServingLoopParts {
   readonly gate: Gate;
   /** How many loops the proxy has: they share the connections to a Redis server out among them. */
   readonly loopCount: number;
+  /** From 0. */
+  readonly loopIndex: number;
 }
 
 /**
@@ -211,6 +215,11 @@ export class ServingLoop {
     this.#contexts.plain.redirects.wake();
   }
 
+  /** All loops of the proxy. */
+  get loops(): AllLoops {
+    return this.#contexts.cluster.loops;
+  }
+
   /** A connection for commands of the proxy's own, to a server beside it or to another proxy. */
   control(address: NodeAddress): BackendConnection {
     return this.#dedicated.control(address);
@@ -342,6 +351,8 @@ function contextOf(
     }),
     scriptLookup: new ScriptLookup(),
     redirects: new Redirects(),
+    slowLog: new SlowLog(options.slowLog, { next: parts.loopIndex, step: parts.loopCount }),
+    secondScanner: new RequestScanner(options.limits),
     keys: new KeyPositions(),
     tracking: new TrackingClients(),
     slotScans: { count: 0 },

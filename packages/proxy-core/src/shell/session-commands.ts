@@ -9,6 +9,7 @@ import { setReadonly } from './readonly-mode.ts';
 import { clusterCommand } from './slot-commands.ts';
 import { functionCommand, scriptCommand } from './script-commands.ts';
 import { endTracking } from './tracking-commands.ts';
+import { slowLogCommand } from './slow-log-commands.ts';
 import { endWatch } from './watch-commands.ts';
 import { written } from './written.ts';
 
@@ -38,6 +39,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['cluster', clusterCommand],
   ['script', (client, args) => (isHelp(args) ? help : scriptCommand)(client, args)],
   ['function', (client, args) => (isHelp(args) ? help : functionCommand)(client, args)],
+  ['slowlog', (client, args) => (isHelp(args) ? help : slowLogCommand)(client, args)],
   // Of these only HELP comes here; their other subcommands go to a Redis server or are refused.
   ['memory', help],
   ['object', help],

@@ -34,8 +34,14 @@ export async function startThreads(
   }
   const started = await Promise.all(
     Array.from({ length: loopCount - 1 }, (_, i) => {
-      const boot = { options: cloneable(options), gateWord, counters: counters.of(i + 1) };
-      return LoopThread.start({ index: i + 1, file, boot, transports, events, logger });
+      const loopIndex = i + 1;
+      const boot = {
+        options: cloneable(options),
+        loopIndex,
+        gateWord,
+        counters: counters.of(loopIndex),
+      };
+      return LoopThread.start({ index: loopIndex, file, boot, transports, events, logger });
     }),
   );
   const threads = started.filter((thread) => thread !== null);

@@ -57,6 +57,7 @@ class LoopFixture {
       logger: silentLogger,
       gate,
       loopCount: 1,
+      loopIndex: 0,
     });
     serving.useTable(tableOf(redis.address));
     const server = net.createServer({ pauseOnConnect: true });

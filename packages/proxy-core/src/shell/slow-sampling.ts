@@ -1,0 +1,105 @@
+import { shortened } from '../core/slow-log.ts';
+import { unreachableReply } from '../core/replies.ts';
+import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendGroup } from './backend-pool.ts';
+import { COMMANDS_PROCESSED } from './loop-counters.ts';
+import type { Client, Span } from './proxy-context.ts';
+
+/** Sends a run of commands some of which are timed. They are counted already. */
+export function forwardSampled(
+  client: Client,
+  group: BackendGroup,
+  { bytes, start, end }: Span,
+  count: number,
+): void {
+  const { slowLog, counters, secondScanner } = client.context;
+  const backend = client.backendOf(group);
+  let number = (counters[COMMANDS_PROCESSED] ?? 0) - count + 1;
+  let pos = start;
+  let left = count;
+  while (left > 0) {
+    const untimed = Math.min(left, Math.max(0, slowLog.nextAt - number));
+    let next = untimed === left ? end : pos;
+    if (untimed < left) {
+      for (let i = 0; i < untimed; i++) next = secondScanner.scan(bytes, next, end);
+    }
+    if (untimed > 0 && !client.forward(backend, untimed, bytes, pos, next)) break;
+    pos = next;
+    number += untimed;
+    left -= untimed;
+    if (left === 0) break;
+    next = secondScanner.scan(bytes, pos, end);
+    const timed = new TimedCall(client, shortened(bytes, secondScanner));
+    if (!backend.request(timed, 1, false, bytes, pos, next)) break;
+    client.owe(backend);
+    slowLog.sampled(number);
+    pos = next;
+    number++;
+    left--;
+  }
+  for (; left > 0; left--) client.reply(unreachableReply(group.address));
+}
+
+/** Times a command that goes to several servers: there are so few of them that each is. Null: nothing is timed. */
+export function timedFanOut(client: Client, command: Buffer | null): TimedCall | null {
+  const { slowLog, secondScanner } = client.context;
+  if (command === null || slowLog.nextAt === Number.POSITIVE_INFINITY) return null;
+  secondScanner.scan(command, 0, command.length);
+  return new TimedCall(client, shortened(command, secondScanner));
+}
+
+/** Passes the reply of one command on to its client and notes how long it took. */
+class TimedCall implements ReplySink {
+  readonly #client: Client;
+  readonly #args: readonly Uint8Array[];
+  readonly #atMs: number;
+  readonly #startMs: number;
+  #firstReplyUs = -1;
+
+  constructor(client: Client, args: readonly Uint8Array[]) {
+    const { clock } = client.context;
+    this.#client = client;
+    this.#args = args;
+    this.#atMs = clock.now();
+    this.#startMs = clock.monotonicMs();
+  }
+
+  onReplyBytes(
+    source: BackendConnection,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    completed: number,
+  ): void {
+    if (this.#firstReplyUs < 0) this.#firstReplyUs = this.#elapsedUs();
+    this.#client.onReplyBytes(source, bytes, start, end, completed);
+    if (completed > 0) this.end();
+  }
+
+  onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void {
+    this.#client.onReplyLoss(source, count, loss, isCut);
+    this.end();
+  }
+
+  onBackendRoom(): void {
+    this.#client.onBackendRoom();
+  }
+
+  /** The reply is there. */
+  end(): void {
+    const { session, peer, context } = this.#client;
+    context.slowLog.note({
+      atMs: this.#atMs,
+      durationUs: this.#elapsedUs(),
+      firstReplyUs: this.#firstReplyUs,
+      args: this.#args,
+      session: session.id,
+      peer,
+      name: session.name,
+    });
+  }
+
+  #elapsedUs(): number {
+    return Math.round((this.#client.context.clock.monotonicMs() - this.#startMs) * 1000);
+  }
+}
