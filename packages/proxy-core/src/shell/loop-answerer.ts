@@ -2,7 +2,6 @@ import { DONE, type LoopAnswer, type LoopQuestion } from '../core/loop-question.
 import type { LoopClients } from './client-directory.ts';
 import { invalidationFor } from '../core/invalidation.ts';
 import type { AllLoops, Client, ProxyContext } from './proxy-context.ts';
-import type { AllLoops, ProxyContext } from './proxy-context.ts';
 import { answerSlowLog } from './slow-log-answer.ts';
 import { forgetScripts, noteLoaded } from './script-broadcast.ts';
 

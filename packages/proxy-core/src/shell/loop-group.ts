@@ -89,6 +89,12 @@ export class LoopGroup {
     return this.#threads.reduce((sum, { stats }) => addPubsub(sum, stats.pubsub), own);
   }
 
+  /** Lets every loop know something. */
+  tell(question: LoopQuestion): void {
+    const all = this.#threads.length === 0 ? this.#own.answers : this.#questions;
+    all.ask(question, () => undefined);
+  }
+
   endClients(): void {
     this.#own.endClients();
     for (const thread of this.#threads) thread.order({ kind: 'drain' });

@@ -38,7 +38,6 @@ import { LoopGroup } from './loop-group.ts';
 import { LoopQuestions } from './loop-questions.ts';
 import type { LoopThread } from './loop-thread.ts';
 import { Ports } from './ports.ts';
-import type { AllLoops } from './proxy-context.ts';
 import { credentialsOf, ServingLoop } from './serving-loop.ts';
 import { endThreads, type ExtraLoops, startThreads } from './start-threads.ts';
 import type { AcceptedConnection, TransportFactory } from './transport.ts';
@@ -51,7 +50,6 @@ interface Running {
   readonly control: ProxyControl;
   readonly loops: LoopGroup;
   readonly functions: FunctionCopy;
-  readonly all: AllLoops;
 }
 
 /** A running server proxy. */
@@ -235,11 +233,9 @@ class Proxy implements ProxyServer {
     this.#counters = counters;
     for (const thread of threads) thread.order({ kind: 'listening', address: this.#ports.address });
     const functions = new FunctionCopy(this.#options, (address) => own.control(address));
-    this.#running = { control, loops, functions, all: own.loops };
-    control.onTableChange((table) => {
-      loops.useTable(table);
-      functions.onTable(table);
-    });
+    this.#running = { control, loops, functions };
+    control.onTableChange((table) => loops.useTable(table));
+    control.onTableChange((table) => functions.onTable(table));
     control.start();
   }
 
@@ -259,8 +255,7 @@ class Proxy implements ProxyServer {
       config: configSourceOf(
         { ...options, address: this.#ports.address },
         announceAddress,
-        (settings) =>
-          this.#running?.all.ask({ kind: 'slow-log-change', settings }, () => undefined),
+        (settings) => this.#running?.loops.tell({ kind: 'slow-log-change', settings }),
       ),
       logger: options.logger,
       clock: options.clock,

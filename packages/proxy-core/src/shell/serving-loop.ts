@@ -215,11 +215,6 @@ export class ServingLoop {
     this.#contexts.plain.redirects.wake();
   }
 
-  /** All loops of the proxy. */
-  get loops(): AllLoops {
-    return this.#contexts.cluster.loops;
-  }
-
   /** A connection for commands of the proxy's own, to a server beside it or to another proxy. */
   control(address: NodeAddress): BackendConnection {
     return this.#dedicated.control(address);

@@ -2,6 +2,7 @@ import { shortened } from '../core/slow-log.ts';
 import { unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
+import { forwardOver } from './forward-over.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import type { Client, Span } from './proxy-context.ts';
 
@@ -14,6 +15,11 @@ export function forwardSampled(
 ): void {
   const { slowLog, counters, secondScanner } = client.context;
   const backend = client.backendOf(group);
+  // What another proxy redirects is sent on: it is timed there.
+  if (backend.options.isPeer) {
+    if (!forwardOver(client, backend, { bytes, start, end }, count)) refuse(client, group, count);
+    return;
+  }
   let number = (counters[COMMANDS_PROCESSED] ?? 0) - count + 1;
   let pos = start;
   let left = count;
@@ -31,13 +37,17 @@ export function forwardSampled(
     next = secondScanner.scan(bytes, pos, end);
     const timed = new TimedCall(client, shortened(bytes, secondScanner));
     if (!backend.request(timed, 1, false, bytes, pos, next)) break;
-    client.owe(backend);
+    client.owe(backend, 1);
     slowLog.sampled(number);
     pos = next;
     number++;
     left--;
   }
-  for (; left > 0; left--) client.reply(unreachableReply(group.address));
+  refuse(client, group, left);
+}
+
+function refuse(client: Client, { address }: BackendGroup, count: number): void {
+  for (let i = 0; i < count; i++) client.reply(unreachableReply(address));
 }
 
 /** Times a command that goes to several servers: there are so few of them that each is. Null: nothing is timed. */
