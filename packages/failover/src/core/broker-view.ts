@@ -96,7 +96,7 @@ export function unreplacedProxies(view: BrokerView): readonly NodeAddress[] {
 }
 
 /** Up to which epoch everything that is there is held. */
-export function coveredEpoch({ documentsEpoch, watched }: BrokerView): Epoch | null {
+function coveredEpoch({ documentsEpoch, watched }: BrokerView): Epoch | null {
   if (documentsEpoch === null || watched === null || documentsEpoch < watched.from) {
     return documentsEpoch;
   }

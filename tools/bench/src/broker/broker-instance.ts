@@ -52,9 +52,11 @@ export async function startBroker(plan: BrokerPlan): Promise<BrokerInstance> {
         origin: `http://${address}`,
         method,
         path,
-        ...(body === undefined
-          ? {}
-          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        headers: {
+          'accept-encoding': 'identity',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.body.text();
       if (ok.includes(response.statusCode)) return text;
