@@ -2,7 +2,8 @@ import { parseArgs } from 'node:util';
 import { chooseSeed } from '@undermoon/testkit';
 import { type DiffResult, runDiff } from './diff-run.ts';
 
-const USAGE = 'usage: diff-test [--seed N] [--minutes M | --commands N] [--differences N] [--json]';
+const USAGE =
+  'usage: diff-test [--seed N] [--minutes M | --commands N] [--differences N] [--plain] [--json]';
 
 const { values } = parseArgs({
   // `pnpm diff-test -- --seed 1` leaves the two dashes in.
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     minutes: { type: 'string' },
     commands: { type: 'string' },
     differences: { type: 'string', default: '5' },
+    plain: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -35,6 +37,7 @@ const startedAt = performance.now();
 const isInTime = (): boolean => performance.now() - startedAt < minutes * 60_000;
 const result = await runDiff({
   seed,
+  port: values.plain ? 'plain' : 'cluster',
   hasMore: (requests) => (values.commands === undefined ? isInTime() : requests < commands),
   differencesMax,
   note: (line) => console.error(line),

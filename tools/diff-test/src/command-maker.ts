@@ -4,7 +4,8 @@ import { GRAMMAR } from './grammar.ts';
 import { type Form, type Part, parseGrammar } from './grammar-parser.ts';
 import { type Request, requestOf } from './program.ts';
 import type { PlainRule } from './reply-rules.ts';
-import { makeOddWord, makeWord, pickTag, type WordContext } from './words.ts';
+import { hasSeveralKeys, NOT_IN_PLAIN_TRANSACTION, type Port, SPLIT_COMMANDS } from './port.ts';
+import { makeOddWord, makeWord, pickOnlyTag, pickTag, type WordContext } from './words.ts';
 
 /** A request with its command's name and the way to compare its reply. */
 export interface MadeCommand {
@@ -37,13 +38,15 @@ export class CommandMaker {
   readonly #list: CommandList;
   readonly #forms: ReadonlyMap<string, readonly Form[]>;
   readonly #names: readonly string[];
+  readonly #port: Port;
   #entries = 0;
 
-  constructor(random: SeededRandom, list: CommandList) {
+  constructor(random: SeededRandom, list: CommandList, port: Port = 'cluster') {
     this.#random = random;
     this.#list = list;
     this.#forms = formsOf(list);
     this.#names = [...this.#forms.keys()];
+    this.#port = port;
   }
 
   /** Names that `make` may choose. */
@@ -54,30 +57,47 @@ export class CommandMaker {
   /** Those that the reference refuses and accepts in the same forms. */
   get comparableNames(): readonly string[] {
     const { unknownToServer, changedArity } = this.#list;
-    return this.#names.filter((name) => !unknownToServer.has(name) && !changedArity.has(name));
+    return this.#names.filter(
+      (name) =>
+        !unknownToServer.has(name) &&
+        !changedArity.has(name) &&
+        !(this.#port === 'plain' && NOT_IN_PLAIN_TRANSACTION.test(name)),
+    );
   }
 
-  /** A command of the given name, or of any of `names`; all its keys have mostly the same `tag`. */
-  make(names: readonly string[] = this.#names, tag: string = pickTag(this.#random)): MadeCommand {
+  /** A tag for keys that belong together. */
+  pickTag(): string {
+    return this.#port === 'plain' ? pickOnlyTag(this.#random) : pickTag(this.#random);
+  }
+
+  /** A command of any of `names`; all its keys have mostly the same `tag`, which others have too if it is given. */
+  make(names: readonly string[] = this.#names, tag?: string): MadeCommand {
     const random = this.#random;
-    if (random.chance(UNKNOWN)) return this.#unknown(tag);
+    if (random.chance(UNKNOWN)) return this.#unknown(tag ?? this.pickTag());
     const name = random.pick(names);
     const form = random.pick(this.#forms.get(name) ?? []);
-    const context = this.#context(tag);
+    const isFree = this.#port === 'cluster' || (tag === undefined && SPLIT_COMMANDS.has(name));
+    const context = this.#context(tag ?? (isFree ? pickTag(random) : this.pickTag()), !isFree);
     const words = [...this.#nameWords(name), ...this.#words(form.parts, context)];
     const isDamaged = random.chance(DAMAGED);
-    const sent = isDamaged ? this.#damaged(form, words, context) : words;
+    // Odd words may be keys of other slots.
+    const canBeDamaged = isFree || (tag === undefined && !this.#hasSeveralKeys(name));
+    const sent = isDamaged && canBeDamaged ? this.#damaged(form, words, context) : words;
     const isUnknown = this.#list.unknownToServer.has(name);
     return { request: this.#request(sent), rule: isUnknown ? 'none' : form.rule, name };
   }
 
   /** A word of the grammar. */
   word(name: string, tag: string): Buffer {
-    return makeWord(name, this.#context(tag));
+    return makeWord(name, this.#context(tag, this.#port === 'plain'));
   }
 
-  #context(tag: string): WordContext {
-    return { random: this.#random, tag, nextEntry: () => ++this.#entries };
+  #hasSeveralKeys(name: string): boolean {
+    return this.#forms.get(name)?.some(hasSeveralKeys) === true;
+  }
+
+  #context(tag: string, isOneTag: boolean): WordContext {
+    return { random: this.#random, tag, isOneTag, nextEntry: () => ++this.#entries };
   }
 
   #request(words: readonly Buffer[]): Request {
@@ -88,7 +108,8 @@ export class CommandMaker {
 
   #unknown(tag: string): MadeCommand {
     const words: Buffer[] = [Buffer.from(this.#random.pick(UNKNOWN_NAMES))];
-    while (this.#random.chance(0.5)) words.push(makeOddWord(this.#context(tag)));
+    while (this.#random.chance(0.5))
+      words.push(makeOddWord(this.#context(tag, this.#port === 'plain')));
     return { request: this.#request(words), rule: 'exact', name: null };
   }
 

@@ -1,6 +1,8 @@
 import { readCommandList } from './command-list.ts';
 import { type Coverage, CoverageCounter } from './coverage.ts';
 import { ProgramGenerator } from './generator.ts';
+import { knownDifferencesAt } from './known-differences.ts';
+import type { Port } from './port.ts';
 import { type Batch, textOfProgram } from './program.ts';
 import { type Difference, Runner } from './runner.ts';
 import { startServers } from './servers.ts';
@@ -9,6 +11,7 @@ import { shrink } from './shrink.ts';
 /** When a run ends and what it tells. */
 export interface DiffRunOptions {
   readonly seed: number;
+  readonly port: Port;
   readonly hasMore: (requests: number) => boolean;
   /** A run ends after so many differences. */
   readonly differencesMax: number;
@@ -41,8 +44,8 @@ const SHRINK_TRIES_MAX = 200;
 /** Runs random programs on both sides until `hasMore` says no. */
 export async function runDiff(options: DiffRunOptions): Promise<DiffResult> {
   const list = readCommandList();
-  const servers = await startServers();
-  const runner = new Runner(servers.ours, servers.theirs);
+  const servers = await startServers(options.port);
+  const runner = new Runner(servers.ours, servers.theirs, knownDifferencesAt(options.port));
   const coverage = new CoverageCounter(list);
   const known: Record<string, number> = {};
   const differences: FoundDifference[] = [];
@@ -62,7 +65,7 @@ export async function runDiff(options: DiffRunOptions): Promise<DiffResult> {
   try {
     while (hasMore()) {
       const seed = options.seed + rounds++;
-      const generator = new ProgramGenerator(seed, list);
+      const generator = new ProgramGenerator(seed, list, options.port);
       const sent: Batch[] = [];
       let found: Difference | null = null;
       await runner.reset();

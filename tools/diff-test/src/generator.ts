@@ -1,6 +1,7 @@
 import { seededRandom, type SeededRandom } from '@undermoon/testkit';
 import type { CommandList } from './command-list.ts';
 import { CommandMaker } from './command-maker.ts';
+import type { Port } from './port.ts';
 import { type Batch, CONNECTIONS, plainUnit, type Unit } from './program.ts';
 import { sceneNames, scenesFor } from './scenes.ts';
 
@@ -22,9 +23,9 @@ export class ProgramGenerator {
   readonly #maker: CommandMaker;
   readonly #names: ReadonlySet<string>;
 
-  constructor(seed: number, list: CommandList) {
+  constructor(seed: number, list: CommandList, port: Port = 'cluster') {
     this.#random = seededRandom(seed);
-    this.#maker = new CommandMaker(this.#random.fork('commands'), list);
+    this.#maker = new CommandMaker(this.#random.fork('commands'), list, port);
     this.#names = new Set(list.supported.map(({ name }) => name));
   }
 

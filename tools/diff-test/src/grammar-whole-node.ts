@@ -44,7 +44,7 @@ script|help => type
 script|kill
 ! script|load <lua>
 spublish <word> <v>
-sunsubscribe nothing
+! sunsubscribe nothing
 time => type
 unwatch
 ? sort <l> BY nosort GET #

@@ -1,3 +1,5 @@
+import type { Port } from './port.ts';
+
 /** A difference from the reference that is meant. */
 export interface KnownDifference {
   readonly name: string;
@@ -13,7 +15,8 @@ export interface KnownDifference {
   readonly witness: readonly (readonly string[])[];
 }
 
-export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
+/** What differs on purpose on both ports. */
+const COMMON_DIFFERENCES: readonly KnownDifference[] = [
   {
     name: 'COMMAND GETKEYS and GETKEYSANDFLAGS with a bare command name',
     reason:
@@ -40,6 +43,10 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     theirs: /^\+QUEUED/,
     witness: [['MULTI'], ['CLIENT', 'TRACKING', 'OFF']],
   },
+];
+
+const CLUSTER_DIFFERENCES: readonly KnownDifference[] = [
+  ...COMMON_DIFFERENCES,
   {
     name: 'a count of keys that begins with a number but is none',
     reason:
@@ -51,16 +58,50 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
 ];
 
+const PLAIN_DIFFERENCES: readonly KnownDifference[] = [
+  ...COMMON_DIFFERENCES,
+  {
+    name: 'keys in different slots',
+    reason:
+      'Only MGET, MSET, DEL, UNLINK, EXISTS and TOUCH are split; all others need keys of one slot, wherever these are.',
+    request: /./,
+    ours: /^-CROSSSLOT Keys in request .*\{tag\}/,
+    theirs: /^(?!-CROSSSLOT)/,
+    witness: [['RENAME', 'a', 'b']],
+  },
+  {
+    name: 'a transaction on keys in different slots',
+    reason: 'EXEC is one request to one server.',
+    request: /./,
+    ours: /^-CROSSSLOT Keys in transaction .*\{tag\}/,
+    theirs: /^\+QUEUED/,
+    witness: [['MULTI'], ['SET', 'a', '1'], ['SET', 'b', '2']],
+  },
+  {
+    name: 'commands for all servers in a transaction',
+    reason: 'EXEC is one request to one server.',
+    request: /dbsize|flush|keys|randomkey|scan/i,
+    ours: /^-ERR .*all servers/,
+    theirs: /^\+QUEUED/,
+    witness: [['MULTI'], ['DBSIZE']],
+  },
+];
+
+/** What is allowed at a port. */
+export function knownDifferencesAt(port: Port): readonly KnownDifference[] {
+  return port === 'plain' ? PLAIN_DIFFERENCES : CLUSTER_DIFFERENCES;
+}
+
 /** The entry that allows two replies to the same request, or null. */
 export function knownDifferenceOf(
+  list: readonly KnownDifference[],
   text: string,
   ours: Buffer,
   theirs: Buffer,
 ): KnownDifference | null {
   const [a, b] = [ours.toString('latin1'), theirs.toString('latin1')];
   return (
-    KNOWN_DIFFERENCES.find(
-      (known) => known.request.test(text) && known.ours.test(a) && known.theirs.test(b),
-    ) ?? null
+    list.find((known) => known.request.test(text) && known.ours.test(a) && known.theirs.test(b)) ??
+    null
   );
 }

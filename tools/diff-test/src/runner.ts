@@ -35,10 +35,12 @@ const SAME_TIME_MS = 60_000;
 export class Runner {
   readonly #ours: Side;
   readonly #theirs: Side;
+  readonly #known: readonly KnownDifference[];
 
-  constructor(ours: Side, theirs: Side) {
+  constructor(ours: Side, theirs: Side, known: readonly KnownDifference[]) {
     this.#ours = ours;
     this.#theirs = theirs;
+    this.#known = known;
   }
 
   /** Empty servers and new connections on both sides. */
@@ -64,6 +66,11 @@ export class Runner {
   /** Compares the data of both servers. */
   async compareData(): Promise<Difference | null> {
     const [ours, theirs] = await Promise.all([this.#ours.keys(), this.#theirs.keys()]);
+    const scanned = (await this.#ours.scanned()).toSorted().join(' ');
+    const expected = [...ours.keys()].toSorted().join(' ');
+    if (scanned !== expected) {
+      return { kind: 'data', at: 'a whole SCAN', ours: scanned, theirs: expected };
+    }
     for (const key of new Set([...ours.keys(), ...theirs.keys()])) {
       const [a, b] = [ours.get(key), theirs.get(key)];
       if (!isSameKey(a, b)) {
@@ -109,7 +116,7 @@ export class Runner {
       const [a, b] = [ours?.[i], theirs?.[i]];
       if (a !== undefined && b !== undefined) {
         if (repliesAgree(rule, a, b)) continue;
-        const known = knownDifferenceOf(text, a, b);
+        const known = knownDifferenceOf(this.#known, text, a, b);
         if (known !== null) {
           watcher.onKnownDifference?.(known);
           continue;

@@ -11,7 +11,6 @@ import {
   type Unit,
 } from './program.ts';
 import type { ReplyRule } from './reply-rules.ts';
-import { pickTag } from './words.ts';
 
 /** What a scene is made from. */
 export interface SceneContext {
@@ -135,7 +134,7 @@ function innerNames({ maker }: SceneContext): string[] {
 
 function transaction(context: SceneContext, end: 'exec' | 'discard'): Unit {
   const { random, maker } = context;
-  const tag = pickTag(random);
+  const tag = maker.pickTag();
   const inner: MadeCommand[] = Array.from({ length: random.int(7) }, () =>
     maker.make(innerNames(context), tag),
   );
@@ -151,7 +150,7 @@ function transaction(context: SceneContext, end: 'exec' | 'discard'): Unit {
 
 function watched(context: SceneContext): Unit {
   const { random, maker, connection } = context;
-  const tag = pickTag(random);
+  const tag = maker.pickTag();
   const other = (connection + 1) % CONNECTIONS;
   const key = maker.word('s', tag);
   const changed = random.chance(0.7) ? key : maker.word('s', tag);
@@ -184,7 +183,7 @@ function strayWords(context: SceneContext): Unit {
 
 /** Requests without a reply; the last one ends the silence. */
 function muted({ random, maker, connection }: SceneContext): Unit {
-  const tag = pickTag(random);
+  const tag = maker.pickTag();
   const set = words('SET', maker.word('s', tag), maker.word('v', tag));
   const requests = random.chance(0.5)
     ? [words('CLIENT', 'REPLY', 'SKIP'), set, words('PING', 'after')]

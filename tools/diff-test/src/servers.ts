@@ -1,6 +1,7 @@
 import { createProxyServer, type ProxyServer } from '@undermoon/proxy-core';
 import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import { textOf } from '@undermoon/resp';
+import type { Port } from './port.ts';
 import { Side } from './side.ts';
 
 /** The servers of a run. */
@@ -11,19 +12,25 @@ export interface Servers {
 }
 
 const LAST_SLOT = '16383';
+const HALVES = ['0-8191', `8192-${LAST_SLOT}`];
 const DEBUG_ARGS = ['--enable-debug-command', 'yes'];
 const CLUSTER_START_TIMEOUT_MS = 15_000;
 
+/** The servers for a port: see `startClusterServers` and `startPlainServers`. */
+export function startServers(port: Port): Promise<Servers> {
+  return port === 'plain' ? startPlainServers() : startClusterServers();
+}
+
 /** A Redis server in cluster mode with one shard, and a proxy in front of a plain one. */
-export async function startServers(): Promise<Servers> {
+async function startClusterServers(): Promise<Servers> {
   const [reference, redis] = await Promise.all([
     startReference(),
     startRedis({ args: DEBUG_ARGS }),
   ]);
   const proxy = await startProxy(redis);
   const [ours, theirs] = await Promise.all([
-    Side.open(proxy.address, redis.address),
-    Side.open(reference.address, reference.address),
+    Side.open(proxy.address, [redis.address]),
+    Side.open(reference.address, [reference.address]),
   ]);
   return {
     ours,
@@ -32,6 +39,40 @@ export async function startServers(): Promise<Servers> {
       await Promise.all([ours.close(), theirs.close()]);
       proxy.destroy();
       await Promise.all([reference.stop(), redis.stop()]);
+    },
+  };
+}
+
+/** A Redis server, and the plain port of one of two proxies with a server each. */
+async function startPlainServers(): Promise<Servers> {
+  const [reference, ...servers] = await Promise.all([
+    startRedis({ args: [...DEBUG_ARGS, '--databases', '1'] }),
+    ...HALVES.map(() => startRedis({ args: DEBUG_ARGS })),
+  ]);
+  const proxies = HALVES.map(() =>
+    createProxyServer({ address: '127.0.0.1:0', plainAddress: '127.0.0.1:0' }),
+  );
+  await Promise.all(proxies.map((proxy) => proxy.listen()));
+  for (const [i, proxy] of proxies.entries()) {
+    const own = servers[i]?.address ?? '';
+    const peer = proxies[1 - i]?.address ?? '';
+    await introduce(proxy, [own, '1', HALVES[i] ?? '', 'PEER', peer, '1', HALVES[1 - i] ?? '']);
+  }
+  const [first] = proxies;
+  const [ours, theirs] = await Promise.all([
+    Side.open(
+      first?.plainAddress ?? '',
+      servers.map(({ address }) => address),
+    ),
+    Side.open(reference.address, [reference.address]),
+  ]);
+  return {
+    ours,
+    theirs,
+    async stop() {
+      await Promise.all([ours.close(), theirs.close()]);
+      for (const proxy of proxies) proxy.destroy();
+      await Promise.all([reference, ...servers].map((server) => server.stop()));
     },
   };
 }
@@ -53,11 +94,16 @@ async function startReference(): Promise<RedisServer> {
 async function startProxy(redis: RedisServer): Promise<ProxyServer> {
   const proxy = createProxyServer({ address: '127.0.0.1:0' });
   await proxy.listen();
-  await using client = await RawClient.connect(proxy.address);
-  await expectOk(client, 'UMCTL', 'SETREPL', '1', 'NOFLAG', 'master', 'test', redis.address, '0');
-  const slots = [redis.address, '1', `0-${LAST_SLOT}`];
-  await expectOk(client, 'UMCTL', 'SETCLUSTER', 'v2', '1', 'NOFLAG', 'test', ...slots);
+  await introduce(proxy, [redis.address, '1', `0-${LAST_SLOT}`]);
   return proxy;
+}
+
+/** Tells a proxy which slots its server has; `slots` begins with the address of that server. */
+async function introduce(proxy: ProxyServer, slots: readonly string[]): Promise<void> {
+  await using client = await RawClient.connect(proxy.address);
+  const [redis = ''] = slots;
+  await expectOk(client, 'UMCTL', 'SETREPL', '1', 'NOFLAG', 'master', 'test', redis, '0');
+  await expectOk(client, 'UMCTL', 'SETCLUSTER', 'v2', '1', 'NOFLAG', 'test', ...slots);
 }
 
 async function expectOk(client: RawClient, ...words: readonly string[]): Promise<void> {

@@ -15,23 +15,25 @@ export interface KeyFacts {
 export class Side {
   /** Where clients connect. */
   readonly address: string;
-  readonly #control: RawClient;
+  /** To the servers that hold the data. */
+  readonly #stores: readonly RawClient[];
   #connections: ReplyConnection[] = [];
 
-  /** `redisAddress`: the server that holds the data of `address`. */
-  static async open(address: string, redisAddress: string): Promise<Side> {
-    return new Side(address, await RawClient.connect(redisAddress));
+  /** `redisAddresses`: the servers that hold the data of `address`. */
+  static async open(address: string, redisAddresses: readonly string[]): Promise<Side> {
+    const stores = redisAddresses.map((redis) => RawClient.connect(redis));
+    return new Side(address, await Promise.all(stores));
   }
 
-  private constructor(address: string, control: RawClient) {
+  private constructor(address: string, stores: readonly RawClient[]) {
     this.address = address;
-    this.#control = control;
+    this.#stores = stores;
   }
 
   /** No data, no scripts but the library, new connections. */
   async reset(): Promise<void> {
     this.#closeConnections();
-    await this.#ask('FLUSHALL');
+    await Promise.all(this.#stores.map((store) => ask(store, 'FLUSHALL')));
     // Not behind the proxy's back: it remembers scripts.
     await using client = await RawClient.connect(this.address);
     for (const words of [
@@ -61,36 +63,32 @@ export class Side {
 
   /** Whether a client of the Redis server waits in a blocking command. */
   async hasBlockedClient(): Promise<boolean> {
-    const info = textOf(await this.#ask('INFO', 'clients')) ?? '';
-    return /^blocked_clients:[1-9]/m.test(info);
+    const infos = await Promise.all(this.#stores.map((store) => ask(store, 'INFO', 'clients')));
+    return infos.some((info) => /^blocked_clients:[1-9]/m.test(textOf(info) ?? ''));
   }
 
   /** All keys; not DEBUG DIGEST, which counts keys that have expired but are not removed yet. */
   async keys(): Promise<Map<string, KeyFacts>> {
-    const names = itemsOf(await this.#ask('KEYS', '*')).flatMap((item) =>
-      item.type === 'bulk' ? [item.value] : [],
-    );
-    if (names.length === 0) return new Map();
-    const questions = names.map((name) => encodeCommand(['PEXPIRETIME', name]));
-    await this.#control.send(
-      Buffer.concat([encodeCommand(['DEBUG', 'DIGEST-VALUE', ...names]), ...questions]),
-    );
-    const [digests, ...expiries] = await this.#control.replies(1 + names.length);
-    const list = digests === undefined ? [] : itemsOf(digests);
-    return new Map(
-      names.map((name, i) => [name.toString('latin1'), keyFacts(list[i], expiries[i])]),
-    );
+    const maps = await Promise.all(this.#stores.map((store) => keysOf(store)));
+    return new Map(maps.flatMap((map) => [...map]));
+  }
+
+  /** All keys by SCAN, with pages as small as the server makes them, over the port of clients. */
+  async scanned(): Promise<string[]> {
+    await using client = await RawClient.connect(this.address);
+    const found = new Set<string>();
+    let cursor = '0';
+    do {
+      const [next, keys] = itemsOf(await ask(client, 'SCAN', cursor, 'COUNT', '7'));
+      cursor = (next && textOf(next)) ?? '0';
+      for (const key of keys === undefined ? [] : bulksOf(keys)) found.add(key.toString('latin1'));
+    } while (cursor !== '0');
+    return [...found];
   }
 
   async close(): Promise<void> {
     this.#closeConnections();
-    await this.#control.close();
-  }
-
-  async #ask(...words: readonly (string | Buffer)[]): Promise<RespValue> {
-    const reply = await this.#control.command(...words);
-    if (reply.type === 'error') throw new Error(`${String(words[0])}: ${reply.value}`);
-    return reply;
+    await Promise.all(this.#stores.map((store) => store.close()));
   }
 
   #closeConnections(): void {
@@ -99,11 +97,33 @@ export class Side {
   }
 }
 
+async function ask(client: RawClient, ...words: readonly (string | Buffer)[]): Promise<RespValue> {
+  const reply = await client.command(...words);
+  if (reply.type === 'error') throw new Error(`${String(words[0])}: ${reply.value}`);
+  return reply;
+}
+
+async function keysOf(store: RawClient): Promise<Map<string, KeyFacts>> {
+  const names = bulksOf(await ask(store, 'KEYS', '*'));
+  if (names.length === 0) return new Map();
+  const questions = names.map((name) => encodeCommand(['PEXPIRETIME', name]));
+  await store.send(
+    Buffer.concat([encodeCommand(['DEBUG', 'DIGEST-VALUE', ...names]), ...questions]),
+  );
+  const [digests, ...expiries] = await store.replies(1 + names.length);
+  const list = digests === undefined ? [] : itemsOf(digests);
+  return new Map(names.map((name, i) => [name.toString('latin1'), keyFacts(list[i], expiries[i])]));
+}
+
 function keyFacts(digest: RespValue | undefined, expiry: RespValue | undefined): KeyFacts {
   return {
     digest: (digest && textOf(digest)) ?? '',
     expiryMs: expiry?.type === 'integer' ? Number(expiry.value) : Number.NaN,
   };
+}
+
+function bulksOf(value: RespValue): Buffer[] {
+  return itemsOf(value).flatMap((item) => (item.type === 'bulk' ? [item.value] : []));
 }
 
 function itemsOf(value: RespValue): readonly RespValue[] {

@@ -6,6 +6,8 @@ export interface WordContext {
   readonly random: SeededRandom;
   /** Hash tag of the keys of the command that is being built; some keys take another one. */
   readonly tag: string;
+  /** None takes another one. */
+  readonly isOneTag: boolean;
   /** Rises with every use, so that stream entries are mostly in order. */
   readonly nextEntry: () => number;
 }
@@ -26,10 +28,15 @@ export function pickTag(random: SeededRandom): string {
   return random.chance(0.9) ? random.pick(TAGS.slice(0, 2)) : random.pick(TAGS);
 }
 
+/** The same where all keys must have one. */
+export function pickOnlyTag(random: SeededRandom): string {
+  return random.pick(TAGS.slice(0, 3));
+}
+
 function key(type: string): WordMaker {
-  return ({ random, tag }) => {
+  return ({ random, tag, isOneTag }) => {
     const kind = random.chance(OTHER_TYPE) ? random.pick(KEY_TYPES) : type;
-    const name = `${random.chance(OTHER_TAG) ? random.pick(TAGS) : tag}${kind}${random.int(4)}`;
+    const name = `${random.chance(OTHER_TAG) && !isOneTag ? random.pick(TAGS) : tag}${kind}${random.int(4)}`;
     return random.chance(0.02)
       ? Buffer.concat([Buffer.from(name), Buffer.from([0, 255, 13, 10])])
       : name;

@@ -134,6 +134,11 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   const id = resolveSubcommand(container, bytes, scanner);
   const refusal = refusalBeforeRun(client, scanner, bytes, container, id);
   const { transaction } = client.session;
+  if (refusal === NO_CLUSTER && transaction !== null) {
+    // Redis says so when it executes the command.
+    queueLocal(client, argumentsOf(scanner, bytes), NO_CLUSTER);
+    return true;
+  }
   if (refusal !== null) {
     refuse(client, id, refusal);
     return true;
@@ -358,7 +363,7 @@ function keysRefusal(
     if (isDedicated(id)) return null;
     return errorReply(`ERR '${commandName(id)}' without a key is not available through this proxy`);
   }
-  return plainRefusal(client, slot) ?? slotRefusal(client.context, slot, isForMaster);
+  return plainRefusal(client, id, slot) ?? slotRefusal(client.context, slot, isForMaster);
 }
 
 function argumentsOf(scanner: RequestScanner, bytes: Buffer): Buffer[] {
