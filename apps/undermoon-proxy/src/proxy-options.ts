@@ -52,6 +52,8 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     backendSocketPath: values.backend_socket_path,
     backendTimeoutMs: values.backend_timeout,
     backendConnectTimeoutMs: values.backend_connect_timeout,
+    backendWaitMs: values.backend_wait_timeout,
+    backendResendBytesMax: values.backend_resend_bytes_max,
     backendUsername: values.backend_username,
     backendPassword: values.backend_password,
   };

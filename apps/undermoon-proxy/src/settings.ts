@@ -1,3 +1,4 @@
+// oxlint-disable max-lines -- One flat table, whose type has to be inferred from one literal.
 import type { Program } from '@undermoon/settings';
 
 /** Every setting of the proxy. Those of undermoon 0.6 have its keys, units and defaults. */
@@ -272,6 +273,22 @@ export const PROXY_SETTINGS = {
     min: 1,
     unit: 'milliseconds',
     doc: 'Time to connect to a Redis server.',
+  },
+  backend_wait_timeout: {
+    type: 'int',
+    group: 'Redis servers',
+    default: 1500,
+    min: 0,
+    unit: 'milliseconds',
+    doc: 'How long commands wait for a Redis server that cannot be reached, from the moment it is first missed. After that they fail at once until it is there again. 0: they never wait.',
+  },
+  backend_resend_bytes_max: {
+    type: 'int',
+    group: 'Redis servers',
+    default: 1_048_576,
+    min: 0,
+    unit: 'bytes',
+    doc: 'Commands per connection to a Redis server that are kept until their replies, so that those that only read can be sent again when the connection breaks. 0: none is.',
   },
   backend_username: {
     type: 'string',

@@ -43,6 +43,16 @@ export interface ProxyServerOptions {
   backendConnectTimeoutMs?: number;
   /** Milliseconds to wait after a failed connect before the next one. Default 100. */
   backendRetryDelayMs?: number;
+  /**
+   * Milliseconds that commands wait for a Redis server that cannot be reached, from the moment it was first missed;
+   * after that they fail at once until it is there again. 0: they never wait. Default 1500.
+   */
+  backendWaitMs?: number;
+  /**
+   * Bytes of commands per backend connection that are kept until their replies, so that those that only read can be
+   * sent again when the connection breaks. 0: none is. Default 1 MiB.
+   */
+  backendResendBytesMax?: number;
   /** Replies a backend connection may owe before its clients are paused. Default 100000. */
   backendPendingMax?: number;
   /** Bytes that may wait for a backend before its clients are paused. Default 4 MiB. */
@@ -184,6 +194,8 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     backendTimeoutMs: given.backendTimeoutMs ?? 3000,
     backendConnectTimeoutMs: given.backendConnectTimeoutMs ?? 1000,
     backendRetryDelayMs: given.backendRetryDelayMs ?? 100,
+    backendWaitMs: given.backendWaitMs ?? 1500,
+    backendResendBytesMax: given.backendResendBytesMax ?? MIB,
     backendPendingMax: given.backendPendingMax ?? 100_000,
     backendQueuedBytesMax: given.backendQueuedBytesMax ?? 4 * MIB,
     dedicatedConnectionsMax: given.dedicatedConnectionsMax ?? 1000,
@@ -275,6 +287,8 @@ function checkCounts(options: ProxyOptions): void {
   for (const name of [
     'sessionTimeoutMs',
     'backendRetryDelayMs',
+    'backendWaitMs',
+    'backendResendBytesMax',
     'dedicatedIdleMs',
     'outputSoftMs',
     'scriptCacheBytesMax',
@@ -314,6 +328,7 @@ export function limitsOf(options: ProxyOptions): readonly (readonly [string, num
     ['dedicated_connections_max', options.dedicatedConnectionsMax],
     ['backend_pending_max', options.backendPendingMax],
     ['backend_queued_bytes_max', options.backendQueuedBytesMax],
+    ['backend_resend_bytes_max', options.backendResendBytesMax],
     ['metadata_bytes_max', options.metadataBytesMax],
   ];
 }

@@ -50,7 +50,7 @@ test('the end of a lost connection does not touch the one opened after it', asyn
   // second connection before the first one's socket is closed.
   const peer = await startScriptedPeer({
     connections: [
-      [{ expect: ['GET', 'a'], reply: '!garbage\r\n' }],
+      [{ expect: ['INCR', 'a'], reply: '!garbage\r\n' }],
       [{ expect: ['GET', 'b'], reply: '$1\r\nb\r\n' }],
     ],
   });
@@ -59,7 +59,7 @@ test('the end of a lost connection does not touch the one opened after it', asyn
   await setCluster(proxy, [[peer.address, '0-16383']], { roles: false });
   const client = await RawClient.connect(proxy.address);
   await client.send(
-    Buffer.concat([['GET', 'a'], ['RESET'], ['GET', 'b']].map((words) => encodeCommand(words))),
+    Buffer.concat([['INCR', 'a'], ['RESET'], ['GET', 'b']].map((words) => encodeCommand(words))),
   );
   const [lost, reset, value] = await client.replies(3);
   expect(lost?.type === 'error' && lost.value).toContain('was lost');
@@ -102,6 +102,7 @@ test('a wrong password for the server is told to the operator, once', async () =
     backendPassword: 'wrong',
     backendConnNum: 1,
     backendRetryDelayMs: 0,
+    backendWaitMs: 0,
     logger: { debug: drop, info: drop, error: drop, warn: (fields) => warnings.push(fields) },
   });
   await proxy.listen();

@@ -95,6 +95,7 @@ test('INFO and CONFIG show the limits', async () => {
     'dedicated_connections_max',
     'backend_pending_max',
     'backend_queued_bytes_max',
+    'backend_resend_bytes_max',
     'metadata_bytes_max',
   ]);
   expect(limits.get('dedicated_connections_max')).toBe('7');

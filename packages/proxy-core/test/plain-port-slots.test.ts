@@ -34,17 +34,20 @@ async function ask(...commands: string[]): Promise<string[]> {
   );
 }
 
-test.each([`RENAME <x> <y>`, `SMOVE <x> <y> m`, `LMOVE <x> <y> LEFT RIGHT`, `MSETNX <x> 1 <y> 2`, `COPY <x> <y>`])(
-  '%s works with keys of one slot, and on no others wherever they are',
-  async (form) => {
-    const line = (x: string, y: string): string => form.replace('<x>', x).replace('<y>', y);
-    for (const key of [b, other]) {
-      expect(await ask(line(a, key))).toEqual([`CROSSSLOT ${APART}`]);
-    }
-    const [reply = ''] = await ask(line(`{${other}}x`, `{${other}}y`));
-    expect(reply).not.toMatch(/CROSSSLOT|MOVED/);
-  },
-);
+test.each([
+  `RENAME <x> <y>`,
+  `SMOVE <x> <y> m`,
+  `LMOVE <x> <y> LEFT RIGHT`,
+  `MSETNX <x> 1 <y> 2`,
+  `COPY <x> <y>`,
+])('%s works with keys of one slot, and on no others wherever they are', async (form) => {
+  const line = (x: string, y: string): string => form.replace('<x>', x).replace('<y>', y);
+  for (const key of [b, other]) {
+    expect(await ask(line(a, key))).toEqual([`CROSSSLOT ${APART}`]);
+  }
+  const [reply = ''] = await ask(line(`{${other}}x`, `{${other}}y`));
+  expect(reply).not.toMatch(/CROSSSLOT|MOVED/);
+});
 
 test.each([b, other])(
   'a transaction with a key of another slot executes nothing: %s',

@@ -56,14 +56,20 @@ export const NO_PUBSUB: PubsubStats = {
   readyLinkCount: 0,
 };
 
-/** Figures of the data plane, all since the start or the last CONFIG RESETSTAT. */
-export interface ProxyStats {
-  readonly uptimeSeconds: number;
-  readonly connectedClients: number;
-  readonly dedicated: DedicatedStats;
-  readonly connectionsMax: number;
-  readonly connectionsReceived: number;
-  readonly connectionsRejected: number;
+/** What became of commands when connections to Redis servers broke or could not be made. */
+export interface LossStats {
+  /** Never written then, and sent when there was a connection again. */
+  readonly retriedCount: number;
+  /** Read-only ones whose replies were lost, and that were sent again. */
+  readonly resentCount: number;
+  /** Answered with an error that says that they may have been executed. */
+  readonly lostCount: number;
+  /** Answered with an error because their server could not be reached. */
+  readonly unreachableCount: number;
+}
+
+/** What is counted as it happens. */
+export interface CounterStats {
   readonly commandsProcessed: number;
   readonly errorReplies: number;
   readonly netInputBytes: number;
@@ -71,10 +77,21 @@ export interface ProxyStats {
   /** Clients closed for what they sent or did not take. */
   readonly clientsOverInput: number;
   readonly clientsOverOutput: number;
-  readonly pubsub: PubsubStats;
   /** Links that broke, and messages that were too long. */
   readonly pubsubLinksLost: number;
   readonly pubsubMessagesDropped: number;
+  readonly losses: LossStats;
+}
+
+/** Figures of the data plane, all since the start or the last CONFIG RESETSTAT. */
+export interface ProxyStats extends CounterStats {
+  readonly uptimeSeconds: number;
+  readonly connectedClients: number;
+  readonly dedicated: DedicatedStats;
+  readonly connectionsMax: number;
+  readonly connectionsReceived: number;
+  readonly connectionsRejected: number;
+  readonly pubsub: PubsubStats;
   readonly limits: readonly (readonly [name: string, value: number])[];
   readonly backends: readonly BackendStats[];
   /** Clients now, by event loop. */
@@ -225,7 +242,7 @@ function cpuFields({ process }: InfoFacts): Fields {
 }
 
 function undermoonFields(facts: InfoFacts): Fields {
-  const { dedicated, pubsub } = facts.stats;
+  const { dedicated, losses, pubsub } = facts.stats;
   return [
     ['undermoon_version', facts.version],
     ['node_id', facts.nodeId],
@@ -241,6 +258,10 @@ function undermoonFields(facts: InfoFacts): Fields {
     ['pubsub_links_up', pubsub.readyLinkCount],
     ['pubsub_links_lost', facts.stats.pubsubLinksLost],
     ['pubsub_messages_dropped', facts.stats.pubsubMessagesDropped],
+    ['backend_commands_retried', losses.retriedCount],
+    ['backend_commands_resent', losses.resentCount],
+    ['backend_commands_lost', losses.lostCount],
+    ['backend_commands_unreachable', losses.unreachableCount],
     ...facts.stats.backends.map(backendField),
     ...facts.stats.loopClients.map((count, i) => [`loop${i}`, `clients=${count}`] as const),
   ];

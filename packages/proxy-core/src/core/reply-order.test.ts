@@ -152,3 +152,26 @@ test('a late first reply does not make the many behind it quadratic work', () =>
   }
   expect([emitted, order.heldBytes, order.isEmpty]).toEqual([2 * count, 0, true]);
 });
+
+test('the last replies of a source can come from elsewhere, in their old places', () => {
+  const order = new ReplyOrder<string>();
+  const out = collector();
+  order.expect('x', 2);
+  order.expect('y', 1);
+  order.expect('x', 3);
+  order.pushLocal(bytesOf('[local]'));
+  // Of the five of x, the first stays; y is asked for the second behind what it owes already.
+  const knownCount = order.reassign('x', ['y', bytesOf('[moved]'), 'x', 'z'], out);
+  expect(knownCount).toBe(1);
+  order.expect('y', 1);
+  order.accept('y', chunk('(y1)', 1), out);
+  order.accept('y', chunk('(x2)', 1), out);
+  order.accept('z', chunk('(x5)', 1), out);
+  order.accept('y', chunk('(y2)', 1), out);
+  expect(out.text()).toBe('');
+  order.accept('x', chunk('(x1)', 1), out);
+  expect(out.text()).toBe('(x1)(x2)(y1)[moved]');
+  order.accept('x', chunk('(x4)', 1), out);
+  expect(out.text()).toBe('(x1)(x2)(y1)[moved](x4)(x5)[local](y2)');
+  expect([order.isEmpty, order.heldBytes]).toEqual([true, 0]);
+});

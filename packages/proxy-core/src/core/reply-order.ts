@@ -74,18 +74,14 @@ export class ReplyOrder<Source> {
     }
     const segment: Segment<Source> = { source, left: count, early: [], isCut: false, next: null };
     this.#segments.push(segment);
-    if (chain === undefined) {
-      this.#chains.set(source, { open: segment, last: segment });
-      return;
-    }
-    chain.last.next = segment;
-    chain.last = segment;
-    chain.open ??= segment;
+    this.#link(source, segment);
   }
 
   /** Whether replies of `source` expected next would belong to the last segment. */
   continues(source: Source): boolean {
-    return !this.isEmpty && this.#segments.at(-1)?.source === source;
+    const last = this.isEmpty ? undefined : this.#segments.at(-1);
+    // After `reassign` the last one may not be the last that its source answers.
+    return last !== undefined && this.#chains.get(source)?.last === last;
   }
 
   /** Queues a reply of the proxy itself. The bytes are kept, not copied. */
@@ -132,6 +128,72 @@ export class ReplyOrder<Source> {
       this.heldBytes += frame.length + PIECE_BYTES;
     } else if (segment !== head && this.isCut) this.pushLocal(frame);
     else output.onDue(frame, 0, frame.length);
+  }
+
+  // Cold path: after a loss.
+  /**
+   * The last `places.length` replies of `source` come from elsewhere, where they are asked for in this order: from
+   * another source, or they are known. Gives `output` what is now due and returns how many are known.
+   */
+  reassign(source: Source, places: readonly (Source | Uint8Array)[], output: DueOutput): number {
+    const old = this.#ofChain(source);
+    let keptCount = old.reduce((sum, { left }) => sum + left, 0) - places.length;
+    if (keptCount < 0) throw new Error('a backend owes fewer replies than are to be moved');
+    let next = 0;
+    const replaced = new Map<Segment<Source>, Segment<Source>[]>();
+    this.#chains.delete(source);
+    for (const segment of old) {
+      const movedCount = Math.max(0, segment.left - keptCount);
+      keptCount = Math.max(0, keptCount - segment.left);
+      segment.left -= movedCount;
+      segment.next = null;
+      if (segment.left > 0) this.#link(source, segment);
+      replaced.set(segment, this.#segmentsOf(places.slice(next, next + movedCount)));
+      next += movedCount;
+    }
+    this.#segments = this.#segments
+      .slice(this.#first)
+      .flatMap((segment) => [segment, ...(replaced.get(segment) ?? [])]);
+    this.#first = 0;
+    this.#advance(output);
+    return places.filter((place) => place instanceof Uint8Array).length;
+  }
+
+  /** The segments of a source that wait for replies, in the order in which it answers. */
+  #ofChain(source: Source): Segment<Source>[] {
+    const segments: Segment<Source>[] = [];
+    let segment = this.#chains.get(source)?.open ?? null;
+    for (; segment !== null; segment = segment.next) segments.push(segment);
+    return segments;
+  }
+
+  #segmentsOf(places: readonly (Source | Uint8Array)[]): Segment<Source>[] {
+    const segments: Segment<Source>[] = [];
+    for (const place of places) {
+      const last = segments.at(-1);
+      if (place instanceof Uint8Array) {
+        if (last?.source === null) last.early.push(place);
+        else segments.push({ source: null, left: 0, early: [place], isCut: false, next: null });
+        this.heldBytes += place.length + PIECE_BYTES;
+      } else if (last?.source === place) last.left++;
+      else {
+        const segment = { source: place, left: 1, early: [], isCut: false, next: null };
+        this.#link(place, segment);
+        segments.push(segment);
+      }
+    }
+    return segments;
+  }
+
+  /** Its source answers this segment last. */
+  #link(source: Source, segment: Segment<Source>): void {
+    const chain = this.#chains.get(source);
+    if (chain === undefined) this.#chains.set(source, { open: segment, last: segment });
+    else {
+      chain.last.next = segment;
+      chain.last = segment;
+      chain.open ??= segment;
+    }
   }
 
   #openChain(source: Source): Chain<Source> {

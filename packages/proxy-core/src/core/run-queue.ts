@@ -59,6 +59,20 @@ export class RunQueue<Sink> {
     this.#runs--;
   }
 
+  // Cold path: once for a connection that broke.
+  /** Takes all runs, oldest first. */
+  takeAll(): { sink: Sink; count: number }[] {
+    const runs: { sink: Sink; count: number }[] = [];
+    for (let i = 0; i < this.#runs; i++) {
+      const index = (this.#head + i) & this.#mask;
+      runs.push({ sink: this.#sinks[index]!, count: this.#counts[index]! });
+      this.#sinks[index] = null;
+    }
+    this.#runs = 0;
+    this.total = 0;
+    return runs;
+  }
+
   #grow(): void {
     const size = this.#mask + 1;
     const sinks = emptyRing<Sink>(size * 2);

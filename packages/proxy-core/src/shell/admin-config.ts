@@ -45,6 +45,7 @@ export function configSourceOf(
     ['backend_conn_num_large', options.backendConnNumLarge],
     ['backend_socket_path', options.backendSocketPath ?? ''],
     ['backend_timeout', options.backendTimeoutMs],
+    ['backend_wait_timeout', options.backendWaitMs],
     ['bind', hostOf(options.address)],
     ['client-output-buffer-limit', outputLimits(options)],
     ['client-query-buffer-limit', options.queryBufferBytesMax],

@@ -24,6 +24,7 @@ const STATS: ProxyStats = {
   },
   pubsubLinksLost: 0,
   pubsubMessagesDropped: 0,
+  losses: { retriedCount: 0, resentCount: 0, lostCount: 0, unreachableCount: 0 },
   limits: [['clients_max', 10_000]],
   connectionsMax: 10_000,
   connectionsReceived: 7,

@@ -1,26 +1,34 @@
 import { hostOf, type NodeAddress, portOf } from '@undermoon/cluster-meta';
 import type { Logger } from '@undermoon/runtime';
+import { type LostUnit, type Remains, sortOut } from '../core/lost-commands.ts';
+import { Outage } from '../core/outage.ts';
+import { type BackendCredentials, GreetingExchange } from './backend-greeting.ts';
+import { BackendOutput } from './backend-output.ts';
 import type { PushFrames } from '../core/push-frames.ts';
-import { type BackendCredentials, BackendGreeting } from './backend-greeting.ts';
 import type { DataLoop } from './data-loop.ts';
+import { COMMANDS_UNREACHABLE } from './loop-counters.ts';
+import {
+  type BackendLoss,
+  concludeLoss,
+  failOldest,
+  type LossTaker,
+  noteResent,
+} from './lost-replies.ts';
 import { ReplyDemux, type ReplyTaker } from './reply-demux.ts';
-import { SLAB_BYTES, type Slab } from './slab.ts';
+import { RoomWaiters } from './room-waiters.ts';
 import type { ConnectHandler, ConnectTarget, Transport } from './transport.ts';
 import type { TurnFlush } from './turn-flush.ts';
-
-/** Why replies will not come. */
-export type BackendLoss =
-  /** The commands were never sent. */
-  | 'unreachable'
-  /** The commands were sent and may have been executed. */
-  | 'lost'
-  /** No reply within the backend timeout; the commands may have been executed. */
-  | 'timeout';
+import { WaitingCommands } from './waiting-commands.ts';
 
 /** Who waits for replies of a backend. Lives as long as its own connection. */
-export interface ReplySink extends ReplyTaker<BackendConnection> {
-  /** The next `count` replies of `source` will not come. `isCut`: a part of the first was delivered. */
-  onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void;
+export interface ReplySink
+  extends ReplyTaker<BackendConnection>, LossTaker<BackendConnection, ReplySink> {
+  /** Its replies are no replies to the client by themselves. */
+  readonly isPart?: boolean;
+  /** The connection that the client waits for a reply of, if that is not the one that sends it. */
+  readonly owedBy?: BackendConnection | undefined;
+  /** The last command is carried out anew, perhaps with another sink. */
+  forgetLast?(): void;
   /** `source` accepts requests again after it was full. */
   onBackendRoom(): void;
 }
@@ -41,47 +49,54 @@ export interface BackendOptions extends BackendEndpoint {
   readonly connectTimeoutMs: number;
   readonly timeoutMs: number;
   readonly retryDelayMs: number;
+  /** How long commands wait for a server that cannot be reached; 0: not at all. */
+  readonly waitMs: number;
+  /** Bytes of commands that are kept until their replies, to be sent again if they only read. */
+  readonly resendBytesMax: number;
+  /** Some client has the connection for itself: what is lost with it is not made good over another one. */
+  readonly isOwn: boolean;
   /** Bytes waiting for the kernel above which clients are no longer read. */
   readonly queuedBytesMax: number;
   /** Replies owed above which clients are no longer read. */
   readonly pendingMax: number;
+  /** See `loop-counters.ts`. */
+  readonly counters: Float64Array;
   readonly logger: Logger;
 }
 
-const OFFERS_AT_ONCE = 32;
-
 /**
- * | state      | on request            | on connect | on loss                    |
- * |------------|-----------------------|------------|----------------------------|
- * | idle       | connect, queue        | -          | -                          |
- * | connecting | queue                 | ready      | idle, refuse for a moment  |
- * | ready      | queue, write at turn  | -          | idle, requests fail        |
- * | closed     | refuse                | -          | -                          |
+ * | state      | on request          | on connect             | on loss                                    |
+ * |------------|---------------------|------------------------|--------------------------------------------|
+ * | idle       | connect, wait       | -                      | -                                          |
+ * | connecting | wait                | ready: what waits goes | idle, what waits does so until its time    |
+ * | ready      | write at turn's end | -                      | idle, see `core/lost-commands.ts`          |
+ * | closed     | refuse              | -                      | -                                          |
  */
 type State = 'idle' | 'connecting' | 'ready' | 'closed';
 
 /** One pipelined connection to a Redis server, shared by many clients. */
 export class BackendConnection implements ConnectHandler, TurnFlush {
   readonly options: BackendOptions;
-  /** Called when the connection broke, before everyone who waits is told. */
+  /** Called when a connection in use broke, or none could be had, before everyone who waits is told. */
   onLost: (() => void) | null = null;
   readonly #loop: DataLoop;
   #demux = new ReplyDemux<BackendConnection, ReplySink>();
-  readonly #waiting = new Set<ReplySink>();
+  readonly #room = new RoomWaiters<ReplySink>();
+  readonly #outage: Outage;
+  readonly #output: BackendOutput;
+  readonly #waiting = new WaitingCommands();
   #state: State = 'idle';
   #transport: Transport | null = null;
-  #slab: Slab | null = null;
-  #early: Buffer[] = [];
-  #earlyBytes = 0;
   #progressMs = 0;
-  #retryAtMs = 0;
   #isDraining = false;
-  #greeting: BackendGreeting | null = null;
-  #isRefused = false;
+  readonly #greeting: GreetingExchange;
 
   constructor(loop: DataLoop, options: BackendOptions) {
     this.#loop = loop;
     this.options = options;
+    this.#greeting = new GreetingExchange(options);
+    this.#outage = new Outage(options);
+    this.#output = new BackendOutput(loop.arena, options.waitMs === 0 ? 0 : options.resendBytesMax);
   }
 
   get state(): State {
@@ -107,22 +122,20 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   get isFull(): boolean {
     const queued = this.#transport === null ? 0 : this.#transport.queuedBytes;
     return (
-      this.#earlyBytes + queued > this.options.queuedBytesMax ||
+      this.#waiting.bytes + queued > this.options.queuedBytesMax ||
       this.#demux.queue.total > this.options.pendingMax
     );
   }
 
   /** Calls `sink.onBackendRoom()` once when there is room again. False: it waits already. */
   awaitRoom(sink: ReplySink): boolean {
-    if (this.#waiting.has(sink)) return false;
-    this.#waiting.add(sink);
-    return true;
+    return this.#room.add(sink);
   }
 
   /**
    * Sends `bytes[start, end)`, which hold `count` commands, and owes `sink` as many replies. False: the
-   * server is known to be unreachable and nothing was sent. The bytes are copied. `canMerge`: the replies
-   * may be delivered together with those of the sink's request before this one.
+   * server cannot be reached, for too long already, and nothing was sent. The bytes are copied. `canMerge`: the
+   * replies may be delivered together with those of the sink's request before this one.
    */
   request(
     sink: ReplySink,
@@ -132,10 +145,28 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     start: number,
     end: number,
   ): boolean {
-    if (this.#state !== 'ready' && !this.#canQueue()) return false;
+    if (this.#state !== 'ready' && !this.#canWait()) {
+      this.options.counters[COMMANDS_UNREACHABLE]! += count;
+      return false;
+    }
     if (this.#demux.queue.total === 0) this.#progressMs = this.#loop.watchedMs;
     this.#demux.queue.push(sink, count, canMerge);
-    this.#append(bytes, start, end);
+    if (this.#state === 'ready') this.#append(bytes, start, end, count, -1);
+    else this.#waiting.add(bytes.subarray(start, end), count, this.#outage.deadlineMs);
+    return true;
+  }
+
+  /** Sends what was never executed, or only reads, once more. The bytes are kept. */
+  resend(unit: LostUnit<ReplySink>): boolean {
+    const { sink, bytes, count, lostAtMs } = unit;
+    if (this.#state !== 'ready' && !this.#canWait()) return false;
+    if (this.#demux.queue.total === 0) this.#progressMs = this.#loop.watchedMs;
+    for (const part of unit.parts) this.#demux.queue.push(sink, part, false);
+    if (this.#state !== 'ready') this.#waiting.push(unit, this.#outage.deadlineMs);
+    else {
+      noteResent(this.options.counters, unit);
+      this.#append(bytes, 0, bytes.length, count, lostAtMs);
+    }
     return true;
   }
 
@@ -145,12 +176,26 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     if (this.#demux.queue.total === 0) this.destroy();
   }
 
+  /** The routing table is another one: what waits here may belong elsewhere. */
+  rerouteWaiting(): void {
+    if (this.#state === 'ready' || this.#demux.queue.total === 0) return;
+    this.#settle(this.#waiting.remains(), 'lost', this.options.waitMs);
+    this.#conclude();
+  }
+
   destroy(): void {
-    const transport = this.#transport;
-    this.#state = 'closed';
-    this.#transport = null;
-    transport?.destroy();
-    this.#failAll('lost');
+    this.#fail('lost', true);
+  }
+
+  /** Gives up what has waited too long, and tries to connect again. Called by the coarse timer. */
+  tick(): void {
+    const nowMs = this.#loop.watchedMs;
+    if (this.#waiting.isLate(nowMs)) {
+      this.onLost?.();
+      failOldest(this, this.#demux.queue, this.#waiting.takeLate(nowMs));
+      this.#conclude();
+    }
+    if (this.#outage.isOn) this.#connectAgain(nowMs);
   }
 
   /**
@@ -158,7 +203,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
    * coarse timer.
    */
   checkDeadline(): void {
-    const isOwed = this.#greeting !== null || this.#state === 'ready';
+    const isOwed = this.#greeting.isOn || this.#state === 'ready';
     if (!isOwed || this.#demux.queue.total === 0) return;
     if (this.#loop.watchedMs - this.#progressMs < this.options.timeoutMs) return;
     this.#fail('timeout');
@@ -166,18 +211,20 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
 
   onBytes(buffer: Buffer, length: number): void {
     this.#progressMs = this.#loop.watchedMs;
-    const isSane =
-      this.#greeting === null
-        ? this.#demux.deliver(this, buffer, length)
-        : this.#onGreetingBytes(this.#greeting, buffer.subarray(0, length));
+    const isGreeting = this.#greeting.isOn;
+    const isSane = isGreeting
+      ? this.#greeting.accept(buffer.subarray(0, length))
+      : this.#demux.deliver(this, buffer, length);
     if (!isSane) this.#fail('lost');
-    this.#loop.output.flush();
-    if (this.#waiting.size > 0 && !this.isFull) this.#offerRoom();
-    if (this.#isDraining && this.#demux.queue.total === 0) this.destroy();
+    else if (!isGreeting) {
+      this.#outage.onAnswered();
+      this.#output.settle(this.#demux.queue.total);
+    } else if (!this.#greeting.isOn) this.#becomeReady();
+    this.#conclude();
   }
 
   onDrain(): void {
-    if (this.#waiting.size > 0 && !this.isFull) this.#offerRoom();
+    if (!this.#room.isEmpty && !this.isFull) this.#room.offer(this.#loop, this);
   }
 
   onEnd(): void {
@@ -191,142 +238,92 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   }
 
   flushTurn(): void {
-    this.#flushSlab();
-    if (this.#waiting.size > 0 && !this.isFull) this.#offerRoom();
+    if (this.#transport !== null && this.#state === 'ready') this.#output.flush(this.#transport);
+    if (!this.#room.isEmpty && !this.isFull) this.#room.offer(this.#loop, this);
   }
 
-  #flushSlab(): void {
-    const slab = this.#slab;
-    const transport = this.#transport;
-    if (slab === null || transport === null || this.#state !== 'ready') return;
-    this.#slab = null;
-    if (transport.queuedBytes > 0) {
-      transport.write(Buffer.from(slab.view()));
-      this.#loop.arena.give(slab);
-    } else if (transport.write(slab.view(), slab)) this.#loop.arena.give(slab);
-  }
-
-  #canQueue(): boolean {
+  #canWait(): boolean {
     if (this.#state === 'closed' || this.#isDraining) return false;
-    if (this.#state === 'connecting') return true;
-    if (this.#loop.clock.monotonicMs() < this.#retryAtMs) return false;
-    this.#connect();
-    return true;
+    const nowMs = this.#loop.watchedMs;
+    const isWaitedFor = this.#outage.onWanted(nowMs);
+    this.#connectAgain(nowMs);
+    // Without a time to wait, commands still wait for the connection that is being made.
+    return isWaitedFor || (this.options.waitMs === 0 && this.#state === 'connecting');
   }
 
-  #append(bytes: Buffer, start: number, end: number): void {
-    const size = end - start;
-    if (this.#state !== 'ready') {
-      this.#early.push(Buffer.from(bytes.subarray(start, end)));
-      this.#earlyBytes += size;
-      return;
-    }
-    if (this.#slab !== null && size > SLAB_BYTES - this.#slab.length) this.#flushSlab();
-    if (size > SLAB_BYTES) {
-      this.#transport!.write(Buffer.from(bytes.subarray(start, end)));
-      return;
-    }
-    if (this.#slab === null) {
-      this.#slab = this.#loop.arena.take();
-      this.#loop.flushAtTurnEnd(this);
-    }
-    this.#slab.append(bytes, start, end);
+  #append(bytes: Buffer, start: number, end: number, count: number, lostAtMs: number): void {
+    const isFirst = this.#output.append(this.#transport!, bytes, start, end, count, lostAtMs);
+    if (isFirst) this.#loop.flushAtTurnEnd(this);
   }
 
-  #connect(): void {
+  #connectAgain(nowMs: number): void {
+    if (this.#state !== 'idle' || this.#isDraining || !this.#outage.mayConnect(nowMs)) return;
     this.#state = 'connecting';
     this.#transport = this.#loop.transports.connect(connectTargetOf(this.options), this);
   }
 
   onConnect(transport: Transport): void {
     if (this.#transport !== transport) return;
-    const greeting = new BackendGreeting(this.options.protocol, this.options.credentials);
-    if (greeting.isDone) {
-      this.#becomeReady();
-      return;
+    const greeting = this.#greeting.begin();
+    if (greeting === null) this.#becomeReady();
+    else {
+      this.#progressMs = this.#loop.watchedMs;
+      transport.write(greeting);
     }
-    this.#greeting = greeting;
-    this.#progressMs = this.#loop.watchedMs;
-    transport.write(greeting.bytes);
-  }
-
-  /** Nothing of a client is sent before the server accepted the greeting. */
-  #onGreetingBytes(greeting: BackendGreeting, bytes: Buffer): boolean {
-    if (!greeting.accept(bytes)) {
-      // Once, not at every attempt: requests come by the thousand.
-      if (!this.#isRefused) warnRefused(this.options, greeting.refusal);
-      this.#isRefused = true;
-      return false;
-    }
-    if (greeting.isDone) this.#becomeReady();
-    return true;
   }
 
   #becomeReady(): void {
-    this.#greeting = null;
-    this.#isRefused = false;
     this.#state = 'ready';
     this.#progressMs = this.#loop.watchedMs;
-    for (const bytes of this.#early) this.#transport?.write(bytes);
-    this.#early = [];
-    this.#earlyBytes = 0;
-  }
-
-  /** Drops the socket; the next request connects anew, but not before the retry delay. */
-  #fail(loss: BackendLoss): void {
-    if (this.#state === 'closed') return;
-    const wasSent = this.#state === 'ready';
-    if (this.onLost !== null) this.onLost();
-    const transport = this.#transport;
-    this.#transport = null;
-    this.#state = this.#isDraining ? 'closed' : 'idle';
-    this.#retryAtMs = wasSent ? 0 : this.#loop.clock.monotonicMs() + this.options.retryDelayMs;
-    transport?.destroy();
-    this.#failAll(wasSent ? loss : 'unreachable');
-  }
-
-  #failAll(loss: BackendLoss): void {
-    const { queue, isCut } = this.#demux;
-    // New requests, which sinks may make while they are told, belong to the next connection.
-    this.#demux = new ReplyDemux();
-    this.#greeting = null;
-    this.#early = [];
-    this.#earlyBytes = 0;
-    if (this.#slab !== null) this.#loop.arena.give(this.#slab);
-    this.#slab = null;
-    let isFirst = true;
-    for (let sink = queue.headSink(); sink !== null; sink = queue.headSink()) {
-      const count = queue.headCount();
-      queue.take(count);
-      sink.onReplyLoss(this, count, loss, isCut && isFirst);
-      isFirst = false;
+    this.#outage.onConnected(this.#progressMs);
+    const isAgain = this.#outage.failures > 0;
+    for (const piece of this.#waiting.takeAll()) {
+      if (isAgain) noteResent(this.options.counters, piece);
+      this.#append(piece.bytes, 0, piece.bytes.length, piece.count, piece.lostAtMs);
     }
+  }
+
+  /** Drops the socket; those who wait get another connection, or are told. `isFinal`: there is no other. */
+  #fail(loss: BackendLoss, isFinal = false): void {
+    if (this.#state === 'closed' && !isFinal) return;
+    const wasReady = this.#state === 'ready';
+    if (wasReady && !isFinal) this.onLost?.();
+    if (this.state === 'closed' && !isFinal) return;
+    const transport = this.#transport;
+    const unsentBytes = transport === null ? 0 : transport.unsentBytes;
+    const nowMs = this.#loop.watchedMs;
+    this.#transport = null;
+    this.#greeting.end();
+    this.#state = isFinal ? 'closed' : 'idle';
+    transport?.destroy();
+    if (this.#isDraining) this.#state = 'closed';
+    const isLast = isFinal || (wasReady && this.options.isOwn);
+    const waitMs = isLast ? 0 : this.options.waitMs;
+    if (wasReady) this.#outage.onBroken(nowMs);
+    else this.#outage.onRefused(nowMs);
+    if (wasReady) this.#settle(this.#output.remains(this.pending, unsentBytes), loss, waitMs);
+    else if (waitMs === 0 || this.#isDraining) this.#settle(this.#waiting.remains(), loss, 0);
+    if (this.#outage.isOn) this.#connectAgain(nowMs);
+    this.#conclude();
+  }
+
+  /** Decides about all commands that have no reply. Those to be sent again come back by way of `resend`. */
+  #settle(remains: Remains, loss: BackendLoss, waitMs: number): void {
+    const { queue, isCut } = this.#demux;
+    const rules = { nowMs: this.#loop.watchedMs, waitMs, canRepeatReads: loss === 'lost', isCut };
+    const sorted = sortOut(queue.takeAll(), remains, rules);
+    // What is sent again, and what sinks send when they are told, belongs to the next connection.
+    this.#demux = new ReplyDemux();
+    this.#output.clear();
+    concludeLoss(this, sorted, loss, isCut);
+  }
+
+  #conclude(): void {
     this.#loop.output.flush();
-    if (this.#waiting.size > 0) this.#offerRoom();
+    if (!this.#room.isEmpty && !this.isFull) this.#room.offer(this.#loop, this);
+    if (this.#isDraining && this.#demux.queue.total === 0 && this.#state !== 'closed')
+      this.destroy();
   }
-
-  #offerRoom(): void {
-    offerRoom(this.#waiting);
-    // The others when these have been read, so that they do not all fill the backend at once.
-    if (this.#waiting.size > 0) this.#loop.flushAtTurnEnd(this);
-  }
-}
-
-function offerRoom(waiting: Set<ReplySink>): void {
-  let left = OFFERS_AT_ONCE;
-  for (const sink of waiting) {
-    if (left-- === 0) break;
-    waiting.delete(sink);
-    sink.onBackendRoom();
-  }
-}
-
-/** Says that a server does not accept the greeting. */
-export function warnRefused(
-  { address, logger }: { readonly address: NodeAddress; readonly logger: Logger },
-  reason: string,
-): void {
-  logger.warn({ address, reason }, 'Redis server refuses the connection');
 }
 
 /** Where to connect to, over its Unix socket if it has one. */

@@ -1,4 +1,6 @@
+import type { NodeAddress } from '@undermoon/cluster-meta';
 import { encodeCommand, RespProtocolError, ValueDecoder } from '@undermoon/resp';
+import type { Logger } from '@undermoon/runtime';
 
 /** Credentials for the Redis server, where it wants any. */
 export interface BackendCredentials {
@@ -57,4 +59,66 @@ export class BackendGreeting {
     this.refusal = reason;
     return false;
   }
+}
+
+/** Whom a connection greets, and how. */
+export interface GreetingOptions {
+  readonly address: NodeAddress;
+  readonly protocol: 2 | 3;
+  readonly credentials: BackendCredentials | null;
+  readonly logger: Logger;
+}
+
+/** The greetings of one connection and those that are made in its place later. */
+export class GreetingExchange {
+  readonly #options: GreetingOptions;
+  #greeting: BackendGreeting | null = null;
+  #isRefused = false;
+
+  constructor(options: GreetingOptions) {
+    this.#options = options;
+  }
+
+  /** What the server sends answers a greeting. */
+  get isOn(): boolean {
+    return this.#greeting !== null;
+  }
+
+  /** What to say on a new connection; null: nothing. */
+  begin(): Buffer | null {
+    const greeting = new BackendGreeting(this.#options.protocol, this.#options.credentials);
+    if (greeting.isDone) return null;
+    this.#greeting = greeting;
+    return greeting.bytes;
+  }
+
+  /** The connection is gone. */
+  end(): void {
+    this.#greeting = null;
+  }
+
+  /** Nothing of a client is sent before the server has accepted the greeting, which then is over. False: it does not. */
+  accept(bytes: Buffer): boolean {
+    const greeting = this.#greeting;
+    if (greeting === null) return false;
+    if (!greeting.accept(bytes)) {
+      // Once, not at every attempt: requests come by the thousand.
+      if (!this.#isRefused) warnRefused(this.#options, greeting.refusal);
+      this.#isRefused = true;
+      return false;
+    }
+    if (greeting.isDone) {
+      this.#greeting = null;
+      this.#isRefused = false;
+    }
+    return true;
+  }
+}
+
+/** Says that a server does not accept the greeting. */
+export function warnRefused(
+  { address, logger }: { readonly address: NodeAddress; readonly logger: Logger },
+  reason: string,
+): void {
+  logger.warn({ address, reason }, 'Redis server refuses the connection');
 }

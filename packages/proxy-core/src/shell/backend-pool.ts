@@ -10,8 +10,11 @@ export interface BackendPoolOptions {
   readonly connectTimeoutMs: number;
   readonly timeoutMs: number;
   readonly retryDelayMs: number;
+  readonly waitMs: number;
+  readonly resendBytesMax: number;
   readonly queuedBytesMax: number;
   readonly pendingMax: number;
+  readonly counters: Float64Array;
   readonly logger: Logger;
 }
 
@@ -25,7 +28,7 @@ export class BackendGroup {
 
   constructor(loop: DataLoop, address: NodeAddress, options: BackendPoolOptions) {
     this.address = address;
-    const fixed = { ...options, ...options.endpointOf(address), address };
+    const fixed = { ...options, ...options.endpointOf(address), address, isOwn: false };
     const open = (protocol: 2 | 3): BackendConnection[] =>
       Array.from({ length: options.connectionsPerNode }, () => {
         const connection = new BackendConnection(loop, { ...fixed, protocol });
@@ -80,10 +83,21 @@ export class BackendPool {
     return addresses.flatMap((address) => kept.get(address) ?? []);
   }
 
-  /** Fails connections whose server does not answer. Called by the coarse timer. */
-  checkDeadlines(): void {
+  /** Sends commands that wait for a connection where the new table says. */
+  rerouteWaiting(): void {
     for (const group of this.#groups.values()) {
-      for (const connection of group.connections()) connection.checkDeadline();
+      for (const connection of group.connections()) connection.rerouteWaiting();
+    }
+    for (const connection of this.#draining) connection.rerouteWaiting();
+  }
+
+  /** Fails connections whose server does not answer, or is not there. Called by the coarse timer. */
+  tick(): void {
+    for (const group of this.#groups.values()) {
+      for (const connection of group.connections()) {
+        connection.tick();
+        connection.checkDeadline();
+      }
     }
     for (const connection of this.#draining) {
       connection.checkDeadline();

@@ -3,11 +3,12 @@ import { SLOT_NONE } from '../core/command-keys.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { redirectionOf } from '../core/redirection.ts';
 import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
-import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import { dropLease, giveLease, takeLease } from './client-leases.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
 import { lossReply } from './loss-reply.ts';
+import type { BackendLoss } from './lost-replies.ts';
 import type { Blocking, Client, Patience, Redirected, Span } from './proxy-context.ts';
 import { ReplyText } from './reply-text.ts';
 import { slotRefusal } from './slot-refusal.ts';
@@ -52,6 +53,8 @@ function begin(client: Client, command: Buffer, slot: number, needsMaster: boole
 
 /** A command that waits on its server, and the connection that it has for itself meanwhile. */
 class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
+  /** The connection has no other commands. */
+  readonly owner = null;
   readonly isBlocking = true;
   readonly client: Client;
   readonly slot: number;

@@ -52,6 +52,10 @@ class CapturedClient implements Client {
     return this.#client.tracking;
   }
 
+  get owner(): Client['owner'] {
+    return this.#client.owner;
+  }
+
   get owed(): number {
     return this.#client.owed;
   }

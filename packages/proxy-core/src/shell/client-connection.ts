@@ -16,6 +16,7 @@ const LEAVING_INPUT_MAX = 65_536;
  * the dispatcher, what is owed in the base class; this file knows input and life cycle.
  */
 export class ClientConnection extends ClientReplies implements Client, TransportHandler {
+  readonly whole: Client = this;
   activeMs: number;
   blocked: Blocking | null = null;
   watching: Watching | null = null;
@@ -109,7 +110,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     const before = this.#afterQuiet ?? nothing;
     const goOn = (): void => this.whenQuiet(before);
     this.#afterQuiet = inOrder(() => this.replyShared(bytes), goOn);
-    this.settle(1);
+    this.settleDeferred();
     this.context.loop.output.flush();
   }
 
@@ -158,7 +159,6 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   destroy(): void {
-    if (this.isClosed) return;
     this.transport?.destroy();
     this.onClose();
   }

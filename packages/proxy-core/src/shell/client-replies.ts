@@ -1,11 +1,15 @@
+import type { LostUnit } from '../core/lost-commands.ts';
 import { type DueOutput, ReplyOrder } from '../core/reply-order.ts';
-import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
+import { type Carrier, carryOn } from './carry-on.ts';
 import { ClientSending } from './client-sending.ts';
 import { PIECE_BYTES } from './large-replies.ts';
 import { ERROR_REPLIES } from './loop-counters.ts';
 import type { ClientTracking } from './client-tracking.ts';
 import { lossReply } from './loss-reply.ts';
+import type { BackendLoss, FailedReply } from './lost-replies.ts';
+import type { Client } from './proxy-context.ts';
 import { PushQueue, type PushTarget } from './push-queue.ts';
 
 const ERROR_MARKER = 0x2d;
@@ -13,10 +17,12 @@ const ERROR_MARKER = 0x2d;
 /** What one client is owed: requests go out, replies come back in request order, within bounds. */
 export abstract class ClientReplies
   extends ClientSending
-  implements ReplySink, DueOutput, PushTarget
+  implements Carrier, DueOutput, PushTarget
 {
   tracking: ClientTracking | null = null;
   #owed = 0;
+  /** How many of them no backend sends: they are known later. */
+  #deferred = 0;
   #laneCount = 1;
   #source: BackendConnection | null = null;
   #order: ReplyOrder<BackendConnection> | null = null;
@@ -26,6 +32,7 @@ export abstract class ClientReplies
   /** Null until something is pushed. */
   #pushes: PushQueue | null = null;
 
+  abstract readonly whole: Client;
   /** Nothing is owed any more. */
   protected abstract onQuiet(): void;
 
@@ -81,7 +88,11 @@ export abstract class ClientReplies
   backendOf(group: BackendGroup): BackendConnection {
     if (this.tracking !== null) return this.tracking.connectionOf(group);
     if (this.#owed === 0) this.#laneCount = this.context.laneCount;
-    return group.connection(this.session.protocol, this.session.lane % this.#laneCount);
+    return this.connectionTo(group, this.session.protocol);
+  }
+
+  connectionTo(group: BackendGroup, protocol: 2 | 3): BackendConnection {
+    return group.connection(protocol, this.session.lane % this.#laneCount);
   }
 
   forward(
@@ -115,9 +126,15 @@ export abstract class ClientReplies
     this.limitOutput(order.heldBytes);
   }
 
-  /** Counts a reply as owed that no backend will send; `settle` follows. */
+  /** Counts a reply as owed that no backend will send; `settleDeferred` follows. */
   protected oweDeferred(): void {
     this.#owed++;
+    this.#deferred++;
+  }
+
+  protected settleDeferred(): void {
+    this.#deferred--;
+    this.settle(1);
   }
 
   /** A reply that nobody changes any more; a large one counts as owed until its last piece has left. */
@@ -176,6 +193,24 @@ export abstract class ClientReplies
     for (let i = 0; i < count; i++) this.onReplyBytes(source, error, 0, error.length, 1);
   }
 
+  /** What was sent before keeps its order. */
+  get owner(): this {
+    return this;
+  }
+
+  carryOn(
+    source: BackendConnection,
+    units: readonly LostUnit<ReplySink>[],
+    failed: FailedReply<ReplySink>[],
+  ): void {
+    if (!this.isClosed) carryOn(this, source, units, failed);
+  }
+
+  reassign(source: BackendConnection, places: readonly (BackendConnection | Buffer)[]): void {
+    const order = this.#order ?? this.#enterOrder();
+    this.settle(order.reassign(source, places, this));
+  }
+
   onBackendRoom(): void {
     this.#fullBackends--;
     if (!this.isClosed) this.updateReading();
@@ -204,8 +239,9 @@ export abstract class ClientReplies
 
   #enterOrder(): ReplyOrder<BackendConnection> {
     const order = new ReplyOrder<BackendConnection>();
-    if (this.#source !== null && this.#owed > 0) {
-      order.begin(this.#source, this.#owed, this.#isCut);
+    const expected = this.#owed - this.#deferred;
+    if (this.#source !== null && expected > 0) {
+      order.begin(this.#source, expected, this.#isCut);
     }
     this.#order = order;
     return order;

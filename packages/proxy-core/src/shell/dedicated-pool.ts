@@ -20,7 +20,7 @@ const CLIENT_ID = encodeCommand(['CLIENT', 'ID']);
 /** What the pool needs to open connections. */
 export interface DedicatedPoolOptions extends Omit<
   BackendOptions,
-  'address' | 'protocol' | 'socketPath' | 'credentials' | 'isPeer'
+  'address' | 'protocol' | 'socketPath' | 'credentials' | 'isPeer' | 'resendBytesMax' | 'isOwn'
 > {
   readonly endpointOf: (address: NodeAddress) => BackendEndpoint;
   /** Connections at once, leased or idle. */
@@ -144,7 +144,8 @@ export class DedicatedPool {
   control(address: NodeAddress): BackendConnection {
     let connection = this.#controls.get(address);
     if (connection === undefined) {
-      connection = this.#connection(address, 2);
+      // Nothing waits for a server here: it may have been started anew, and then has other clients by these numbers.
+      connection = this.#connection(address, 2, 0);
       this.#controls.set(address, connection);
     }
     return connection;
@@ -161,14 +162,16 @@ export class DedicatedPool {
     for (const { holder } of this.#leased.values()) holder.onTableChange();
   }
 
-  #connection(address: NodeAddress, protocol: 2 | 3): BackendConnection {
-    const options = { ...this.#options, ...this.#options.endpointOf(address), address, protocol };
+  #connection(address: NodeAddress, protocol: 2 | 3, waitMs: number): BackendConnection {
+    const fixed = { ...this.#options, ...this.#options.endpointOf(address) };
+    const options = { ...fixed, address, protocol, waitMs, resendBytesMax: 0, isOwn: true };
     return new BackendConnection(this.#loop, options);
   }
 
   /** Called by the coarse timer. */
   tick(): void {
     for (const known of this.#leased.values()) {
+      known.connection.tick();
       if (!known.holder.isBlocking) known.connection.checkDeadline();
       known.holder.onTick();
     }
@@ -212,7 +215,7 @@ export class DedicatedPool {
   }
 
   #open(address: NodeAddress, protocol: 2 | 3, holder: LeaseHolder): PooledConnection {
-    const connection = this.#connection(address, protocol);
+    const connection = this.#connection(address, protocol, this.#options.waitMs);
     const known = new PooledConnection(connection, holder);
     this.#leased.set(known, known);
     connection.onLost = () => {

@@ -3,8 +3,9 @@ import { decodeReply } from '../core/compression.ts';
 import { type Redirection, redirectionOf } from '../core/redirection.ts';
 import { errorReply, execAbortReply } from '../core/replies.ts';
 import type { Transaction } from '../core/transaction.ts';
-import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import { capturedReply } from './captured-client.ts';
+import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import type { Client } from './proxy-context.ts';
 import { integerBytes, receiversHere } from './publish-command.ts';
 import { answerCommand } from './session-commands.ts';
@@ -28,6 +29,8 @@ export interface ExecOwner {
  * EXEC's goes to the client. Requests are made in this order: MULTI, the commands, EXEC.
  */
 export class ExecCall implements ReplySink {
+  readonly owner: CommandOwner<BackendConnection, ReplySink>;
+  readonly unitSize: number;
   readonly #client: Client;
   readonly #transaction: Transaction;
   readonly #owner: ExecOwner | null;
@@ -46,9 +49,11 @@ export class ExecCall implements ReplySink {
 
   constructor(client: Client, transaction: Transaction, owner: ExecOwner | null = null) {
     this.#client = client;
+    this.owner = client.owner;
     this.#transaction = transaction;
     this.#owner = owner;
     this.#queuedLeft = transaction.forwardedCount + 1;
+    this.unitSize = transaction.forwardedCount + 2;
   }
 
   onReplyBytes(
@@ -79,11 +84,15 @@ export class ExecCall implements ReplySink {
   }
 
   onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void {
-    if (this.#queuedLeft > 0) this.#queuedLeft -= count;
-    else {
-      const isPassedInPart = isCut && this.#isStarted && !this.#isHeld;
-      this.#client.onReplyLoss(this.#owner?.owedBy ?? source, count, loss, isPassedInPart);
-    }
+    const queued = Math.min(this.#queuedLeft, count);
+    this.#queuedLeft -= queued;
+    if (queued === count) return;
+    const isPassedInPart = isCut && this.#isStarted && !this.#isHeld;
+    this.#client.onReplyLoss(this.#owner?.owedBy ?? source, 1, loss, isPassedInPart);
+  }
+
+  get owedBy(): BackendConnection | undefined {
+    return this.#owner?.owedBy;
   }
 
   onBackendRoom(): void {

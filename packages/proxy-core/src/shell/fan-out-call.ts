@@ -1,9 +1,10 @@
 import type { FanOutPart, Merge } from '../core/fan-out.ts';
 import { redirectionOf } from '../core/redirection.ts';
 import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
-import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import { followCommand } from './followed-command.ts';
 import { lossReply } from './loss-reply.ts';
+import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import type { Client } from './proxy-context.ts';
 import { timedFanOut } from './slow-sampling.ts';
 
@@ -12,7 +13,7 @@ import { timedFanOut } from './slow-sampling.ts';
  * ones go on.
  */
 export class FanOutCall {
-  readonly #client: Client;
+  readonly client: Client;
   readonly #parts: readonly FanOutPart[];
   readonly #finish: Finish;
   readonly #connections: readonly BackendConnection[] | null;
@@ -27,7 +28,7 @@ export class FanOutCall {
     finish: Finish,
     connections: readonly BackendConnection[] | null = null,
   ) {
-    this.#client = client;
+    this.client = client;
     this.#parts = parts;
     this.#finish = finish;
     this.#connections = connections;
@@ -49,13 +50,13 @@ export class FanOutCall {
     if (this.#left === 0) this.#finish.atOnce(this.#replies);
     else {
       // What a server tells behind its part must not overtake the reply.
-      this.#client.tracking?.hold();
-      this.#client.deferReply();
+      this.client.tracking?.hold();
+      this.client.deferReply();
     }
   }
 
   #ownConnections(): readonly (BackendConnection | null)[] {
-    const client = this.#client;
+    const client = this.client;
     return this.#parts.map(({ target }) => {
       const group = client.context.groups[target];
       return group === undefined ? null : client.backendOf(group);
@@ -65,7 +66,7 @@ export class FanOutCall {
   /** False: this and what is still to come is more than a client may have waiting. */
   hold(bytes: number): boolean {
     this.#heldBytes += bytes;
-    return this.#heldBytes <= this.#client.context.options.outputBytesMax;
+    return this.#heldBytes <= this.client.context.options.outputBytesMax;
   }
 
   /** A part has its reply, unless another proxy redirects it. */
@@ -74,7 +75,7 @@ export class FanOutCall {
     const command = this.#parts[index]?.command;
     if (redirection === null || command === undefined) this.settle(index, reply);
     else {
-      followCommand(this.#client, source, { command, redirection }, (last) =>
+      followCommand(this.client, source, { command, redirection }, (last) =>
         this.settle(index, last),
       );
     }
@@ -87,7 +88,7 @@ export class FanOutCall {
   }
 
   get outputBytesMax(): number {
-    return this.#client.context.options.outputBytesMax;
+    return this.client.context.options.outputBytesMax;
   }
 
   #note(index: number, reply: Buffer): void {
@@ -124,12 +125,15 @@ export function sendParts(
 
 /** Gathers the reply of one part. */
 class PartSink implements ReplySink {
+  readonly isPart = true;
+  readonly owner: CommandOwner<BackendConnection, ReplySink>;
   readonly #call: FanOutCall;
   readonly #index: number;
   #pieces: Buffer[] = [];
   #isTooLarge = false;
 
   constructor(call: FanOutCall, index: number) {
+    this.owner = call.client.owner;
     this.#call = call;
     this.#index = index;
   }

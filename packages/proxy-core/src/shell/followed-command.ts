@@ -7,7 +7,8 @@ import {
 } from '../core/compression.ts';
 import { isScriptCall, lookupCommand, resolveSubcommand } from '../core/command-lookup.ts';
 import { errorReply, unreachableReply } from '../core/replies.ts';
-import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendConnection, ReplySink } from './backend-connection.ts';
+import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import { lossReply } from './loss-reply.ts';
 import type { Client, Patience, Redirected } from './proxy-context.ts';
@@ -29,6 +30,8 @@ export function followCommand(
 }
 
 class FollowedCommand implements Redirected, ReplySink {
+  readonly isPart = true;
+  readonly owner: CommandOwner<BackendConnection, ReplySink>;
   readonly client: Client;
   readonly slot: number;
   readonly patience: Patience;
@@ -44,6 +47,7 @@ class FollowedCommand implements Redirected, ReplySink {
     { command, redirection }: { readonly command: Buffer; readonly redirection: Redirection },
     onReply: (reply: Buffer) => void,
   ) {
+    this.owner = client.owner;
     this.client = client;
     this.slot = redirection.slot;
     this.patience = client.context.redirects.patienceOf(client);

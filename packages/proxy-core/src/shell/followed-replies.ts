@@ -1,7 +1,8 @@
 import { ReplyStream, scanReply } from '@undermoon/resp';
 import { type Redirection, redirectionOf } from '../core/redirection.ts';
 import { errorReply } from '../core/replies.ts';
-import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendConnection, ReplySink } from './backend-connection.ts';
+import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import { lossReply } from './loss-reply.ts';
 import { followCommand } from './followed-command.ts';
 import { CLIENTS_OVER_OUTPUT } from './loop-counters.ts';
@@ -33,6 +34,7 @@ interface Held {
  * that is redirected is sent on, and the replies behind it wait. All others pass through.
  */
 export class FollowedReplies implements ReplySink {
+  readonly owner: CommandOwner<BackendConnection, ReplySink>;
   readonly #client: Client;
   #runs: Run[] = [];
   #firstRun = 0;
@@ -44,6 +46,7 @@ export class FollowedReplies implements ReplySink {
   #heldBytes = 0;
 
   constructor(client: Client) {
+    this.owner = client.owner;
     this.#client = client;
   }
 
@@ -59,6 +62,17 @@ export class FollowedReplies implements ReplySink {
     const kept = hasRoom ? Buffer.from(bytes.subarray(start, end)) : null;
     if (kept !== null) redirects.keptBytes += kept.length;
     this.#runs.push({ bytes: kept, start: 0, skipped: 0, left: count });
+  }
+
+  /** Forgets the last command: it is carried out anew. */
+  forgetLast(): void {
+    const run = this.#runs.at(-1);
+    if (run === undefined || --run.left > 0) return;
+    if (run.bytes !== null) this.#client.context.redirects.keptBytes -= run.bytes.length;
+    this.#runs.pop();
+    if (this.#runs.length > this.#firstRun) return;
+    this.#runs = [];
+    this.#firstRun = 0;
   }
 
   onReplyBytes(

@@ -1,3 +1,5 @@
+import type { CounterStats } from '../core/info.ts';
+
 /** Where a loop's counters are in its array. Each only rises; what was reset is subtracted when they are read. */
 export const COMMANDS_PROCESSED = 0;
 export const ERROR_REPLIES = 1;
@@ -14,8 +16,17 @@ export const CLIENTS_OVER_OUTPUT = 6;
 export const PUBSUB_LINKS_LOST = 7;
 export const PUBSUB_MESSAGES_DROPPED = 8;
 
+/** Commands that were not written when their connection broke, or that found none, and were sent over the next one. */
+export const COMMANDS_RETRIED = 9;
+/** Commands that only read, whose replies were lost, and that were sent again. */
+export const COMMANDS_RESENT = 10;
+/** Commands answered with an error that says that they may have been executed. */
+export const COMMANDS_LOST = 11;
+/** Commands answered with an error because their server could not be reached. */
+export const COMMANDS_UNREACHABLE = 12;
+
 /** How many there are. */
-const COUNTER_COUNT = 9;
+const COUNTER_COUNT = 13;
 
 /** The counters of a proxy: an array for each loop, which alone writes there. */
 export class LoopCounters {
@@ -41,6 +52,26 @@ export class LoopCounters {
   /** All loops together, since the last reset. */
   sum(counter: number): number {
     return this.#total(counter) - (this.#zero[counter] ?? 0);
+  }
+
+  /** All of them as INFO shows them. */
+  stats(): CounterStats {
+    return {
+      commandsProcessed: this.sum(COMMANDS_PROCESSED),
+      errorReplies: this.sum(ERROR_REPLIES),
+      netInputBytes: this.sum(NET_INPUT_BYTES),
+      netOutputBytes: this.sum(NET_OUTPUT_BYTES),
+      clientsOverInput: this.sum(CLIENTS_OVER_INPUT),
+      clientsOverOutput: this.sum(CLIENTS_OVER_OUTPUT),
+      pubsubLinksLost: this.sum(PUBSUB_LINKS_LOST),
+      pubsubMessagesDropped: this.sum(PUBSUB_MESSAGES_DROPPED),
+      losses: {
+        retriedCount: this.sum(COMMANDS_RETRIED),
+        resentCount: this.sum(COMMANDS_RESENT),
+        lostCount: this.sum(COMMANDS_LOST),
+        unreachableCount: this.sum(COMMANDS_UNREACHABLE),
+      },
+    };
   }
 
   reset(): void {

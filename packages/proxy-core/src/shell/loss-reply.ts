@@ -1,5 +1,6 @@
 import { errorReply, unreachableReply } from '../core/replies.ts';
-import type { BackendConnection, BackendLoss } from './backend-connection.ts';
+import type { BackendConnection } from './backend-connection.ts';
+import type { BackendLoss } from './lost-replies.ts';
 
 /** The error for a command whose reply will not come. */
 export function lossReply(source: BackendConnection, loss: BackendLoss): Buffer {

@@ -16,6 +16,7 @@ import type { ProxyOptions } from '../options.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { DataLoop } from './data-loop.ts';
+import type { CommandOwner } from './lost-replies.ts';
 import type { Gate } from './gate.ts';
 import type { AcceptedConnection } from './transport.ts';
 import type { ClientTracking } from './client-tracking.ts';
@@ -240,6 +241,7 @@ export interface Watching {
 
 /** One client, as those who carry out its commands see it. */
 export interface Client extends ReplySink {
+  readonly owner: CommandOwner<BackendConnection, ReplySink>;
   /** That of its port and mode. Another one serves it from the next command on. */
   context: ProxyContext;
   readonly session: Session;

@@ -23,17 +23,7 @@ import { answerAsk } from './answer-ask.ts';
 import { DataLoop } from './data-loop.ts';
 import { FunctionCopy } from './function-copy.ts';
 import { Gate } from './gate.ts';
-import {
-  CLIENTS_OVER_INPUT,
-  CLIENTS_OVER_OUTPUT,
-  COMMANDS_PROCESSED,
-  ERROR_REPLIES,
-  LoopCounters,
-  NET_INPUT_BYTES,
-  NET_OUTPUT_BYTES,
-  PUBSUB_LINKS_LOST,
-  PUBSUB_MESSAGES_DROPPED,
-} from './loop-counters.ts';
+import { LoopCounters } from './loop-counters.ts';
 import { LoopGroup } from './loop-group.ts';
 import { LoopQuestions } from './loop-questions.ts';
 import type { LoopThread } from './loop-thread.ts';
@@ -281,15 +271,8 @@ class Proxy implements ProxyServer {
       connectionsMax: clientsMax,
       connectionsReceived: this.#connectionsReceived,
       connectionsRejected: this.#connectionsRejected,
-      commandsProcessed: this.#counters.sum(COMMANDS_PROCESSED),
-      errorReplies: this.#counters.sum(ERROR_REPLIES),
-      netInputBytes: this.#counters.sum(NET_INPUT_BYTES),
-      netOutputBytes: this.#counters.sum(NET_OUTPUT_BYTES),
-      clientsOverInput: this.#counters.sum(CLIENTS_OVER_INPUT),
-      clientsOverOutput: this.#counters.sum(CLIENTS_OVER_OUTPUT),
+      ...this.#counters.stats(),
       pubsub: this.#running?.loops.pubsubStats() ?? NO_PUBSUB,
-      pubsubLinksLost: this.#counters.sum(PUBSUB_LINKS_LOST),
-      pubsubMessagesDropped: this.#counters.sum(PUBSUB_MESSAGES_DROPPED),
       limits: limitsOf(this.#options),
       backends: this.#running?.loops.backendStats() ?? [],
       loopClients: this.#running?.loops.clientCounts() ?? [],

@@ -1,8 +1,9 @@
 import { encodeCommand } from '@undermoon/resp';
 import { REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { TopicBook } from '../core/topic-book.ts';
-import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
+import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import type { Client, Span } from './proxy-context.ts';
 import { connectionFor } from './server-connection.ts';
 
@@ -84,6 +85,8 @@ function send(client: Client, group: BackendGroup, span: Span, reply: PublishRep
 
 /** Replaces the number of proxies that hear of a message, which is what the server counts, by that of clients. */
 class PublishReply implements ReplySink {
+  readonly owner: CommandOwner<BackendConnection, ReplySink>;
+  readonly unitSize = 1;
   readonly #client: Client;
   readonly #count: number;
   /** The server's own number counts too. */
@@ -92,6 +95,7 @@ class PublishReply implements ReplySink {
   #number = '';
 
   constructor(client: Client, count: number, isAdded: boolean) {
+    this.owner = client.owner;
     this.#client = client;
     this.#count = count;
     this.#isAdded = isAdded;

@@ -29,6 +29,8 @@ export interface StreamHandle {
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
   shutdown(request: ShutdownRequest): number;
   close(onClosed: (this: StreamHandle) => void): void;
+  /** Bytes that the kernel has not taken. */
+  readonly writeQueueSize?: number;
   /** TCP handles only. */
   getpeername?(out: { address?: string; port?: number }): number;
 }
@@ -60,6 +62,8 @@ export interface RawContext {
  */
 export class RawTransport implements Transport {
   queuedBytes = 0;
+  /** What was given up when the handle closed. */
+  #droppedBytes = 0;
   readonly #context: RawContext;
   readonly #handler: TransportHandler;
   #handle: StreamHandle | null = null;
@@ -101,13 +105,17 @@ export class RawTransport implements Transport {
 
   write(bytes: Uint8Array, slab: Slab | null = null): boolean {
     const handle = this.#handle;
-    if (handle === null) return true;
+    if (handle === null) {
+      this.#droppedBytes += bytes.length;
+      return true;
+    }
     const { WriteWrap, streamBaseState, kLastWriteWasAsync } = this.#context.binding;
     const request = this.#spare ?? new WriteWrap();
     request.transport = this;
     request.oncomplete = onWritten;
     const status = handle.writeBuffer(request, bytes);
     if (status !== 0) {
+      this.#droppedBytes += bytes.length;
       this.#fail('write', status);
       return true;
     }
@@ -120,6 +128,11 @@ export class RawTransport implements Transport {
     request.slab = slab;
     this.queuedBytes += bytes.length;
     return false;
+  }
+
+  // Cold path: once per connection.
+  get unsentBytes(): number {
+    return this.#droppedBytes + (this.#handle?.writeQueueSize ?? 0);
   }
 
   pause(): void {
@@ -222,6 +235,8 @@ export class RawTransport implements Transport {
   #close(): void {
     const handle = this.#handle;
     if (handle === null) return;
+    // Not what a failed write left: the runtime has taken that off already.
+    this.#droppedBytes += handle.writeQueueSize ?? 0;
     this.#handle = null;
     if (this.#linger !== null) clearTimeout(this.#linger);
     handle.close(onClosed);

@@ -4,6 +4,7 @@ const TEXT_BYTES_MAX = 4_194_304;
 
 /** Takes one short reply to a command that no client sent. */
 export class ReplyText implements ReplySink {
+  readonly owner = null;
   readonly #onText: (text: string | null) => void;
   #text = '';
 

@@ -9,7 +9,7 @@ import { ReplyText } from './reply-text.ts';
  * is known here. The script of a later command is then there when the command comes.
  */
 export function loadInto(
-  { context }: Client,
+  { context }: Pick<Client, 'context'>,
   group: BackendGroup,
   backend: BackendConnection,
   digest: string,

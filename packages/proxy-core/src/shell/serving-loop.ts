@@ -13,7 +13,8 @@ import { SlowLog } from '../core/slow-log.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { BackendConnection, BackendEndpoint } from './backend-connection.ts';
 import type { BackendCredentials } from './backend-greeting.ts';
-import { type BackendGroup, BackendPool } from './backend-pool.ts';
+import { BackendPool } from './backend-pool.ts';
+import { backendStatsOf } from './backend-stats.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { DataLoop } from './data-loop.ts';
 import type { Gate } from './gate.ts';
@@ -111,8 +112,11 @@ export class ServingLoop {
       connectTimeoutMs: options.backendConnectTimeoutMs,
       timeoutMs: options.backendTimeoutMs,
       retryDelayMs: options.backendRetryDelayMs,
+      waitMs: options.backendWaitMs,
+      resendBytesMax: options.backendResendBytesMax,
       queuedBytesMax: options.backendQueuedBytesMax,
       pendingMax: options.backendPendingMax,
+      counters: parts.counters,
       logger: parts.logger,
     };
     this.#lanes = {
@@ -197,6 +201,7 @@ export class ServingLoop {
     this.#contexts.compression = this.#compression.current;
     this.#waiting.route();
     this.#contexts.plain.tracking.onTableChange();
+    this.#pool.rerouteWaiting();
     this.#contexts.plain.redirects.wake();
     this.#pubsub.useTable(table, this.#contexts.plain.table, this.#contexts.plain.groups);
   }
@@ -303,7 +308,7 @@ export class ServingLoop {
   #tick(): void {
     const { loop } = this.#contexts.cluster;
     loop.tick();
-    this.#pool.checkDeadlines();
+    this.#pool.tick();
     this.#dedicated.tick();
     this.#contexts.plain.tracking.tick();
     this.#pubsub.tick();
@@ -383,15 +388,4 @@ export function credentialsOf(options: ProxyOptions): BackendCredentials | null 
 /** What one loop gets of something that all share. */
 function shareOf(count: number, loopCount: number): number {
   return Math.max(1, Math.floor(count / loopCount));
-}
-
-function backendStatsOf(group: BackendGroup): BackendStats {
-  const connections = group.connections();
-  const states = new Set(connections.map((connection) => connection.state));
-  return {
-    address: group.address,
-    state: states.has('ready') ? 'up' : states.has('connecting') ? 'connecting' : 'idle',
-    connectionCount: connections.filter((connection) => connection.state === 'ready').length,
-    pendingCount: connections.reduce((sum, connection) => sum + connection.pending, 0),
-  };
 }

@@ -37,6 +37,15 @@ export class Slab {
     return this.#memory === memory;
   }
 
+  /** Takes over what another slab holds. False: it does not fit. */
+  appendSlab(other: Slab): boolean {
+    const { length } = other;
+    if (length > SLAB_BYTES - this.length) return false;
+    const base = other.#base;
+    this.append(other.#memory, base, base + length);
+    return true;
+  }
+
   /** The gathered bytes as a view that is valid until the slab is filled again. */
   view(): Buffer {
     const length = this.length;

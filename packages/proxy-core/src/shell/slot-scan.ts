@@ -2,9 +2,10 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import { encodeCommand } from '@undermoon/resp';
 import { unreachableReply } from '../core/replies.ts';
 import type { SlotKeys } from '../core/slot-keys.ts';
-import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import { lossReply } from './loss-reply.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
+import type { BackendLoss } from './lost-replies.ts';
 import type { ProxyContext } from './proxy-context.ts';
 
 /** Keys that a server looks at for one page: a fraction of a millisecond. */
@@ -19,6 +20,7 @@ export type ScanEnd = null | Buffer;
  * as long a rest as the page took, so its other clients wait for no more than a page.
  */
 export class SlotScan implements LeaseHolder, ReplySink {
+  readonly owner = null;
   readonly isBlocking = false;
   readonly #context: ProxyContext;
   readonly #found: SlotKeys;

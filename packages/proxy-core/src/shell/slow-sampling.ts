@@ -1,9 +1,10 @@
 import { shortened } from '../core/slow-log.ts';
 import { unreachableReply } from '../core/replies.ts';
-import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import { forwardOver } from './forward-over.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
+import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import type { Client, Span } from './proxy-context.ts';
 
 /** Sends a run of commands some of which are timed. They are counted already. */
@@ -60,6 +61,8 @@ export function timedFanOut(client: Client, command: Buffer | null): TimedCall |
 
 /** Passes the reply of one command on to its client and notes how long it took. */
 class TimedCall implements ReplySink {
+  readonly owner: CommandOwner<BackendConnection, ReplySink>;
+  readonly unitSize = 1;
   readonly #client: Client;
   readonly #args: readonly Uint8Array[];
   readonly #atMs: number;
@@ -68,6 +71,7 @@ class TimedCall implements ReplySink {
 
   constructor(client: Client, args: readonly Uint8Array[]) {
     const { clock } = client.context;
+    this.owner = client.owner;
     this.#client = client;
     this.#args = args;
     this.#atMs = clock.now();

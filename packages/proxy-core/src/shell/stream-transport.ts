@@ -39,6 +39,14 @@ class SocketTransport implements Transport {
     return this.#socket.writableLength;
   }
 
+  get unsentBytes(): number {
+    // What the stream has not given to its handle is not counted: it cannot be told from what it has.
+    const handle: unknown = Reflect.get(this.#socket, '_handle');
+    if (typeof handle !== 'object' || handle === null) return 0;
+    const size: unknown = Reflect.get(handle, 'writeQueueSize');
+    return typeof size === 'number' ? size : 0;
+  }
+
   get peer(): string {
     return peerText(this.#socket.remoteAddress, this.#socket.remotePort);
   }

@@ -25,6 +25,8 @@ export interface ConnectHandler extends TransportHandler {
 export interface Transport {
   /** Bytes that wait for the kernel. */
   readonly queuedBytes: number;
+  /** So many of the last bytes that were given to `write`, perhaps more, never reached the kernel. */
+  readonly unsentBytes: number;
   /** The other end as "host:port", an IPv6 host in brackets; empty when it is gone or has no address. */
   readonly peer: string;
   /**

@@ -10,8 +10,8 @@ import {
   subscriptionWord,
 } from '../core/pubsub-frames.ts';
 import type { TopicKind } from '../core/subscriptions.ts';
-import { type BackendEndpoint, connectTargetOf, warnRefused } from './backend-connection.ts';
-import { BackendGreeting } from './backend-greeting.ts';
+import { type BackendEndpoint, connectTargetOf } from './backend-connection.ts';
+import { BackendGreeting, warnRefused } from './backend-greeting.ts';
 import type { DataLoop } from './data-loop.ts';
 import type { ConnectHandler, Transport } from './transport.ts';
 import type { TurnFlush } from './turn-flush.ts';

@@ -8,7 +8,8 @@ import {
 import type { CommandFrame } from '../core/command-lookup.ts';
 import { errorReply, unreachableReply } from '../core/replies.ts';
 import { SLOT_UNCOVERED } from '../core/routing-table.ts';
-import type { BackendConnection, BackendLoss, ReplySink } from './backend-connection.ts';
+import type { BackendConnection, ReplySink } from './backend-connection.ts';
+import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import type { Client, ProxyContext, Span } from './proxy-context.ts';
 
 const REPLY_PARTIAL = errorReply('ERR unsupported string command when compression is enabled');
@@ -70,12 +71,15 @@ export function forwardDecoded(
 
 /** Gathers a reply and passes it on with its values turned back. */
 class StoredReply implements ReplySink {
+  readonly owner: CommandOwner<BackendConnection, ReplySink>;
+  readonly unitSize = 1;
   readonly #client: Client;
   readonly #codec: ValueCodec;
   #pieces: Buffer[] = [];
   #length = 0;
 
   constructor(client: Client, codec: ValueCodec) {
+    this.owner = client.owner;
     this.#client = client;
     this.#codec = codec;
   }

@@ -53,6 +53,7 @@ export function controlAt(
       },
       pubsubLinksLost: 0,
       pubsubMessagesDropped: 0,
+      losses: { retriedCount: 0, resentCount: 0, lostCount: 0, unreachableCount: 0 },
       limits: [['clients_max', 10_000]],
       connectionsMax: 10_000,
       connectionsReceived: 1,
