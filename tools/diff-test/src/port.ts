@@ -21,9 +21,7 @@ export const NOT_IN_PLAIN_TRANSACTION: RegExp =
   /^(?:dbsize|flushall|flushdb|keys|randomkey|scan|spublish|sunsubscribe|(?:script|function)\|.*)$/;
 
 /** Names of words that are keys. */
-const KEYS: ReadonlySet<string> = new Set([
-  ...['s', 'n', 'l', 'h', 't', 'z', 'x', 'g', 'p', 'b', 'k', 'y', 'single'],
-]);
+const KEYS: ReadonlySet<string> = new Set('s n l h t z x g p b k y single'.split(' '));
 
 /** Whether a form may have several keys: a fault in its words could put them into different slots. */
 export function hasSeveralKeys({ parts }: Form): boolean {

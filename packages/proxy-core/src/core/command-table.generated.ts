@@ -498,7 +498,7 @@ export const REFUSAL_REASONS: readonly string[] = [
   'it manages one Redis server; send it to that server',
   "users and their rights are set in the proxy's configuration in this version",
   'it is internal to Redis',
-  'commands passed on by other proxies are not accepted in this version',
+  'keys are not moved by this command in this version',
 ];
 
 export const COMMAND_GROUPS: readonly string[] = [
@@ -1231,7 +1231,7 @@ export const COMMAND_SUMMARIES: readonly string[] = [
   'Seconds until a key expires',
   'Type of a value',
   'Metadata, replication and state; for coordinators and brokers',
-  '',
+  "A client's command that another proxy passes on, with the number of times that it may be passed on again",
   '',
   'Delete keys and free them in the background',
   'End subscriptions to channels',
@@ -2098,7 +2098,7 @@ export const COMMAND_ARITY: Int16Array = new Int16Array([
   -2, 1, -1, 4, -2, -3, 2, 3, -2, -2, 2, 2, -2, -2, -2, -1, -1, 1, 1, 1, 3, 3, -1, 3, 1, -4, -4, 1,
   -2, 3, -3, -3, -3, 1, -2, 2, -2, 3, -3, -2, 2, 2, 3, -2, -3, 2, -3, 4, 4, 3, 4, -1, -2, -3, -3, 3,
   3, -2, -2, 2, 2, 2, 2, -3, 4, -2, -2, -2, 3, -2, -3, -3, -2, 2, -2, 4, -2, -3, -1, 3, 1, 1, -2, 2,
-  2, -2, -3, -2, -2, -1, 1, 3, 4, -2, -4, -5, -6, -6, -3, -2, -5, 5, 5, 4, 2, -5, -2, 4, 3, 2, -3,
+  2, -2, -1, -2, -2, -1, 1, 3, 4, -2, -4, -5, -6, -6, -3, -2, -5, 5, 5, 4, 2, -5, -2, 4, 3, 2, -3,
   2, -3, -4, -4, -7, -4, -3, -4, -4, 2, 4, -3, -4, 4, -3, -3, -4, 4, -4, -3, -2, -2, -2, -4, -4, -4,
   -5, -3, -3, 4, 4, 4, -4, -4, -4, -3, -3, 3, -3, -4,
 ]);
@@ -2170,7 +2170,7 @@ export const COMMAND_VERDICT: Uint8Array = new Uint8Array([
   2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2, 1, 0, 1, 2, 0, 1,
   1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 1, 1, 0, 0, 2, 2, 1, 0, 2, 2, 0, 0, 0, 0, 0, 2, 4, 0, 1, 2, 1, 1, 1,
   1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0,
-  1, 0, 0, 0, 1, 2, 2, 2, 0, 0, 0, 1, 2, 2, 0, 1, 1, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0,
+  1, 0, 0, 0, 1, 2, 2, 2, 0, 0, 0, 1, 1, 2, 0, 1, 1, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0,
   0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 ]);
@@ -2187,10 +2187,10 @@ export const COMMAND_REASON: Int8Array = new Int8Array([
   -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 8, -1, 8, -1, -1, -1, 1, -1, -1, -1, -1, -1, -1,
   -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 1, 1, -1, -1, 8, 1, -1, -1, -1, -1, -1, 6, -1, -1, -1, 6,
   -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 6, -1, -1, -1, -1, 1, -1, -1, -1, -1, -1, -1,
-  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 5, 1, 0, -1, -1, -1, -1, 9, 9, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 5, 1, 0, -1, -1, -1, -1, -1, 9,
   -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
   -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+  -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
 ]);
 
 export const COMMAND_GROUP: Uint8Array = new Uint8Array([

@@ -20,6 +20,8 @@ interface Run {
   skipped: number;
   /** Replies owed. */
   left: number;
+  /** Redirections are for the client to follow. */
+  readonly isPassedOn: boolean;
 }
 
 /** Whole replies, or a part of one, that wait for the one before them. */
@@ -61,7 +63,11 @@ export class FollowedReplies implements ReplySink {
     const hasRoom = redirects.keptBytes + end - start <= options.redirectBytesMax;
     const kept = hasRoom ? Buffer.from(bytes.subarray(start, end)) : null;
     if (kept !== null) redirects.keptBytes += kept.length;
-    this.#runs.push({ bytes: kept, start: 0, skipped: 0, left: count });
+    this.#runs.push({ bytes: kept, start: 0, skipped: 0, left: count, isPassedOn: false });
+  }
+
+  passOn(count: number): void {
+    this.#runs.push({ bytes: null, start: 0, skipped: 0, left: count, isPassedOn: true });
   }
 
   /** Forgets the last command: it is carried out anew. */
@@ -151,7 +157,8 @@ export class FollowedReplies implements ReplySink {
     const [piece = NOTHING, ...more] = this.#errorPieces;
     const reply = more.length === 0 ? piece : Buffer.concat([piece, ...more]);
     this.#errorPieces = [];
-    const redirection = redirectionOf(reply);
+    const isPassedOn = this.#runs[this.#firstRun]?.isPassedOn === true;
+    const redirection = isPassedOn ? null : redirectionOf(reply);
     const command = redirection === null ? null : this.#commandAnswered();
     this.#answered();
     if (redirection === null) this.#pass(source, reply, 1);

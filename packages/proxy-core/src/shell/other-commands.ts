@@ -54,6 +54,7 @@ import {
   takePeerCommand,
 } from './pubsub-commands.ts';
 import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
+import { takePassed } from './passed-command.ts';
 import { plainRefusal } from './plain-slots.ts';
 import { needsMaster } from './readonly-mode.ts';
 import { isScriptReady, isWaitingForScripts, noteQueued } from './script-calls.ts';
@@ -142,6 +143,10 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   if (refusal !== null) {
     refuse(client, id, refusal);
     return true;
+  }
+  if (id === COMMAND_ID.UMFORWARD) {
+    const passed = takePassed(client, scanner, span);
+    return passed === null || carryToServer(client, scanner, passed.span, passed.id);
   }
   if (isForwarded(id) || isDedicated(id)) return carryToServer(client, scanner, span, id);
   if (isPubsub(id)) return carryPubsub(client, scanner, span, id);

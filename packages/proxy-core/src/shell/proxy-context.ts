@@ -169,6 +169,8 @@ export interface RedirectDesk {
 export interface KeepingSink extends ReplySink {
   /** Keeps `bytes[start, end)`, `count` commands that were sent. */
   keep(bytes: Buffer, start: number, end: number, count: number): void;
+  /** The same for commands whose redirections are passed on, not followed. */
+  passOn(count: number): void;
 }
 
 /** Publish and subscribe for the clients of one loop. */

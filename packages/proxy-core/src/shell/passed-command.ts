@@ -1,0 +1,83 @@
+import { encodeCommand, type RequestScanner } from '@undermoon/resp';
+import { findKeys, slotOfKeys } from '../core/command-keys.ts';
+import { isForwarded, lookupCommand, resolveSubcommand } from '../core/command-lookup.ts';
+import { errorReply, unreachableReply } from '../core/replies.ts';
+import type { Client, Span } from './proxy-context.ts';
+
+const NO_TIMES = errorReply('Missing sub command');
+const NOT_UTF8 = errorReply('Invalid sub command');
+const BAD_TIMES = errorReply('invalid redirection times');
+const NO_COMMAND = errorReply('missing forwarded command');
+const TOO_MANY = errorReply('ERR_TOO_MANY_REDIRECTIONS');
+const NOT_FOR_KEYS = errorReply('ERR UMFORWARD is for commands on keys, outside of transactions');
+const WORD = /^[!-~]*$/;
+// As the original, which reads an unsigned 64-bit number; more hops than this are no limit.
+const TIMES = /^\+?\d{1,19}$/;
+
+/**
+ * UMFORWARD times command…: what an original proxy with active redirection passes on. It is carried out as a client's
+ * command, and passed on itself at most `times` times. Returns the command, if it is to be carried out here; the scanner
+ * then knows its words.
+ */
+export function takePassed(
+  client: Client,
+  scanner: RequestScanner,
+  span: Span,
+): { readonly id: number; readonly span: Span } | null {
+  const { times, words, refusal } = parsePassed(scanner, span.bytes);
+  if (refusal !== null) {
+    client.reply(refusal);
+    return null;
+  }
+  const bytes = encodeCommand(words);
+  const end = scanner.scan(bytes, 0, bytes.length);
+  const container = lookupCommand(bytes, scanner.argStart[0] ?? 0, scanner.argEnd[0] ?? 0);
+  const id = resolveSubcommand(container, bytes, scanner);
+  const { session, context } = client;
+  if (session.transaction !== null || id < 0 || !isForwarded(id)) {
+    client.reply(NOT_FOR_KEYS);
+    return null;
+  }
+  const hasKeys = findKeys(id, bytes, scanner, context.keys) > 0;
+  const slot = hasKeys ? slotOfKeys(bytes, scanner, context.keys) : -1;
+  const target = slot < 0 ? -1 : (context.slots[slot] ?? -1);
+  if (target < context.table.peerStart) return { id, span: { bytes, start: 0, end } };
+  if (times === 0) client.reply(TOO_MANY);
+  else passOn(client, target, encodeCommand(['UMFORWARD', String(times - 1), ...words]));
+  return null;
+}
+
+interface Passed {
+  readonly times: number;
+  readonly words: readonly Buffer[];
+  readonly refusal: Buffer | null;
+}
+
+function parsePassed(scanner: RequestScanner, bytes: Buffer): Passed {
+  const words: Buffer[] = [];
+  for (let i = 1; i < scanner.argc; i++) {
+    words.push(Buffer.from(bytes.subarray(scanner.argStart[i], scanner.argEnd[i])));
+  }
+  const [first, ...command] = words;
+  const text = first?.toString('latin1') ?? '';
+  const times = Number(text);
+  const refused = (refusal: Buffer): Passed => ({ times: 0, words: [], refusal });
+  if (first === undefined) return refused(NO_TIMES);
+  if (!WORD.test(text) && first.toString('utf8').includes('\u{fffd}')) return refused(NOT_UTF8);
+  if (!TIMES.test(text)) return refused(BAD_TIMES);
+  if (command.length === 0) return refused(NO_COMMAND);
+  return { times, words: command, refusal: null };
+}
+
+/** A redirection by that proxy goes back the way the command came. */
+function passOn(client: Client, target: number, command: Buffer): void {
+  const { groups, redirects } = client.context;
+  const group = groups[target];
+  if (group === undefined) return;
+  const backend = client.backendOf(group);
+  const replies = redirects.repliesOf(client, backend);
+  if (backend.request(replies, 1, false, command, 0, command.length)) {
+    replies.passOn(1);
+    client.owe(backend, 1);
+  } else client.reply(unreachableReply(group.address));
+}
