@@ -10,7 +10,6 @@ export const REPLY_OK: Buffer = bytesOf('+OK');
 export const REPLY_PONG: Buffer = bytesOf('+PONG');
 export const REPLY_RESET: Buffer = bytesOf('+RESET');
 export const REPLY_QUEUED: Buffer = bytesOf('+QUEUED');
-export const REPLY_ZERO: Buffer = bytesOf(':0');
 export const REPLY_EXECABORT: Buffer = bytesOf(
   '-EXECABORT Transaction discarded because of previous errors.',
 );

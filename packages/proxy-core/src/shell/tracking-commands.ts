@@ -45,7 +45,7 @@ export function getRedirection(client: Client): void {
 }
 
 /** The number that CLIENT GETREDIR tells: -1 without tracking, 0 for a client that is told itself. */
-export function redirectionOf(client: Client): number {
+function redirectionOf(client: Client): number {
   return client.tracking === null ? -1 : client.tracking.options.redirect;
 }
 

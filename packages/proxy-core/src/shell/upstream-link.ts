@@ -17,7 +17,7 @@ import type { ConnectHandler, Transport } from './transport.ts';
 import type { TurnFlush } from './turn-flush.ts';
 
 /** What another proxy hears first, so that it passes on only what its own servers publish. */
-export const LINK_COMMAND: readonly string[] = ['UMCTL', 'PUBSUB', 'LINK'];
+const LINK_COMMAND: readonly string[] = ['UMCTL', 'PUBSUB', 'LINK'];
 
 const PING = encodeCommand(['PING']);
 const RETRY_GROWS_MAX = 6;
