@@ -215,6 +215,14 @@ describe('as Redis answers', () => {
       'a: CLIENT TRACKING ON OPTIN | a: CLIENT CACHING YES | a: NOSUCH | a: GET k | b: SET k 1 | a: EXISTS sync',
     ],
     [
+      'OPTIN between WATCH and EXEC',
+      'a: CLIENT TRACKING ON OPTIN | a: WATCH {t}w | a: CLIENT CACHING YES | a: GET {t}k | a: GET {t}j | b: SET {t}k 1 | a: EXISTS sync | b: SET {t}j 1 | a: EXISTS sync | a: CLIENT CACHING YES | a: MULTI | a: GET {t}k | a: EXEC | b: SET {t}k 2 | a: EXISTS sync',
+    ],
+    [
+      'OPTIN with a script',
+      'b: SCRIPT LOAD return(redis.call("GET",KEYS[1])) | a: CLIENT TRACKING ON OPTIN | a: CLIENT CACHING YES | a: EVALSHA b7c1b5e7d0f6d5b9b3b0f4a4c9c7d5d1e6a2f3c4 1 k | a: CLIENT CACHING YES | a: EVAL return(redis.call("GET",KEYS[1])) 1 k | b: SET k 1 | a: EXISTS sync',
+    ],
+    [
       'OPTOUT',
       'a: CLIENT TRACKING ON OPTOUT | a: CLIENT CACHING NO | a: GET k | a: GET j | b: SET k 1 | a: EXISTS sync | b: SET j 1 | a: EXISTS sync',
     ],

@@ -219,7 +219,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     const action = this.#afterQuiet;
     this.#afterQuiet = null;
     action?.();
-    this.tracking?.release();
+    if (this.owed === 0) this.tracking?.release();
     if (this.#isEnding && this.owed === 0) this.#finish();
     else if (this.#carry !== null && this.isAccepting) this.#runCarry(this.#carry);
     this.updateReading();

@@ -13,7 +13,9 @@ export interface ClientTracking {
   readonly isRedirectBroken: boolean;
   /** The connection for commands to a server; what CLIENT CACHING said about the command in hand is sent ahead. */
   connectionOf(group: BackendGroup): BackendConnection;
-  /** The same for a command that needs a connection for itself, until `takeBack`. Null: there is none. */
+  /** Sends what CLIENT CACHING said about the command in hand ahead of it, over a connection of this client. */
+  announceCaching(connection: BackendConnection): void;
+  /** As `connectionOf`, for a command that needs a connection for itself, until `takeBack`. Null: there is none. */
   lend(group: BackendGroup, holder: LeaseHolder): Lease | null;
   /** `isBroken`: the connection is closed, and whatever its server does on it ends. */
   takeBack(holder: LeaseHolder, isBroken: boolean): void;

@@ -173,6 +173,8 @@ export class FollowedReplies implements ReplySink {
     this.#held.push(place);
     // What the client sends next waits, so that it cannot come before what is sent on.
     if (this.#held.length === 1) client.whenQuiet(doNothing);
+    // Nor may what a server tells about a value come before the value.
+    client.tracking?.hold();
     followCommand(client, source, { command, redirection }, (reply) => {
       place.bytes = reply;
       this.#heldBytes += reply.length;

@@ -18,7 +18,7 @@ export class LoopQuestions implements AllLoops {
   readonly #threads: readonly LoopThread[];
   /** The first loop's own answers. */
   #own: AllLoops | null = null;
-  /** A client waits for one answer at a time, so this is bounded by them. */
+  /** Bounded by the clients, of which each waits for one answer, and by scripts that were loaded just now. */
   readonly #pending = new Map<number, Pending>();
   #lastNumber = 0;
 

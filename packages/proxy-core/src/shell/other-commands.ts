@@ -346,9 +346,10 @@ function carryValues(
 
 /** While keys are watched, commands for their server go over the connection that watches them, in order. */
 function forwardOne(client: Client, span: Span, target: number): void {
-  const { watching, context } = client;
+  const { watching, tracking, context } = client;
   const isWatched = watching !== null && watching.address === context.groups[target]!.address;
-  if (isWatched && forwardOver(client, watching.connection, span, 1)) return;
+  // All commands of a client that tracks keys go over that connection.
+  if (isWatched && tracking === null && forwardOver(client, watching.connection, span, 1)) return;
   forwardRun(client, span, target, 1);
 }
 

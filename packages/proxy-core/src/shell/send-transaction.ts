@@ -39,6 +39,7 @@ interface Way {
 function send(client: Client, transaction: Transaction, { group, backend, owner }: Way): boolean {
   for (const digest of transaction.scripts) loadInto(client, group, backend, digest);
   const call = new ExecCall(client, transaction, owner);
+  client.tracking?.announceCaching(backend);
   // Once the first is accepted the others are: nothing comes in between.
   if (!request(backend, call, 1, MULTI)) return false;
   if (transaction.forwardedCount > 0) {

@@ -39,7 +39,8 @@ export class TrackedServer implements LeaseHolder {
   /** Prefixes that the server has for `data`. */
   #prefixes: readonly string[] = [];
   #borrower: LeaseHolder | null = null;
-  #state: 'off' | 'starting' | 'on' | 'retired' = 'off';
+  /** 'off': it is tried again; 'failed': whoever asked for it has to end the tracking. */
+  #state: 'off' | 'starting' | 'on' | 'failed' | 'retired' = 'off';
   #retryAtMs = 0;
 
   constructor(
@@ -64,7 +65,7 @@ export class TrackedServer implements LeaseHolder {
     this.#options = options;
     this.#state = 'starting';
     const finish = (outcome: TrackingOutcome): void => {
-      if (this.#state === 'starting') this.#state = outcome === 'on' ? 'on' : 'off';
+      if (this.#state === 'starting') this.#state = stateAfter(outcome);
       done(outcome);
     };
     const data = this.#takeData();
@@ -151,13 +152,13 @@ export class TrackedServer implements LeaseHolder {
     } else if (lease === this.#mailbox) this.#mailbox = null;
     else return;
     const wasOn = this.#state === 'on';
-    if (this.#state !== 'retired') this.#state = 'off';
+    if (this.#state !== 'retired' && this.#state !== 'failed') this.#state = 'off';
     this.#retryAtMs = retryAtMs;
     if (wasOn) this.#events.onGap(null);
   }
 
   #renew(): void {
-    if (this.#state === 'retired') return;
+    if (this.#state === 'retired' || this.#state === 'failed') return;
     // Reads over a new connection come behind the word that turns tracking on, so nothing of them is missed. What
     // the client, or others for it, read elsewhere meanwhile may be.
     const hasGap = this.#options.isBroadcast || this.#options.redirect !== 0;
@@ -218,6 +219,11 @@ export class TrackedServer implements LeaseHolder {
     if (this.#mailbox !== null) this.#client.context.dedicated.drop(this.#mailbox);
     this.#mailbox = null;
   }
+}
+
+function stateAfter(outcome: TrackingOutcome): 'on' | 'off' | 'failed' {
+  if (outcome === 'on') return 'on';
+  return outcome === 'lost' ? 'off' : 'failed';
 }
 
 /** `take` gets the reply without its line end, or null if there is none. */

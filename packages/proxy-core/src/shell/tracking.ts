@@ -86,15 +86,18 @@ export class Tracking implements ClientTracking, TrackedServerEvents {
   connectionOf(group: BackendGroup): BackendConnection {
     const { session } = this.#client;
     // In READONLY mode there are servers that were not there when tracking began.
-    const connection = this.#serverAt(group.address).connection();
+    const connection = this.#isEnded ? null : this.#serverAt(group.address).connection();
     // Only a client that is closed just now has none.
     if (connection === null) return group.connection(session.protocol, 0);
-    if (this.#isCaching) {
-      const command = this.#options.isOptIn ? CACHING_YES : CACHING_NO;
-      const sink = new ReplyText(() => undefined);
-      connection.request(sink, 1, false, command, 0, command.length);
-    }
+    this.announceCaching(connection);
     return connection;
+  }
+
+  announceCaching(connection: BackendConnection): void {
+    if (!this.#isCaching) return;
+    const command = this.#options.isOptIn ? CACHING_YES : CACHING_NO;
+    const sink = new ReplyText(() => undefined);
+    connection.request(sink, 1, false, command, 0, command.length);
   }
 
   lend(group: BackendGroup, holder: LeaseHolder): Lease | null {

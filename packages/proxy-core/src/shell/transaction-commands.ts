@@ -189,8 +189,12 @@ function execOnServer(client: Client, transaction: Transaction): void {
   }
   const backend = client.backendOf(group);
   const isSent = sendOrRefuse(client, transaction, backend);
-  if (isSent && (transaction.locals.length > 0 || backend.options.isPeer))
-    client.whenQuiet(doNothing);
+  if (isSent && isStalling(transaction, backend)) client.whenQuiet(doNothing);
+}
+
+/** Whether the reply may take longer than the server's. */
+function isStalling(transaction: Transaction, backend: BackendConnection): boolean {
+  return transaction.locals.length > 0 || backend.options.isPeer;
 }
 
 /** The server of the transaction's keys; without any, the first one. */
@@ -209,7 +213,7 @@ function sendOrRefuse(
   const isSent = group !== undefined && sendTransaction(client, transaction, group, backend);
   if (!isSent) client.reply(unreachableReply(backend.options.address));
   // What the server tells behind the reply must not overtake it.
-  else if (transaction.locals.length > 0) client.tracking?.hold();
+  else if (isStalling(transaction, backend)) client.tracking?.hold();
   return isSent;
 }
 
