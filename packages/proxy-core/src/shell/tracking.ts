@@ -158,7 +158,12 @@ export class Tracking implements ClientTracking, TrackedServerEvents {
   }
 
   onGap(source: BackendConnection | null): void {
-    this.#tell(source, allKeys(this.#client.session.protocol));
+    const client = this.#client;
+    this.#tell(source, allKeys(client.session.protocol));
+    // Replies under way may be older than the gap.
+    if (source === null && client.owed > 0 && !client.isClosed) {
+      client.whenQuiet(() => this.#tell(null, allKeys(client.session.protocol)));
+    }
   }
 
   onFailure(reason: string): void {
