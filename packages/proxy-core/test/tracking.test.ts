@@ -12,9 +12,9 @@ afterAll(() => twins.stop());
 
 /** Whether a frame is no reply to a command. */
 function isUnasked(value: RespValue): boolean {
-  if (value.type === 'push') return true;
-  const [first] = value.type === 'array' ? value.items : [];
-  return first?.type === 'bulk' && first.value.toString() === 'message';
+  const [first] = value.type === 'array' || value.type === 'push' ? value.items : [];
+  const kind = first?.type === 'bulk' ? first.value.toString() : '';
+  return ['message', 'invalidate', 'tracking-redir-broken'].includes(kind);
 }
 
 /** Two clients of one address, a and b, and a third one, c. */
@@ -298,6 +298,18 @@ describe('as Redis answers', () => {
     [
       'a redirection of everything',
       'b: HELLO 3 | a: CLIENT TRACKING ON REDIRECT $b BCAST PREFIX x | c: SET xk 1 | a: EXISTS sync | c: SET k 1 | a: EXISTS sync | c: FLUSHALL | a: EXISTS sync',
+    ],
+    [
+      'a redirection to a subscriber',
+      'a: HELLO 2 | b: SUBSCRIBE __redis__:invalidate | a: CLIENT TRACKING ON REDIRECT $b | a: GET k | c: SET k 1 | a: EXISTS sync | a: MGET {t}a {t}b | c: DEL {t}a | c: MSET {t}a 1 {t}b 2 | c: FLUSHALL | a: EXISTS sync',
+    ],
+    [
+      'a redirection from 3 to a subscriber to something else',
+      'b: PSUBSCRIBE other* | a: CLIENT TRACKING ON BCAST REDIRECT $b | c: SET k 1 | a: EXISTS sync | c: FLUSHALL | b: PUNSUBSCRIBE | c: SET k 2 | a: EXISTS sync',
+    ],
+    [
+      'a redirection to a subscriber of protocol 3',
+      'b: HELLO 3 | b: SUBSCRIBE __redis__:invalidate | a: HELLO 2 | a: CLIENT TRACKING ON REDIRECT $b | a: GET k | c: SET k 1 | a: EXISTS sync',
     ],
     [
       'a redirection to itself',
