@@ -17,6 +17,16 @@ test.each([1, 2, 5, 1000])('frames come whole, however they are cut: %i bytes at
   expect(pushes.isActive).toBe(false);
 });
 
+test('a frame whose rest will not come is forgotten', () => {
+  const frames: string[] = [];
+  const pushes = new PushFrames(100, (frame) => frames.push(frame.toString()));
+  pushes.feed(FRAME, 0, 10);
+  pushes.reset();
+  expect(pushes.isActive).toBe(false);
+  expect(pushes.feed(FRAME, 0, FRAME.length)).toBe(FRAME.length);
+  expect(frames).toEqual([String(FRAME)]);
+});
+
 test('a frame may not be larger than allowed', () => {
   const pushes = new PushFrames(FRAME.length - 1, () => undefined);
   expect(pushes.feed(FRAME, 0, 10)).toBe(10);

@@ -6,7 +6,7 @@ export const PUSH_MARKER = 0x3e;
 
 /** Puts together what a server pushes between its replies. */
 export class PushFrames {
-  readonly #stream = new ReplyStream();
+  #stream = new ReplyStream();
   #parts: Buffer[] = [];
   #bytes = 0;
   readonly #bytesMax: number;
@@ -21,6 +21,13 @@ export class PushFrames {
   /** A part of a frame is here, the rest is still to come. */
   get isActive(): boolean {
     return this.#stream.isActive;
+  }
+
+  /** Forgets what is here of a frame whose rest will not come. */
+  reset(): void {
+    this.#stream = new ReplyStream();
+    this.#parts = [];
+    this.#bytes = 0;
   }
 
   /** Takes bytes of one frame. The offset behind them; MALFORMED also for a frame that is larger than allowed. */

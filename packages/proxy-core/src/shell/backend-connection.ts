@@ -313,7 +313,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     const rules = { nowMs: this.#loop.watchedMs, waitMs, canRepeatReads: loss === 'lost', isCut };
     const sorted = sortOut(queue.takeAll(), remains, rules);
     // What is sent again, and what sinks send when they are told, belongs to the next connection.
-    this.#demux = new ReplyDemux();
+    this.#demux = this.#demux.next();
     this.#output.clear();
     concludeLoss(this, sorted, loss, isCut);
   }

@@ -20,6 +20,14 @@ export class ReplyDemux<Source, Taker extends ReplyTaker<Source>> {
     return this.#stream.isActive;
   }
 
+  /** One for the next connection, which nobody waits for yet. */
+  next(): ReplyDemux<Source, Taker> {
+    const next = new ReplyDemux<Source, Taker>();
+    next.pushes = this.pushes;
+    next.pushes?.reset();
+    return next;
+  }
+
   /** Delivers `buffer[0, length)`. False when the server broke the protocol or sent what nobody asked for. */
   deliver(source: Source, buffer: Buffer, length: number): boolean {
     const queue = this.queue;

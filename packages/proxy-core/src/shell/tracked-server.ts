@@ -203,14 +203,15 @@ export class TrackedServer implements LeaseHolder {
   #announce(data: Lease, redirect: number, done: (outcome: TrackingOutcome) => void): void {
     const options = this.#options;
     const commands = trackingCommands(options, redirect, this.#prefixes);
-    this.#prefixes = options.prefixes;
     let left = commands.length;
     let outcome: TrackingOutcome = 'on';
     for (const command of commands) {
       request(data.connection, encodeCommand(command), (text) => {
         if (text === null) outcome = 'lost';
         else if (!text.startsWith('+')) outcome = { refusal: text };
-        if (--left === 0) done(outcome);
+        if (--left > 0) return;
+        if (outcome === 'on') this.#prefixes = options.prefixes;
+        done(outcome);
       });
     }
   }
