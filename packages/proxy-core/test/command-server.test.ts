@@ -412,7 +412,7 @@ describe('COMMAND', () => {
     expect(names).toContain('object|encoding');
     expect(names).toContain('subscribe');
     expect(names).not.toContain('monitor');
-    expect(names).not.toContain('memory|doctor');
+    expect(names).not.toContain('acl|setuser');
     decoder.push(ours(3, ['COMMAND']));
     const entries = itemsOf(decoder.next() ?? { type: 'null' });
     expect(entries.map((entry) => textOf(itemsOf(entry)[0]!))).toEqual(

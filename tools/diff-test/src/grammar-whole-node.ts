@@ -19,10 +19,22 @@ publish <word> <v>
 acl|cat => type
 acl|help => type
 acl|whoami
+acl|dryrun (default | nobody) GET <k>
+acl|genpass [(8 | 4097 | x)] => type
+acl|getuser (default | nobody)
+acl|list
+acl|log [(RESET | 1 | x)]
+acl|users
+cluster|count-failure-reports <word>
+cluster|countkeysinslot (0 | 16384 | x) => type
+cluster|getkeysinslot (0 | 16384 | x) 10 => type
 lastsave => type
 lolwut => type
 memory|doctor => type
+memory|malloc-stats => type
 memory|purge
+module|help => type
+module|list
 memory|stats => type
 role => type
 slowlog|get => type

@@ -163,13 +163,13 @@ describe('verdicts', () => {
     const forwarded = 'get set del mget eval xread sort xgroup copy object';
     expect(namesWith('forward', forwarded)).toBe(forwarded);
     const answered =
-      'ping echo select quit reset command info readonly readwrite auth hello client cluster config umctl asking subscribe publish';
+      'ping echo select quit reset command info readonly readwrite auth hello client cluster config umctl asking subscribe publish acl time role';
     expect(namesWith('answer', answered)).toBe(answered);
-    const refused = 'scan keys dbsize flushall monitor psync debug acl';
+    const refused = 'scan keys dbsize flushall monitor psync debug save shutdown';
     expect(namesWith('refuse', refused)).toBe(refused);
     expect(verdictOf('client', 'tracking')).toBe('answer');
     expect(verdictOf('memory', 'usage')).toBe('forward');
-    expect(verdictOf('memory', 'doctor')).toBe('refuse');
+    expect(verdictOf('acl', 'setuser')).toBe('refuse');
   });
 
   test('nothing that holds a connection is forwarded', () => {
@@ -185,6 +185,6 @@ describe('verdicts', () => {
     expect(refusalOf(COMMAND_ID.MOVE)).toBe(
       "ERR 'move' is not available through this proxy: a cluster has one database only",
     );
-    expect(refusalOf(COMMAND_ID.MEMORY_DOCTOR)).toMatch(/^ERR 'memory doctor' is not available/);
+    expect(refusalOf(COMMAND_ID.ACL_SETUSER)).toMatch(/^ERR 'acl setuser' is not available/);
   });
 });

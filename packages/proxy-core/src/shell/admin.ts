@@ -7,6 +7,7 @@ import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
 import { executeCluster } from './admin-cluster.ts';
 import { executeConfig } from './admin-config.ts';
 import { executeInfo } from './admin-info.ts';
+import { executeLastSave, executeRole } from './admin-role.ts';
 import { executeUmctl } from './admin-umctl.ts';
 import { writeError, wordAt } from './admin-words.ts';
 import { ClusterReplies } from './cluster-replies.ts';
@@ -167,6 +168,12 @@ function execute(state: ControlState, call: ControlCall): void {
       break;
     case 'INFO':
       executeInfo(state, call);
+      break;
+    case 'ROLE':
+      executeRole(state, call);
+      break;
+    case 'LASTSAVE':
+      executeLastSave(state, call);
       break;
     default:
       writeError(call.writer, `ERR unknown command '${name ?? ''}'`);

@@ -129,7 +129,8 @@ function askAll(
   else sendParts(client, parts, merge, connections);
 }
 
-function askFirst(client: Client, args: readonly Buffer[]): void {
+/** What one server says is true for all. */
+export function askFirst(client: Client, args: readonly Buffer[]): void {
   const [group] = client.context.servers;
   const command = encodeCommand(args);
   if (group === undefined) client.reply(REPLY_SLOT_DOWN);

@@ -1,13 +1,15 @@
 import { integerOf } from '../core/command-argument.ts';
 import { writeCommandReply, writeHelpReply } from '../core/command-reply.ts';
 import { arityReply, errorReply, REPLY_OK, REPLY_PONG, REPLY_RESET } from '../core/replies.ts';
+import { aclCommand } from './acl-commands.ts';
 import { auth, hello } from './auth-commands.ts';
 import { clientCommand } from './client-command.ts';
 import type { Client } from './proxy-context.ts';
 import { pubsubCommand } from './pubsub-state-command.ts';
 import { setReadonly } from './readonly-mode.ts';
 import { clusterCommand } from './slot-commands.ts';
-import { functionCommand, scriptCommand } from './script-commands.ts';
+import { askFirst, functionCommand, scriptCommand } from './script-commands.ts';
+import { lolwut, memoryCommand, time } from './server-answers.ts';
 import { endTracking } from './tracking-commands.ts';
 import { slowLogCommand } from './slow-log-commands.ts';
 import { endWatch } from './watch-commands.ts';
@@ -19,7 +21,14 @@ const BEYOND_INT32 = 'ERR value is out of range, value must between -2147483648 
 const EMPTY = Buffer.alloc(0);
 const OPEN_COMMANDS: ReadonlySet<string> = new Set(['auth', 'hello', 'quit', 'reset', 'umctl']);
 
-const CONTROL_COMMANDS: ReadonlySet<string> = new Set(['umctl', 'cluster', 'config', 'info']);
+const CONTROL_COMMANDS: ReadonlySet<string> = new Set([
+  'umctl',
+  'cluster',
+  'config',
+  'info',
+  'role',
+  'lastsave',
+]);
 
 const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['ping', ping],
@@ -40,8 +49,12 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['script', (client, args) => (isHelp(args) ? help : scriptCommand)(client, args)],
   ['function', (client, args) => (isHelp(args) ? help : functionCommand)(client, args)],
   ['slowlog', (client, args) => (isHelp(args) ? help : slowLogCommand)(client, args)],
+  ['acl', (client, args) => (isHelp(args) ? help : aclCommand)(client, args)],
+  ['memory', (client, args) => (isHelp(args) ? help : memoryCommand)(client, args)],
+  ['module', (client, args) => (isHelp(args) ? help : askFirst)(client, args)],
+  ['time', time],
+  ['lolwut', lolwut],
   // Of these only HELP comes here; their other subcommands go to a Redis server or are refused.
-  ['memory', help],
   ['object', help],
   ['xgroup', help],
   ['xinfo', help],
