@@ -128,7 +128,10 @@ function sequence(
 /** Commands that mean in a transaction what they mean alone. */
 function innerNames({ maker }: SceneContext): string[] {
   return maker.comparableNames.filter(
-    (name) => !/^(?:hello|reset|auth|multi|exec|discard|watch|quit|client\|unblock)$/.test(name),
+    (name) =>
+      !/^(?:hello|reset|auth|multi|exec|discard|watch|quit|client\|(?:unblock|tracking))$/.test(
+        name,
+      ),
   );
 }
 
