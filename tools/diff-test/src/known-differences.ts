@@ -48,6 +48,15 @@ const COMMON_DIFFERENCES: readonly KnownDifference[] = [
 const CLUSTER_DIFFERENCES: readonly KnownDifference[] = [
   ...COMMON_DIFFERENCES,
   {
+    name: 'subscriptions in a transaction',
+    reason:
+      'Redis puts several confirmations, or pushes, in the place of one element, which no client can read.',
+    request: /[ps]?(?:un)?subscribe/i,
+    ours: /^-ERR Command not allowed inside a transaction/,
+    theirs: /^\+QUEUED/,
+    witness: [['MULTI'], ['UNSUBSCRIBE', 'a']],
+  },
+  {
     name: 'a count of keys that begins with a number but is none',
     reason:
       'Redis Cluster takes its first digits for the count when it looks for the slot, and may say CROSSSLOT.',

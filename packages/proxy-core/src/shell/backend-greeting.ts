@@ -1,5 +1,5 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
-import { encodeCommand, RespProtocolError, ValueDecoder } from '@undermoon/resp';
+import { encodeCommand, RespProtocolError, type RespValue, ValueDecoder } from '@undermoon/resp';
 import type { Logger } from '@undermoon/runtime';
 
 /** Credentials for the Redis server, where it wants any. */
@@ -17,12 +17,13 @@ export class BackendGreeting {
   refusal = '';
   readonly #decoder = new ValueDecoder();
   #left: number;
+  readonly #asksForRole: boolean;
 
-  /** `more`: commands that follow. */
+  /** `last`: a command that follows; after ROLE only a master is accepted. */
   constructor(
     protocol: 2 | 3,
     credentials: BackendCredentials | null,
-    more: readonly (readonly string[])[] = [],
+    last: readonly string[] | null = null,
   ) {
     const commands: (readonly string[])[] = [];
     if (credentials !== null) {
@@ -30,9 +31,10 @@ export class BackendGreeting {
       commands.push(username === null ? ['AUTH', password] : ['AUTH', username, password]);
     }
     if (protocol === 3) commands.push(['HELLO', '3']);
-    commands.push(...more);
+    if (last !== null) commands.push(last);
     this.bytes = Buffer.concat(commands.map((command) => encodeCommand(command)));
     this.#left = commands.length;
+    this.#asksForRole = last?.[0] === 'ROLE';
   }
 
   get isDone(): boolean {
@@ -44,7 +46,10 @@ export class BackendGreeting {
     try {
       this.#decoder.push(bytes);
       for (let reply = this.#decoder.next(); reply !== undefined; reply = this.#decoder.next()) {
-        if (reply.type === 'error') return this.#refuse(reply.value);
+        if (reply.type === 'error' && !this.#isForbiddenRole(reply.value)) {
+          return this.#refuse(reply.value);
+        }
+        if (isReplica(reply)) return this.#refuse('it is a replica');
         if (this.#left === 0) return this.#refuse('more replies than requests');
         this.#left--;
       }
@@ -53,6 +58,11 @@ export class BackendGreeting {
       if (error instanceof RespProtocolError) return this.#refuse(error.message);
       throw error;
     }
+  }
+
+  /** A user that may not ask for the role is not kept from the rest. */
+  #isForbiddenRole(error: string): boolean {
+    return this.#asksForRole && this.#left === 1 && error.startsWith('NOPERM');
   }
 
   #refuse(reason: string): false {
@@ -121,4 +131,10 @@ export function warnRefused(
   reason: string,
 ): void {
   logger.warn({ address, reason }, 'Redis server refuses the connection');
+}
+
+/** Whether this is a replica's answer to ROLE. */
+function isReplica(reply: RespValue): boolean {
+  const role = reply.type === 'array' ? reply.items[0] : undefined;
+  return role?.type === 'bulk' && role.value.toString() === 'slave';
 }

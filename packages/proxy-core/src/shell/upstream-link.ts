@@ -18,6 +18,8 @@ import type { TurnFlush } from './turn-flush.ts';
 
 /** What another proxy hears first, so that it passes on only what its own servers publish. */
 const LINK_COMMAND: readonly string[] = ['UMCTL', 'PUBSUB', 'LINK'];
+/** What a server hears first: a replica repeats what its master, which has another link, sends as well. */
+const ROLE_COMMAND: readonly string[] = ['ROLE'];
 
 const PING = encodeCommand(['PING']);
 const RETRY_GROWS_MAX = 6;
@@ -160,12 +162,11 @@ export class UpstreamLink implements ConnectHandler, TurnFlush {
   onConnect(transport: Transport): void {
     if (this.#transport !== transport) return;
     const { credentials, isPeer } = this.options;
-    const greeting = new BackendGreeting(2, credentials, isPeer ? [LINK_COMMAND] : []);
+    const greeting = new BackendGreeting(2, credentials, isPeer ? LINK_COMMAND : ROLE_COMMAND);
     this.#heardMs = this.#loop.watchedMs;
     this.#state = 'greeting';
     this.#greeting = greeting;
-    if (greeting.isDone) this.#becomeReady();
-    else transport.write(greeting.bytes);
+    transport.write(greeting.bytes);
   }
 
   onBytes(buffer: Buffer, length: number): void {

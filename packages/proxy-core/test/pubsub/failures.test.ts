@@ -4,7 +4,7 @@ import { RawClient } from '@undermoon/testkit';
 import { keySlotOf } from '@undermoon/slots';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createProxyServer } from '../../src/index.ts';
-import { ALL_SLOTS, startFixture } from '../fixture.ts';
+import { ALL_SLOTS, setCluster, startFixture } from '../fixture.ts';
 import { ask, next, type Proxies, startProxies } from './two-proxies.ts';
 
 /** A field of INFO at a proxy. */
@@ -163,6 +163,36 @@ describe('three proxies', () => {
     expect(await next(subscriber, 1)).toEqual(['message x y']);
     await closeAll([subscriber, publisher]);
   });
+});
+
+test('a replica that is taken for a master too early repeats nothing', async () => {
+  const group = await startProxies(2);
+  const [master, replica] = group.servers;
+  await using direct = await RawClient.connect(replica!.address);
+  await direct.command('REPLICAOF', '127.0.0.1', String(master!.port));
+  await expect.poll(() => ask(direct, 'INFO replication')).toContain('master_link_status:up');
+  // Without SETREPL: the first proxy has the master, and the second one its replica.
+  for (const [i, proxy] of group.proxies.entries()) {
+    const peer = group.proxies[1 - i]!.address;
+    await setCluster(proxy, [[group.servers[i]!.address, group.ranges[i]!]], {
+      epoch: 2,
+      roles: false,
+      peers: [[peer, group.ranges[1 - i]!]],
+    });
+  }
+  const subscriber = await group.connect(1);
+  await ask(subscriber, 'SUBSCRIBE a');
+  const publisher = await group.connect(0);
+  for (const message of ['1', '2', '3']) await ask(publisher, `PUBLISH a ${message}`);
+  await direct.command('REPLICAOF', 'NO', 'ONE');
+  const admin = await group.connect(1);
+  await expect.poll(() => infoOf(admin, 'pubsub_links_up'), { timeout: 5000 }).toBe(2);
+  await ask(publisher, 'PUBLISH a 4');
+  await ask(admin, 'PUBLISH a 5');
+  const heard = await next(subscriber, 5);
+  expect(heard.toSorted()).toEqual(['1', '2', '3', '4', '5'].map((i) => `message a ${i}`));
+  await closeAll([subscriber, publisher, admin]);
+  await group.stop();
 });
 
 test('without a cluster there is nothing to publish to, and a subscription waits for one', async () => {
