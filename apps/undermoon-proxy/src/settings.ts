@@ -232,7 +232,7 @@ export const PROXY_SETTINGS = {
     default: 1000,
     min: 1,
     unit: 'connections',
-    doc: 'Connections to Redis servers that single clients have for themselves, for blocking commands and WATCH.',
+    doc: 'Connections to Redis servers that single clients have for themselves, for blocking commands, WATCH and key tracking.',
   },
   dedicated_idle_ms: {
     type: 'int',

@@ -58,8 +58,8 @@ export interface ProxyServerOptions {
   /** Bytes that may wait for a backend before its clients are paused. Default 4 MiB. */
   backendQueuedBytesMax?: number;
   /**
-   * Connections to Redis servers that single clients have for themselves (blocking commands, WATCH), leased
-   * and idle ones together. Default 1000.
+   * Connections to Redis servers that single clients have for themselves (blocking commands, WATCH, key tracking),
+   * leased and idle ones together. Default 1000.
    */
   dedicatedConnectionsMax?: number;
   /** Milliseconds that such a connection stays open unused. Default 60000. */

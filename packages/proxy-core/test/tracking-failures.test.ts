@@ -1,10 +1,11 @@
 // Key tracking when something fails, moves or is full.
 import { encodeCommand, type RespValue, textOf as valueText } from '@undermoon/resp';
-import { RawClient } from '@undermoon/testkit';
+import { RawClient, startRedis } from '@undermoon/testkit';
 import { createClient } from 'redis';
 import { afterEach, expect, test } from 'vitest';
-import type { ProxyServerOptions } from '../src/index.ts';
+import { createProxyServer, type ProxyServerOptions } from '../src/index.ts';
 import { ALL_SLOTS, type Fixture, setCluster, startFixture } from './fixture.ts';
+import { readerOf, tell } from './replicated.ts';
 
 const ALL_KEYS = '>2\r\n$10\r\ninvalidate\r\n_\r\n';
 
@@ -279,6 +280,30 @@ test('a command for several servers is answered before what they tell about it',
     const invalidated = text.indexOf('invalidate');
     expect(text.slice(0, invalidated)).toMatch(/^\+OK\r\n\*2\r\n(?:\$\d+\r\n\d+\r\n){2}>2/);
   }
+});
+
+test('reads from copies are tracked by the copies', { timeout: 30_000 }, async () => {
+  const [master, replica] = await Promise.all([startRedis(), startRedis()]);
+  const options = { address: '127.0.0.1:0', replicationCheckIntervalMs: 50 };
+  const [proxy, replicaProxy] = [createProxyServer(options), createProxyServer(options)];
+  await Promise.all([proxy.listen(), replicaProxy.listen()]);
+  tell([{ master, replica, proxy, replicaProxy, slots: [[0, 16_383]] }], 1);
+  await (await readerOf(replicaProxy, 'k')).close();
+  const writer = await connect(proxy.address);
+  // Tracking begins behind READONLY, and ahead of it.
+  for (const lines of [
+    ['READONLY', 'CLIENT TRACKING ON'],
+    ['CLIENT TRACKING ON', 'READONLY'],
+  ]) {
+    const client = await connect(replicaProxy.address);
+    for (const line of lines) expect(await textOf(client, line)).toBe('OK');
+    expect(await textOf(client, 'GET k')).not.toMatch(/^MOVED/);
+    expect(await textOf(writer, `SET k ${lines.length}`)).toBe('OK');
+    await expect.poll(() => received(client)).toContain(keyPush('k'));
+  }
+  proxy.destroy();
+  replicaProxy.destroy();
+  await Promise.all([master.stop(), replica.stop()]);
 });
 
 test('node-redis caches what it reads, and hears of changes', async () => {
