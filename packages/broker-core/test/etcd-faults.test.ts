@@ -92,7 +92,7 @@ describe.skipIf(!HAS_ETCD)('the etcd under brokers (skipped without one)', LIMIT
     expect(await second.client.epoch()).toBe(6);
   });
 
-  test('a leader that dies is followed within three seconds, with the settings as they are', async () => {
+  test('LIM-2: a leader that dies is followed within three seconds, with the settings as they are', async () => {
     const etcd = await etcdOf(3);
     const storage = { kind: 'etcd', endpoints: etcd.endpoints } as const;
     const clocks = [new HaltingClock(), new HaltingClock()] as const;

@@ -86,7 +86,7 @@ describe('starting', () => {
 });
 
 describe('several brokers', () => {
-  test('read what the other one wrote, at once', async () => {
+  test('LIM-7: read what the other one wrote, at once', async () => {
     const brokers = [await start(), await start(), await start()];
     for (const [index, { client }] of brokers.entries()) {
       const n = index + 1;

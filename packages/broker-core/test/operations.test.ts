@@ -40,7 +40,7 @@ describe('metrics', () => {
     );
   }
 
-  test('tell what the store has and what was asked for', async () => {
+  test('LIM-13: tell what the store has and what was asked for', async () => {
     const running = await startBroker();
     const { ask, client } = running;
     await ask('PUT', '/api/v3/metadata', EXPANDING_DUMP);

@@ -128,7 +128,7 @@ describe('in virtual time, for many seeds', () => {
     expect(world.proxy(SPARES[0]!).meta?.clusterName).toBe('demo');
   });
 
-  test('a replaced proxy that returns is told that it is free', () => {
+  test('LIM-5: a replaced proxy that returns is told that it is free', () => {
     const world = settledWorld(4, 2);
     world.proxy(A).mode = 'frozen';
     world.run(10_000);
