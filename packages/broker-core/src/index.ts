@@ -31,7 +31,8 @@ export type {
   CustomRoute,
   CustomRouteBroker,
 } from './custom-route.ts';
-export type { BrokerOptions, FetchEpoch, FetchReplica } from './options.ts';
+export type { AskToCancel, BrokerOptions, FetchEpoch, FetchReplica } from './options.ts';
+export type { CancelAnswer } from './shell/ask-to-cancel.ts';
 export type { PromotedNode } from './core/balance-plan.ts';
 export type { ReplicaState } from './shell/fetch-replica.ts';
 export { createBroker } from './shell/broker.ts';

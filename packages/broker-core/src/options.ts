@@ -4,6 +4,7 @@ import {
   type ClusterConfig,
   type CompressionStrategy,
   type Epoch,
+  type MigrationTask,
   type NodeAddress,
 } from '@undermoon/cluster-meta';
 import { silentLogger, type Clock, type Logger } from '@undermoon/runtime';
@@ -12,6 +13,7 @@ import type { PromotedNode } from './core/balance-plan.ts';
 import { checkCustomRoutes, type CustomRoute } from './custom-route.ts';
 import { BrokerError } from './errors.ts';
 import { AuditFile } from './shell/audit-file.ts';
+import { askToCancel, type CancelAnswer } from './shell/ask-to-cancel.ts';
 import { fetchProxyEpoch } from './shell/fetch-epoch.ts';
 import { fetchReplicaState, type ReplicaState } from './shell/fetch-replica.ts';
 import { isShared, type MetaStorage } from './shell/persistence/meta-storage.ts';
@@ -22,6 +24,9 @@ export type FetchEpoch = (address: NodeAddress) => Promise<Epoch | null>;
 
 /** Asks a proxy whether a Redis server behind it follows its master. */
 export type FetchReplica = (node: PromotedNode) => Promise<ReplicaState>;
+
+/** Asks the source of a migration to give it up. */
+export type AskToCancel = (task: MigrationTask) => Promise<CancelAnswer>;
 
 /** Settings of a broker. Names and defaults are those of the original's configuration where it has them. */
 export interface BrokerOptions {
@@ -119,6 +124,8 @@ export interface BrokerOptions {
   readonly fetchEpoch?: FetchEpoch;
   /** How `PUT /clusters/balance` asks proxies. Default: `UMCTL INFOREPL` over TCP, one second each. */
   readonly fetchReplica?: FetchReplica;
+  /** How a cancel asks the sources of migrations that run. Default: `UMCTL CANCELMGR` over TCP, one second each. */
+  readonly askToCancel?: AskToCancel;
 
   /**
    * How long the proxies of a cluster may take to learn of new nodes before `POST /clusters/migrations/auto` gives
@@ -170,6 +177,7 @@ export interface ResolvedBrokerOptions {
   readonly auditFile: AuditFile | null;
   readonly fetchEpoch: FetchEpoch;
   readonly fetchReplica: FetchReplica;
+  readonly askToCancel: AskToCancel;
   readonly scaleSyncTimeoutMs: number;
   readonly routes: readonly CustomRoute[];
   readonly logger: Logger;
@@ -217,6 +225,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
     auditFile: toAuditFile(options),
     fetchEpoch: options.fetchEpoch ?? fetchProxyEpoch,
     fetchReplica: options.fetchReplica ?? fetchReplicaState,
+    askToCancel: options.askToCancel ?? askToCancel,
     scaleSyncTimeoutMs: whole('scaleSyncTimeoutMs', options.scaleSyncTimeoutMs ?? 25_000, 0),
     routes: checkCustomRoutes(options.routes ?? []),
     logger: options.logger ?? silentLogger,

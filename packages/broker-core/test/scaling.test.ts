@@ -1,6 +1,7 @@
-import type { Epoch } from '@undermoon/cluster-meta';
+import { encodeMigrationTask, type Epoch } from '@undermoon/cluster-meta';
 import { describe, expect, test } from 'vitest';
 import type { BrokerOptions } from '../src/options.ts';
+import type { CancelAnswer } from '../src/shell/ask-to-cancel.ts';
 import { addProxies, startBroker, type RunningBroker } from './http-fixture.ts';
 import { clusterName, DEMO, epoch, proxyAt } from './store-fixture.ts';
 
@@ -296,4 +297,39 @@ test('migrations are listed, paused, resumed and cancelled', async () => {
   ] as const) {
     expect((await ask(method, path)).status).toBe(status);
   }
+});
+
+test('LIM-12: sources are asked before migrations that run are cancelled', async () => {
+  const answers = new Map<string, CancelAnswer>();
+  const asked: string[] = [];
+  const { client, ask } = await startBroker({
+    migrationLimit: 0,
+    askToCancel: (task) => {
+      const { ranges } = task.slots;
+      asked.push(encodeMigrationTask(task));
+      return Promise.resolve(answers.get(JSON.stringify(ranges)) ?? 'unknown');
+    },
+  });
+  await addProxies(client, 8);
+  await client.createCluster(DEMO, 4);
+  await client.addNodes(DEMO, 4);
+  await client.expandCluster(DEMO);
+  const cancel = async () => ask('POST', '/api/v3/clusters/migrations/cancel/demo');
+  const nobody = await cancel();
+  expect([nobody.status, nobody.json]).toMatchObject([409, { error: 'MIGRATION_RUNNING' }]);
+  expect(asked).toEqual([
+    'demo MIGRATING 1 4096-8191 11 10.0.0.1:6001 10.0.0.1:7001 10.0.0.3:6001 10.0.0.3:7001',
+    'demo MIGRATING 1 12288-16383 11 10.0.0.2:6001 10.0.0.2:7001 10.0.0.4:6001 10.0.0.4:7001',
+  ]);
+  answers.set('[[4096,8191]]', 'cancelled').set('[[12288,16383]]', 'committed');
+  expect((await cancel()).status).toBe(200);
+  const { migrations } = await client.migrations(DEMO);
+  expect(migrations.map(({ task }) => task.slots.ranges)).toEqual([[[12288, 16383]]]);
+  const committed = await cancel();
+  expect([committed.status, committed.json]).toMatchObject([
+    409,
+    { error: 'MIGRATION_RUNNING', message: expect.stringContaining('handed over') as string },
+  ]);
+  await client.commitMigration(migrations[0]!.task);
+  expect(await client.clusterInfo(DEMO)).toMatchObject({ isMigrating: false });
 });

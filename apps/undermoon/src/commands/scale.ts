@@ -62,7 +62,7 @@ export const SCALE_COMMANDS: readonly Command[] = [
     flags: [
       { name: 'pause', doc: 'Finish the moves that run, and begin no others' },
       { name: 'resume', doc: 'Begin moves again' },
-      { name: 'cancel', doc: 'Drop the moves that do not run yet' },
+      { name: 'cancel', doc: 'Drop the moves whose slots were not handed over yet' },
       ...FLAGS,
     ],
     examples: ['undermoon cluster migrations demo', 'undermoon cluster migrations demo --pause'],

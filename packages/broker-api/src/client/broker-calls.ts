@@ -77,7 +77,10 @@ export interface BrokerClient {
   /** Finishes the migrations that run and starts no others. */
   pauseMigrations(name: ClusterName): Promise<void>;
   resumeMigrations(name: ClusterName): Promise<void>;
-  /** Drops the migrations that do not run yet. Fails with MIGRATION_RUNNING when all do. */
+  /**
+   * Drops the migrations that do not run yet, and those that run whose source promises not to hand the slots over.
+   * Fails with MIGRATION_RUNNING when there are none of these.
+   */
   cancelMigrations(name: ClusterName): Promise<void>;
   /** A task that is already committed fails with MIGRATION_TASK_NOT_FOUND. */
   commitMigration(task: MigrationTask): Promise<void>;

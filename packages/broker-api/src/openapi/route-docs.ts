@@ -262,7 +262,8 @@ export const ROUTE_DOCS: Readonly<Record<BrokerRouteName, RouteDoc>> = {
   },
   cancelMigrations: {
     tag: 'migrations',
-    summary: 'Drops the migrations of a cluster that have not begun.',
+    summary:
+      'Drops the migrations of a cluster that have not begun, or that their source has not handed over.',
     answer: EMPTY,
     codes: [...CLUSTER_CODES, 'MIGRATION_RUNNING', 'MIGRATION_TASK_NOT_FOUND'],
     isMutation: true,

@@ -84,7 +84,7 @@ function applyCommand(state: StoreState, command: StoreCommand, context: ApplyCo
     case 'resume-migrations':
       return resumeMigrations(state, command.name);
     case 'cancel-migrations':
-      return cancelMigrations(state, command.name, context);
+      return cancelMigrations(state, command, context);
     case 'commit-migration':
       return commitMigration(state, command.task);
     case 'report-failure':

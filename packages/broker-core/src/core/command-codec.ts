@@ -87,6 +87,7 @@ const SCHEMAS: { readonly [K in StoreCommand['kind']]: z.ZodType<CommandOf<K>> }
   'cancel-migrations': z.object({
     kind: z.literal('cancel-migrations'),
     name: clusterNameSchema,
+    agreed: z.array(migrationTaskSchema).optional(),
   }),
   'commit-migration': z.object({
     kind: z.literal('commit-migration'),
@@ -127,6 +128,10 @@ export function commandToJson(command: StoreCommand): unknown {
   switch (command.kind) {
     case 'commit-migration':
       return { ...command, task: migrationTaskToJson(command.task) };
+    case 'cancel-migrations':
+      return command.agreed === undefined
+        ? command
+        : { ...command, agreed: command.agreed.map(migrationTaskToJson) };
     case 'restore':
       return { ...command, store: metaStoreToJson(command.store) };
     default:

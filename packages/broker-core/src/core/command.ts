@@ -43,7 +43,12 @@ export type StoreCommand =
   | { readonly kind: 'scale'; readonly name: ClusterName; readonly nodeNumber: number }
   | { readonly kind: 'pause-migrations'; readonly name: ClusterName }
   | { readonly kind: 'resume-migrations'; readonly name: ClusterName }
-  | { readonly kind: 'cancel-migrations'; readonly name: ClusterName }
+  | {
+      readonly kind: 'cancel-migrations';
+      readonly name: ClusterName;
+      /** Migrations that run, whose source has promised not to hand the slots over. */
+      readonly agreed?: readonly MigrationTask[] | undefined;
+    }
   | { readonly kind: 'commit-migration'; readonly task: MigrationTask }
   | {
       readonly kind: 'report-failure';

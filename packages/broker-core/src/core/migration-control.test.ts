@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { metaStoreToJson, type StoredCluster } from '@undermoon/broker-api';
-import type { ClusterName } from '@undermoon/cluster-meta';
+import { encodeMigrationTask, type ClusterName, type MigrationTask } from '@undermoon/cluster-meta';
 import { countSlots } from '@undermoon/slots';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   addProxyCommand,
@@ -15,11 +16,9 @@ import { emptyStore } from './model.ts';
 import { clusterInfo, clusterMigrations, clusterView } from './query.ts';
 import { parseDump } from './restore.ts';
 
-const on = (kind: 'pause-migrations' | 'resume-migrations' | 'cancel-migrations', name = DEMO) =>
-  ({ kind, name }) as const;
-const PAUSE = on('pause-migrations');
-const RESUME = on('resume-migrations');
-const CANCEL = on('cancel-migrations');
+const PAUSE = { kind: 'pause-migrations', name: DEMO } as const;
+const RESUME = { kind: 'resume-migrations', name: DEMO } as const;
+const CANCEL = { kind: 'cancel-migrations', name: DEMO } as const;
 
 function clusterOf(store: CheckedStore, name: ClusterName = DEMO): StoredCluster {
   const cluster = store.state.clusters.get(name);
@@ -131,6 +130,161 @@ describe('LIM-12: a cancelled plan', () => {
   });
 });
 
+describe('LIM-12: a migration that runs', () => {
+  const shown = (store: CheckedStore): MigrationTask[] => {
+    const { migrations } = clusterMigrations(clusterOf(store), store.context.migrationLimit);
+    return migrations.filter(({ isRunning }) => isRunning).map(({ task }) => task);
+  };
+
+  test('is cancelled when its source agrees; the slots stay there', () => {
+    const store = expanding({ migrationLimit: 0 });
+    const [first, second, ...rest] = shown(store);
+    assert(first !== undefined && second !== undefined);
+    store.must({ ...CANCEL, agreed: [first] });
+    expect(shown(store)).toEqual([second, ...rest]);
+    expect(slotCounts(store).slice(0, 2)).toEqual([2731 + 2731, 2731]);
+    // Its report comes too late, and the promise is of no more use.
+    expect(store.code({ kind: 'commit-migration', task: first })).toBe('MIGRATION_TASK_NOT_FOUND');
+    expect(store.code({ ...CANCEL, agreed: [first] })).toBe('MIGRATION_RUNNING');
+    store.must({ ...CANCEL, agreed: [second, ...rest] });
+    expect(slotCounts(store)).toEqual([8192, 8192, 0, 0, 0, 0]);
+    store.must({ kind: 'delete-free-nodes', name: DEMO });
+  });
+
+  test('that was committed first stays committed', () => {
+    const store = expanding();
+    const agreed = shown(store);
+    commitRunning(store);
+    store.must({ ...CANCEL, agreed });
+    // The next one runs by now; those after it were dropped.
+    expect(running(store)).toEqual([true]);
+    expect(slotCounts(store)).toEqual([2731, 8192, 2731, 0, 0, 0]);
+  });
+
+  test('and was restarted by a failover needs the word of its new source', () => {
+    const store = expanding({ migrationLimit: 0 });
+    const agreed = shown(store).slice(0, 1);
+    store.must(addProxyCommand(7));
+    store.must({ kind: 'failover', address: store.chunk(0).proxyAddresses[0] });
+    expect(shown(store)[0]).not.toEqual(agreed[0]);
+    const { state } = store;
+    expect(store.code({ ...CANCEL, agreed })).toBe('MIGRATION_RUNNING');
+    expect(store.state).toBe(state);
+    store.must({ ...CANCEL, agreed: shown(store) });
+    expect(slotCounts(store)).toEqual([8192, 8192, 0, 0, 0, 0]);
+  });
+
+  test('whatever the order of cancels, commits, failovers and repeated reports, one end owns the slots', () => {
+    const choice = fc.nat({ max: 1000 });
+    const action = fc.oneof(
+      fc.record({ kind: fc.constantFrom('ask', 'ask', 'switch', 'switch'), choice }),
+      fc.record({ kind: fc.constantFrom('cancel', 'commit', 'commit', 'failover'), choice }),
+      fc.record({ kind: fc.constantFrom('register', 'expand', 'shrink', 'free'), choice }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(action, { minLength: 60, maxLength: 60 }),
+        fc.integer({ min: 0, max: 2 }),
+        (actions, migrationLimit) => {
+          const store = expanding({ migrationLimit });
+          const proxies = new ProxyMemory();
+          for (const { kind, choice: picked } of actions) {
+            const before = shown(store);
+            const owners = new Map(
+              before.map((task) => [firstSlot(task), ownerOf(store, firstSlot(task))]),
+            );
+            act(store, proxies, { kind, picked, shown: before });
+            const ends = new Set(shown(store).map(encodeMigrationTask));
+            const planned = clusterMigrations(clusterOf(store), 0).migrations;
+            for (const task of before.filter((each) => !ends.has(encodeMigrationTask(each)))) {
+              // A failover made another task out of it.
+              if (kind === 'failover' || kind === 'register') continue;
+              const slot = firstSlot(task);
+              if (planned.some(({ task: other }) => covers(other, slot))) continue;
+              const isMoved = ownerOf(store, slot) !== owners.get(slot);
+              assert.equal(isMoved, proxies.fateOf(task) === 'switched', `${kind} ${slot}`);
+            }
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  /** What sources have done about a task: handed it over, or promised not to. Never both. */
+  class ProxyMemory {
+    readonly #fates = new Map<string, 'switched' | 'promised'>();
+    readonly promises: MigrationTask[] = [];
+    readonly reports: MigrationTask[] = [];
+
+    fateOf(task: MigrationTask): 'switched' | 'promised' | null {
+      return this.#fates.get(encodeMigrationTask(task)) ?? null;
+    }
+
+    ask(task: MigrationTask): void {
+      this.#decide(task, 'promised');
+      if (this.fateOf(task) === 'promised') this.promises.push(task);
+    }
+
+    hand(task: MigrationTask): void {
+      this.#decide(task, 'switched');
+      if (this.fateOf(task) === 'switched') this.reports.push(task);
+    }
+
+    #decide(task: MigrationTask, fate: 'switched' | 'promised'): void {
+      const key = encodeMigrationTask(task);
+      if (!this.#fates.has(key)) this.#fates.set(key, fate);
+    }
+  }
+
+  function act(
+    store: CheckedStore,
+    proxies: ProxyMemory,
+    { kind, picked, shown: tasks }: { kind: string; picked: number; shown: MigrationTask[] },
+  ): void {
+    const pick = <T>(items: readonly T[]): T | undefined =>
+      items[picked % Math.max(1, items.length)];
+    const task = pick(tasks);
+    if (kind === 'ask' && task !== undefined) proxies.ask(task);
+    if (kind === 'switch' && task !== undefined) proxies.hand(task);
+    // Any of them may be late, or come again.
+    const report = pick(proxies.reports);
+    if (kind === 'commit' && report !== undefined)
+      store.run({ kind: 'commit-migration', task: report });
+    if (kind === 'cancel') {
+      const agreed = proxies.promises.filter((_, index) => (index + picked) % 3 > 0);
+      store.run({ ...CANCEL, agreed });
+    }
+    const proxy = pick([...store.state.proxies.keys()]);
+    if (kind === 'failover' && proxy !== undefined) store.run({ kind: 'failover', address: proxy });
+    if (kind === 'register') store.run(addProxyCommand(1 + (picked % 9)));
+    if (kind === 'expand') store.run({ kind: 'expand', name: DEMO });
+    if (kind === 'shrink') store.run({ kind: 'shrink', name: DEMO, nodeNumber: 4 });
+    if (kind === 'free') store.run({ kind: 'delete-free-nodes', name: DEMO });
+  }
+
+  /** The one part that has the slot, or gives it away. */
+  function ownerOf(store: CheckedStore, slot: number): string {
+    const owners = clusterOf(store).chunks.flatMap(({ stableSlots, migratingSlots }, index) =>
+      ([0, 1] as const).flatMap((part) => {
+        const given = migratingSlots[part].filter((entry) => entry.isMigrating);
+        const all = [stableSlots[part] ?? [], ...given.map(({ ranges }) => ranges)].flat();
+        return all.some(([start, end]) => start <= slot && slot <= end) ? [`${index}.${part}`] : [];
+      }),
+    );
+    assert.equal(owners.length, 1, `slot ${slot} is owned by ${owners.join(' and ') || 'nobody'}`);
+    return owners[0] ?? '';
+  }
+
+  function firstSlot({ slots }: MigrationTask): number {
+    return slots.ranges[0]?.[0] ?? 0;
+  }
+
+  function covers({ slots }: MigrationTask, slot: number): boolean {
+    return slots.ranges.some(([start, end]) => start <= slot && slot <= end);
+  }
+});
+
 describe('what does not move', () => {
   test('cannot be paused or cancelled, and need not be resumed', () => {
     const store = storeWithCluster(2, 4);
@@ -138,8 +292,8 @@ describe('what does not move', () => {
     expect(store.code(PAUSE)).toBe('MIGRATION_TASK_NOT_FOUND');
     expect(store.code(CANCEL)).toBe('MIGRATION_TASK_NOT_FOUND');
     store.must(RESUME);
-    for (const kind of ['pause-migrations', 'resume-migrations', 'cancel-migrations'] as const) {
-      expect(store.code(on(kind, clusterName('x')))).toBe('CLUSTER_NOT_FOUND');
+    for (const command of [PAUSE, RESUME, CANCEL]) {
+      expect(store.code({ ...command, name: clusterName('x') })).toBe('CLUSTER_NOT_FOUND');
     }
     expect(store.state).toBe(state);
   });
@@ -208,10 +362,10 @@ describe('a limit per host', () => {
 
   test('holds for a cluster that is resumed', () => {
     const store = twoExpanding({ hostMigrationLimit: 1 });
-    store.must(on('pause-migrations', A));
+    store.must({ ...PAUSE, name: A });
     while (running(store, A).includes(true)) commitRunning(store, A);
     while (running(store, B).length > 0) commitRunning(store, B);
-    store.must(on('resume-migrations', A));
+    store.must({ ...RESUME, name: A });
     expect(Math.max(...loadOf(store).values())).toBe(1);
   });
 });

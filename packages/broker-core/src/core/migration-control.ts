@@ -4,15 +4,23 @@
 //   planned under a limit per host   held, released when both of its hosts have room
 //   pause                            those not shown yet are held; those that run are finished
 //   resume                           they are released
-//   cancel                           those not shown yet are dropped, their slots stay where they are
+//   cancel                           those not shown yet are dropped, their slots stay where they are; of those
+//                                    that run the ones whose source has promised not to hand them over
 //
-// A migration that runs cannot be taken back: its destination may have accepted writes already.
+// Without that promise a migration that runs cannot be taken back: its destination may own the slots already.
 
 import type { Chunk, StoredCluster, StoredMigration } from '@undermoon/broker-api';
-import type { ClusterName } from '@undermoon/cluster-meta';
+import type { ClusterName, TaggedSlots } from '@undermoon/cluster-meta';
 import { unionRanges } from '@undermoon/slots';
 import { clusterNotFound } from './cluster-ops.ts';
-import { done, refused, type ApplyContext, type StoreEvent, type StoreStep } from './command.ts';
+import {
+  done,
+  refused,
+  type ApplyContext,
+  type StoreCommand,
+  type StoreEvent,
+  type StoreStep,
+} from './command.ts';
 import { bumpCluster } from './epoch.ts';
 import {
   CHUNK_PARTS,
@@ -23,7 +31,7 @@ import {
   withEntry,
   type StoreState,
 } from './model.ts';
-import { shownMigrations, taskKey } from './query.ts';
+import { shownMigrations, taggedSlots, taskKey } from './query.ts';
 
 /** Lets the migrations that run finish, and starts no others. */
 export function pauseMigrations(
@@ -51,17 +59,23 @@ export function resumeMigrations(state: StoreState, name: ClusterName): StoreSte
   return done(resumed, [{ kind: 'migrations-resumed', name }]);
 }
 
-/** Drops the migrations that do not run yet. Those that do are finished. */
+/** Drops the migrations that do not run yet, and those that their source agreed to give up. The others are finished. */
 export function cancelMigrations(
   state: StoreState,
-  name: ClusterName,
+  { name, agreed = [] }: Extract<StoreCommand, { kind: 'cancel-migrations' }>,
   context: ApplyContext,
 ): StoreStep {
   const cluster = state.clusters.get(name);
   if (cluster === undefined) return clusterNotFound(state, name);
   if (!isMigrating(cluster)) return nothingToMigrate(state, name);
   const shown = shownMigrations(cluster.chunks, context.migrationLimit);
-  const runs = (entry: StoredMigration): boolean => shown.has(taskKey(entry));
+  // A promise is about a task of these addresses and this epoch: one that a failover restarted is another one.
+  const promised = new Set(
+    agreed.filter((task) => task.clusterName === name).map(({ slots }) => identityOf(slots)),
+  );
+  const runs = (entry: StoredMigration): boolean =>
+    shown.has(taskKey(entry)) &&
+    !promised.has(identityOf(taggedSlots(cluster.chunks, { ...entry, isMigrating: true })));
   let taskCount = 0;
   const chunks = cluster.chunks.map((chunk): Chunk => {
     let left = chunk;
@@ -81,7 +95,7 @@ export function cancelMigrations(
     return left;
   });
   if (taskCount === 0) {
-    const message = `all migrations of cluster ${name} run already and have to finish`;
+    const message = `all migrations of cluster ${name} run already, and no source has agreed to give its one up`;
     return refused(state, 'MIGRATION_RUNNING', message);
   }
   const next = bumpCluster(state, { ...cluster, chunks, isPaused: false });
@@ -205,6 +219,13 @@ function mapMigrations(
     return { ...chunk, migratingSlots: [first.map(map), second.map(map)] };
   });
   return { ...cluster, chunks };
+}
+
+function identityOf({ ranges, tag }: TaggedSlots): string {
+  if (tag.kind === 'none') return '';
+  const { epoch, srcProxyAddress, srcNodeAddress, dstProxyAddress, dstNodeAddress } = tag.meta;
+  const ends = [srcProxyAddress, srcNodeAddress, dstProxyAddress, dstNodeAddress];
+  return JSON.stringify([ranges, epoch, ends]);
 }
 
 function nothingToMigrate(state: StoreState, name: ClusterName): StoreStep {

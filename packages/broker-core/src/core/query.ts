@@ -206,7 +206,8 @@ function nodeView(chunks: readonly Chunk[], chunk: Chunk, node: NodeIndex): Node
   };
 }
 
-function taggedSlots(chunks: readonly Chunk[], entry: StoredMigration): TaggedSlots {
+/** A migration as proxies are told of it. */
+export function taggedSlots(chunks: readonly Chunk[], entry: StoredMigration): TaggedSlots {
   const kind = entry.isMigrating ? 'migrating' : 'importing';
   return { ranges: entry.ranges, tag: { kind, meta: migrationMeta(chunks, entry) } };
 }

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { hostOf, portOf, type NodeAddress } from '@undermoon/cluster-meta';
 import type { PromotedNode } from '../core/balance-plan.ts';
-import { FETCHES_MAX } from './fetch-epoch.ts';
+import { askEach } from './ask-proxy.ts';
 
 /** What a proxy says about one of its Redis servers. `untold`: it answers, but not about that. */
 export type ReplicaState = 'in-step' | 'behind' | 'untold' | 'unreachable';
@@ -41,16 +41,11 @@ export async function nodesInStep(
   nodes: readonly PromotedNode[],
   fetchState: (node: PromotedNode) => Promise<ReplicaState>,
 ): Promise<NodeAddress[]> {
-  const inStep: NodeAddress[] = [];
-  for (let from = 0; from < nodes.length; from += FETCHES_MAX) {
-    const batch = nodes.slice(from, from + FETCHES_MAX);
-    const states = await Promise.all(batch.map((node) => fetchState(node)));
-    for (const [index, { nodeAddress }] of batch.entries()) {
-      // A proxy of undermoon 0.6 tells nothing about it.
-      if (states[index] === 'in-step' || states[index] === 'untold') inStep.push(nodeAddress);
-    }
-  }
-  return inStep;
+  const states = await askEach(nodes, fetchState);
+  // A proxy of undermoon 0.6 tells nothing about it.
+  const isInStep = (index: number): boolean =>
+    states[index] === 'in-step' || states[index] === 'untold';
+  return nodes.filter((_, index) => isInStep(index)).map(({ nodeAddress }) => nodeAddress);
 }
 
 function stateOf(nodes: readonly (readonly string[])[], address: NodeAddress): ReplicaState {

@@ -4,7 +4,8 @@ import { proxiesOf } from '../core/allocate.ts';
 import type { StoreRefusal } from '../core/command.ts';
 import { isFree } from '../core/scale-ops.ts';
 import type { FetchEpoch } from '../options.ts';
-import { FETCHES_MAX, fetchEpochs } from './fetch-epoch.ts';
+import { ASKED_MAX } from './ask-proxy.ts';
+import { fetchEpochs } from './fetch-epoch.ts';
 import type { Origin } from './mutation.ts';
 import type { StoreRunner } from './store-runner.ts';
 
@@ -97,7 +98,7 @@ export class ScaleJobs {
       );
       if (waitedFor.length === 0) return { ok: true };
       // No more at a time than are asked at once: a round then takes no longer than one silent proxy.
-      const asked = waitedFor.slice(0, FETCHES_MAX);
+      const asked = waitedFor.slice(0, ASKED_MAX);
       for (const [address, answered] of await fetchEpochs(asked, fetchEpoch)) {
         if (answered !== null && answered >= epoch) known.add(address);
       }

@@ -12,6 +12,7 @@ import { apply } from '../core/apply.ts';
 import type { StoreCommand, StoreRefusal } from '../core/command.ts';
 import { planBetween } from '../core/preview.ts';
 import { clusterMigrations, clusterView } from '../core/query.ts';
+import { askEach } from './ask-proxy.ts';
 import {
   EMPTY,
   invalidClusterName,
@@ -35,7 +36,7 @@ export const SCALE_ROUTES: readonly RouteRow[] = [
   { route: 'migrations', body: 'none', handle: migrations },
   { route: 'pauseMigrations', body: 'none', handle: controlling('pause-migrations') },
   { route: 'resumeMigrations', body: 'none', handle: controlling('resume-migrations') },
-  { route: 'cancelMigrations', body: 'none', handle: controlling('cancel-migrations') },
+  { route: 'cancelMigrations', body: 'none', handle: cancelMigrations },
 ];
 
 type ScaleCommand = Extract<
@@ -113,10 +114,27 @@ function migrations({ runner, options }: RouteContext, call: RouteCall): RouteRe
   return json(clusterMigrationsToJson(clusterMigrations(cluster, options.migrationLimit)));
 }
 
-function controlling(
-  kind: 'pause-migrations' | 'resume-migrations' | 'cancel-migrations',
-): RouteRow['handle'] {
+function controlling(kind: 'pause-migrations' | 'resume-migrations'): RouteRow['handle'] {
   return onCluster((name) => ({ kind, name }));
+}
+
+// Those that run are dropped only if their source agrees, by its own word: nobody else knows whether it has
+// handed the slots over.
+async function cancelMigrations(context: RouteContext, call: RouteCall): Promise<RouteReply> {
+  const name = parseClusterName(call.params['name']);
+  if (name === null) return invalidClusterName();
+  const { runner, options, origin } = context;
+  const cluster = runner.state.clusters.get(name);
+  const planned =
+    cluster === undefined ? [] : clusterMigrations(cluster, options.migrationLimit).migrations;
+  const running = planned.filter(({ isRunning }) => isRunning).map(({ task }) => task);
+  const answers = await askEach(running, options.askToCancel);
+  const agreed = running.filter((_, index) => answers[index] === 'cancelled');
+  const { outcome } = await runner.run({ kind: 'cancel-migrations', name, agreed }, origin);
+  if (outcome.ok) return EMPTY;
+  if (outcome.code !== 'MIGRATION_RUNNING' || !answers.includes('committed')) return outcome;
+  const message = `the slots that cluster ${name} moves were handed over already; that is being committed`;
+  return { ...outcome, message };
 }
 
 async function change(

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { parseMigrationTask } from '@undermoon/cluster-meta';
+import { encodeMigrationTask, parseMigrationTask } from '@undermoon/cluster-meta';
 import type { RespWriter } from '@undermoon/resp';
 import { writeNodeSlots } from '../core/replica-slots.ts';
 import type { ControlCall, ControlState } from './control-state.ts';
@@ -69,6 +69,8 @@ export function executeUmctl(state: ControlState, call: ControlCall): void {
       return writeStats(writer);
     case 'SHUTDOWN':
       return shutDown(state, writer);
+    case 'CANCELMGR':
+      return cancelMigration(state, call);
     case 'PRECHECK':
     case 'PRESWITCH':
     case 'FINALSWITCH':
@@ -134,6 +136,27 @@ function shutDown(state: ControlState, writer: RespWriter): void {
   state.isShuttingDown = true;
   writer.simple('OK');
   state.options.onShutdown();
+}
+
+/**
+ * The broker wants a migration given up that has this proxy as its source. This proxy runs none, so it never
+ * hands the slots of one over.
+ */
+function cancelMigration({ table }: ControlState, { args, writer }: ControlCall): void {
+  const words = wordsFrom(args, 2);
+  const task = typeof words === 'number' ? null : parseMigrationTask(words.join(' '));
+  if (task === null || !task.ok) return writeError(writer, 'failed to parse the migration');
+  const asked = encodeMigrationTask(task.value);
+  const { clusterName } = table;
+  const own = table.meta?.local.flatMap((node) => node.slots) ?? [];
+  const isOwn = own.some(
+    (slots) =>
+      clusterName !== null &&
+      slots.tag.kind === 'migrating' &&
+      encodeMigrationTask({ clusterName, slots }) === asked,
+  );
+  if (isOwn) writer.simple('CANCELLED');
+  else writer.error('TASK_NOT_FOUND');
 }
 
 /** A peer asks this proxy to take part in a migration; it has no such task. */

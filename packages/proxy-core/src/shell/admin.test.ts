@@ -117,10 +117,33 @@ describe('UMCTL on a fresh proxy', () => {
     ['UMCTL INFOREPL', '*0\r\n'],
     ['UMCTL PRECHECK mgr-0.2 c MIGRATING 1 0-9 3 a:1 a:2 b:1 b:2', '-TASK_NOT_FOUND\r\n'],
     ['UMCTL FINALSWITCH mgr-0.2 c MIGRATING 1 0-9 3 a:1 a:2 b:1 b:2', '-TASK_NOT_FOUND\r\n'],
+    ['UMCTL CANCELMGR c MIGRATING 1 0-9 3 a:1 a:2 b:1 b:2', '-TASK_NOT_FOUND\r\n'],
+    ['UMCTL CANCELMGR c 1 0-9', '-failed to parse the migration\r\n'],
+    ['UMCTL CANCELMGR', '-failed to parse the migration\r\n'],
     ['UMCTL PRESWITCH mgr-0.2 c 1 0-9', '-failed to parse migration switch arguments\r\n'],
     ['UMCTL PRESWITCH', '-failed to parse migration switch arguments\r\n'],
   ])('%s', (line, reply) => {
     expect(fixture().ask(line)).toBe(reply);
+  });
+
+  test('CANCELMGR promises for migrations that this proxy is the source of', () => {
+    const { ask } = fixture();
+    const meta = '7 127.0.0.1:5299 127.0.0.1:7001 127.0.0.1:5300 127.0.0.1:7003';
+    const task = (range: string, kind = 'MIGRATING') => `${kind} 1 ${range} ${meta}`;
+    const local = `127.0.0.1:7001 1 0-99 127.0.0.1:7001 ${task('100-199')}`;
+    const peers = `PEER 127.0.0.1:5300 ${task('100-199', 'IMPORTING')}`;
+    expect(ask(`UMCTL SETCLUSTER v2 7 NOFLAG mydb ${local} ${peers}`)).toBe('+OK\r\n');
+    for (let time = 0; time < 2; time++) {
+      expect(ask(`UMCTL CANCELMGR mydb ${task('100-199')}`)).toBe('+CANCELLED\r\n');
+    }
+    for (const other of [
+      `mydb ${task('100-198')}`,
+      `mydb ${task('100-199', 'IMPORTING')}`,
+      `mydb ${task('100-199').replace(' 7 ', ' 6 ')}`,
+      `other ${task('100-199')}`,
+    ]) {
+      expect(ask(`UMCTL CANCELMGR ${other}`)).toBe('-TASK_NOT_FOUND\r\n');
+    }
   });
 
   test('a sub-command that is not UTF-8', () => {
