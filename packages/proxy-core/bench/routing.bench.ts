@@ -37,6 +37,7 @@ class Sink {
       servers: groups,
       keys: new KeyPositions(),
       compression: null,
+      monitor: { isOn: false },
       slowLog: { nextAt: Number.POSITIVE_INFINITY },
       scripts: new ScriptCache({ bytesMax: 0, digestsMax: 1, missingMs: 0 }),
       counters: new Float64Array(64),

@@ -411,7 +411,7 @@ describe('COMMAND', () => {
     expect(names).toEqual(listed);
     expect(names).toContain('object|encoding');
     expect(names).toContain('subscribe');
-    expect(names).not.toContain('monitor');
+    expect(names).not.toContain('shutdown');
     expect(names).not.toContain('acl|setuser');
     decoder.push(ours(3, ['COMMAND']));
     const entries = itemsOf(decoder.next() ?? { type: 'null' });

@@ -23,7 +23,8 @@ acl|dryrun (default | nobody) GET <k>
 acl|genpass [(8 | 4097 | x)] => type
 acl|getuser (default | nobody)
 acl|list
-acl|log [(RESET | 1 | x)]
+acl|log => type
+acl|log (RESET | x)
 acl|users
 cluster|count-failure-reports <word>
 cluster|countkeysinslot (0 | 16384 | x) => type

@@ -1,6 +1,8 @@
+import { Buffer } from 'node:buffer';
 import type { RespWriter } from '@undermoon/resp';
 import { isInCategory, listedCommands, listedSubcommands } from './command-info.ts';
-import { commandName, lookupCommand } from './command-lookup.ts';
+import { isArityOk } from './command-keys.ts';
+import { commandName, lookupCommand, lookupSubcommand } from './command-lookup.ts';
 import { ACL_CATEGORY_NAMES } from './command-table.generated.ts';
 
 /** The one user that a proxy has, in the words of Redis. */
@@ -47,10 +49,19 @@ export function writeAclCategories(writer: RespWriter, category: string | null):
   for (const name of names) writer.bulk(name);
 }
 
-/** The answer to ACL DRYRUN: the one user may do everything. */
-export function writeAclDryRun(writer: RespWriter, user: string, command: Uint8Array): void {
+/** The answer to ACL DRYRUN for a command line: the one user may do everything. */
+export function writeAclDryRun(
+  writer: RespWriter,
+  user: string,
+  words: readonly Uint8Array[],
+): void {
+  const [name = new Uint8Array(), second] = words;
+  const container = lookupCommand(name, 0, name.length);
+  const sub = second === undefined ? -1 : lookupSubcommand(container, second, 0, second.length);
+  const id = sub < 0 ? container : sub;
   if (user !== USER) writer.error(`ERR User '${user}' not found`);
-  else if (lookupCommand(command, 0, command.length) < 0) {
-    writer.error(`ERR Command '${new TextDecoder('latin1').decode(command)}' not found`);
+  else if (container < 0) writer.error(`ERR Command '${Buffer.from(name).toString()}' not found`);
+  else if (!isArityOk(id, words.length)) {
+    writer.error(`ERR wrong number of arguments for '${commandName(id)}' command`);
   } else writer.simple('OK');
 }

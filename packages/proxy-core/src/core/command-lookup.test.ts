@@ -163,9 +163,9 @@ describe('verdicts', () => {
     const forwarded = 'get set del mget eval xread sort xgroup copy object';
     expect(namesWith('forward', forwarded)).toBe(forwarded);
     const answered =
-      'ping echo select quit reset command info readonly readwrite auth hello client cluster config umctl asking subscribe publish acl time role';
+      'ping echo select quit reset command info readonly readwrite auth hello client cluster config umctl asking subscribe publish acl time role monitor';
     expect(namesWith('answer', answered)).toBe(answered);
-    const refused = 'scan keys dbsize flushall monitor psync debug save shutdown';
+    const refused = 'scan keys dbsize flushall psync debug save shutdown';
     expect(namesWith('refuse', refused)).toBe(refused);
     expect(verdictOf('client', 'tracking')).toBe('answer');
     expect(verdictOf('memory', 'usage')).toBe('forward');

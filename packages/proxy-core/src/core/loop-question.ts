@@ -31,6 +31,10 @@ export type LoopQuestion =
   | { readonly kind: 'slow-log-clear' }
   /** From now on. What is not given stays as it is. */
   | { readonly kind: 'slow-log-change'; readonly settings: Partial<SlowLogSettings> }
+  /** So many clients more monitor. */
+  | { readonly kind: 'monitors'; readonly change: number }
+  /** What clients that monitor get. */
+  | { readonly kind: 'monitored'; readonly lines: Uint8Array }
   /** All scripts were removed from every server. */
   | { readonly kind: 'scripts-flushed' }
   /** PUBSUB CHANNELS and its like: topics that clients subscribed to. */

@@ -50,6 +50,8 @@ export class Session {
   subscriptions: Subscriptions | null = null;
   /** Another proxy, which subscribes to what is published at the servers of this one. */
   isPeerLink = false;
+  /** It gets the commands of all clients. */
+  isMonitor = false;
   name = '';
   libraryName = '';
   libraryVersion = '';
@@ -98,7 +100,7 @@ export class Session {
   /** Whether it can go to another event loop: nothing but what `facts` tells sets it apart. */
   get isPlain(): boolean {
     const isOrdinary = (this.detours & ~DETOUR.READONLY) === 0 && !this.isPeerLink;
-    return isOrdinary && this.subscriptions === null;
+    return isOrdinary && !this.isMonitor && this.subscriptions === null;
   }
 
   /** Of a session that `isPlain`. */
@@ -122,6 +124,7 @@ export class Session {
     this.detours &= ~DETOUR.SKIP;
     this.isNoEvict = false;
     this.isNoTouch = false;
+    this.isMonitor = false;
     this.name = '';
     this.isPeerLink = false;
   }

@@ -24,7 +24,7 @@ const NOT_AN_INTEGER = errorReply('ERR value is not an integer or out of range')
 /** ACL, of the one user that there is: who that is and what it may do. */
 export function aclCommand(client: Client, args: readonly Buffer[]): void {
   const [, name, ...rest] = args;
-  const [first = EMPTY, second = EMPTY] = rest;
+  const [first = EMPTY] = rest;
   const word = quotedBytes(first, WORD_BYTES_MAX);
   switch (String(name).toLowerCase()) {
     case 'whoami':
@@ -55,7 +55,7 @@ export function aclCommand(client: Client, args: readonly Buffer[]): void {
       genPass(client, name, rest);
       break;
     case 'dryrun':
-      client.reply(written(client, (writer) => writeAclDryRun(writer, word, second)));
+      client.reply(written(client, (writer) => writeAclDryRun(writer, word, rest.slice(1))));
       break;
     default:
       log(client, name, rest);

@@ -23,7 +23,7 @@ import { isScriptThere } from './script-calls.ts';
  * follows is the start of an incomplete command, or waits until the client accepts input again.
  */
 export function dispatch(client: Client, bytes: Buffer, start: number, length: number): number {
-  const { gate, loop } = client.context;
+  const { gate, loop, monitor } = client.context;
   if (gate.word[0] !== gate.seen) gate.pass();
   const { scanner } = loop;
   let pos = start;
@@ -35,6 +35,8 @@ export function dispatch(client: Client, bytes: Buffer, start: number, length: n
     end = scanner.scan(bytes, pos, length);
     if (end < 0) break;
     const target = localTarget(client, scanner, bytes);
+    // An inline command comes again in the usual form.
+    const line = monitor.isOn && !scanner.isInline ? monitor.lineOf(client, scanner, bytes) : null;
     if (target < 0 || target !== runTarget) {
       if (runCount > 0)
         forwardRun(client, { bytes, start: runStart, end: pos }, runTarget, runCount);
@@ -47,6 +49,7 @@ export function dispatch(client: Client, bytes: Buffer, start: number, length: n
       client.context.park(client);
       break;
     } else if (!dispatchOther(client, scanner, { bytes, start: pos, end })) break;
+    if (line !== null) monitor.show(client, line);
     pos = end;
   }
   if (runCount > 0) forwardRun(client, { bytes, start: runStart, end: pos }, runTarget, runCount);

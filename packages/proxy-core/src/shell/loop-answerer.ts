@@ -1,6 +1,7 @@
 import { DONE, type LoopAnswer, type LoopQuestion } from '../core/loop-question.ts';
 import type { LoopClients } from './client-directory.ts';
 import { invalidationFor } from '../core/invalidation.ts';
+import { answerMonitors } from './monitor-answer.ts';
 import type { AllLoops, Client, ProxyContext } from './proxy-context.ts';
 import { answerSlowLog } from './slow-log-answer.ts';
 import { forgetScripts, noteLoaded } from './script-broadcast.ts';
@@ -58,6 +59,10 @@ export class LoopAnswerer implements AllLoops {
         take({ ...DONE, body: body === null ? null : new Uint8Array(body) });
         break;
       }
+      case 'monitors':
+      case 'monitored':
+        take(answerMonitors(context, question));
+        break;
       case 'slow-log':
       case 'slow-log-clear':
       case 'slow-log-change':

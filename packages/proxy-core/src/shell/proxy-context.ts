@@ -57,6 +57,23 @@ export interface Departure {
   readonly connection: AcceptedConnection;
 }
 
+/** MONITOR on one loop. */
+export interface Monitoring {
+  /** Some client of the proxy monitors. */
+  readonly isOn: boolean;
+  /** From now on the client gets the commands of all clients. */
+  add(client: Client): void;
+  /** It gets them no more. */
+  delete(client: Client): void;
+  /** The command in hand as it will be shown; null: it is not shown. */
+  lineOf(client: Client, scanner: RequestScanner, bytes: Buffer): Buffer | null;
+  show(client: Client, line: Buffer): void;
+  /** There is one client more, or less, that monitors. */
+  onChange(change: number): void;
+  /** Lines of any loop, for the clients of this one. */
+  onLines(lines: Uint8Array): void;
+}
+
 /** Finds scripts that are not known here. */
 export interface ScriptFinder {
   /**
@@ -100,6 +117,7 @@ export interface ProxyContext {
   readonly redirects: RedirectDesk;
   /** Searches for the keys of slots that are under way. */
   readonly slotScans: { count: number };
+  readonly monitor: Monitoring;
   readonly slowLog: SlowLog;
   /** Frames commands again while `loop.scanner` is in use. */
   readonly secondScanner: RequestScanner;

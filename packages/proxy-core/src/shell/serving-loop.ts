@@ -18,6 +18,7 @@ import { backendStatsOf } from './backend-stats.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { DataLoop } from './data-loop.ts';
 import type { Gate } from './gate.ts';
+import { CommandMonitor } from './command-monitor.ts';
 import { DedicatedPool } from './dedicated-pool.ts';
 import { PubsubHub, pubsubOptionsOf } from './pubsub-hub.ts';
 import { LoopClients } from './client-directory.ts';
@@ -290,6 +291,7 @@ export class ServingLoop {
   #forget(client: Client): void {
     this.#clients.delete(client);
     this.#pubsub.forget(client);
+    client.context.monitor.delete(client);
     client.context.spread?.onGone(client);
     const { counters } = this.#contexts.cluster;
     counters[CLIENTS_CLOSED] = (counters[CLIENTS_CLOSED] ?? 0) + 1;
@@ -353,6 +355,7 @@ function contextOf(
     redirects: new Redirects(),
     slowLog: new SlowLog(options.slowLog, { next: parts.loopIndex, step: parts.loopCount }),
     secondScanner: new RequestScanner(options.limits),
+    monitor: new CommandMonitor(parts.loop),
     keys: new KeyPositions(),
     tracking: new TrackingClients(),
     slotScans: { count: 0 },

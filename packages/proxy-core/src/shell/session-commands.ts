@@ -52,6 +52,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['acl', (client, args) => (isHelp(args) ? help : aclCommand)(client, args)],
   ['memory', (client, args) => (isHelp(args) ? help : memoryCommand)(client, args)],
   ['module', (client, args) => (isHelp(args) ? help : askFirst)(client, args)],
+  ['monitor', monitor],
   ['time', time],
   ['lolwut', lolwut],
   // Of these only HELP comes here; their other subcommands go to a Redis server or are refused.
@@ -137,11 +138,18 @@ function reset(client: Client): void {
     endTracking(client);
     setReadonly(client, false);
     client.context.pubsub.forget(client);
+    client.context.monitor.delete(client);
     client.flushPushes();
     client.session.reset();
     client.setReplies('reset');
     client.reply(REPLY_RESET);
   });
+}
+
+function monitor(client: Client): void {
+  client.session.isMonitor = true;
+  client.reply(REPLY_OK);
+  client.context.monitor.add(client);
 }
 
 function mode(client: Client, isReadonly: boolean): void {

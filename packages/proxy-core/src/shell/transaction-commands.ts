@@ -33,6 +33,12 @@ const RUN_AT_ONCE: ReadonlySet<number> = new Set([
   COMMAND_ID.RESET,
 ]);
 
+const NEVER_QUEUED: ReadonlySet<number> = new Set([
+  COMMAND_ID.CLIENT_REPLY,
+  COMMAND_ID.CLIENT_TRACKING,
+  COMMAND_ID.MONITOR,
+]);
+
 /** Whether a command that the proxy answers is executed between MULTI and EXEC instead of queued. */
 export function isRunAtOnce(id: number): boolean {
   return RUN_AT_ONCE.has(id);
@@ -92,7 +98,7 @@ export function queuePublish(
 
 /** Whether a command changes what becomes of replies, which cannot be done inside EXEC's. */
 export function isNeverQueued(id: number): boolean {
-  return id === COMMAND_ID.CLIENT_REPLY || id === COMMAND_ID.CLIENT_TRACKING;
+  return NEVER_QUEUED.has(id);
 }
 
 /** Queues a command for the proxy itself; `refusal` is what it will answer if it cannot be carried. */
