@@ -51,9 +51,11 @@ export function integerParameter(options: {
 
 /** Parameters of Redis that tools ask for and that have one true answer on any proxy. */
 export const FIXED_PARAMETERS: ConfigSource = [
+  readOnlyParameter('appendfsync', () => 'no'),
   readOnlyParameter('appendonly', () => 'no'),
   readOnlyParameter('databases', () => '1'),
   readOnlyParameter('maxmemory', () => '0'),
+  readOnlyParameter('maxmemory-policy', () => 'noeviction'),
   readOnlyParameter('notify-keyspace-events', () => ''),
   readOnlyParameter('save', () => ''),
 ];

@@ -104,6 +104,10 @@ export interface ProcessFacts {
   readonly os: string;
   readonly usedMemoryBytes: number;
   readonly residentMemoryBytes: number;
+  readonly peakMemoryBytes: number;
+  readonly systemMemoryBytes: number;
+  /** The program. */
+  readonly executable: string;
   readonly cpuSystemSeconds: number;
   readonly cpuUserSeconds: number;
 }
@@ -174,10 +178,15 @@ function serverFields(facts: InfoFacts): Fields {
     ['redis_mode', facts.isPlain ? 'standalone' : 'cluster'],
     ['os', facts.process.os],
     ['arch_bits', 64],
+    ['multiplexing_api', 'libuv'],
     ['process_id', facts.process.processId],
+    ['run_id', facts.nodeId],
     ['tcp_port', facts.port],
     ['uptime_in_seconds', facts.stats.uptimeSeconds],
     ['uptime_in_days', Math.floor(facts.stats.uptimeSeconds / 86_400)],
+    ['executable', facts.process.executable],
+    ['config_file', ''],
+    ['io_threads_active', facts.stats.loopClients.length > 1 ? 1 : 0],
   ];
 }
 
@@ -194,19 +203,34 @@ function clientFields({ stats }: InfoFacts): Fields {
 function memoryFields({ process }: InfoFacts): Fields {
   return [
     ['used_memory', process.usedMemoryBytes],
-    ['used_memory_human', `${(process.usedMemoryBytes / 1_048_576).toFixed(2)}M`],
+    ['used_memory_human', mebibytes(process.usedMemoryBytes)],
     ['used_memory_rss', process.residentMemoryBytes],
+    ['used_memory_rss_human', mebibytes(process.residentMemoryBytes)],
+    ['used_memory_peak', process.peakMemoryBytes],
+    ['used_memory_peak_human', mebibytes(process.peakMemoryBytes)],
+    ['used_memory_dataset', 0],
+    ['total_system_memory', process.systemMemoryBytes],
+    ['total_system_memory_human', mebibytes(process.systemMemoryBytes)],
     ['maxmemory', 0],
+    ['maxmemory_human', '0B'],
     ['maxmemory_policy', 'noeviction'],
   ];
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(2)}M`;
 }
 
 /** The proxy keeps no data; clients wait until `loading` is 0. */
 function persistenceFields(): Fields {
   return [
     ['loading', 0],
+    ['async_loading', 0],
+    ['rdb_changes_since_last_save', 0],
     ['rdb_bgsave_in_progress', 0],
+    ['rdb_last_bgsave_status', 'ok'],
     ['aof_enabled', 0],
+    ['aof_rewrite_in_progress', 0],
   ];
 }
 
@@ -226,11 +250,14 @@ function statsFields({ stats }: InfoFacts): Fields {
   ];
 }
 
-/** To clients every proxy is a master without replicas; the servers behind it are under "Undermoon". */
-function replicationFields(): Fields {
+/** To INFO every proxy is a master without replicas; the servers behind it are under "Undermoon". */
+function replicationFields({ nodeId }: InfoFacts): Fields {
   return [
     ['role', 'master'],
     ['connected_slaves', 0],
+    ['master_replid', nodeId],
+    ['master_repl_offset', 0],
+    ['repl_backlog_active', 0],
   ];
 }
 

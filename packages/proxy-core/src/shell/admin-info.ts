@@ -40,6 +40,9 @@ function processFacts(): ProcessFacts {
     os: `${os.type()} ${os.release()} ${os.arch()}`,
     usedMemoryBytes: memory.heapUsed + memory.external,
     residentMemoryBytes: memory.rss,
+    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    systemMemoryBytes: os.totalmem(),
+    executable: process.argv[1] ?? process.execPath,
     cpuSystemSeconds: cpu.system / 1e6,
     cpuUserSeconds: cpu.user / 1e6,
   };
