@@ -9,6 +9,8 @@ import { startTwins, transcript, type Twins } from './reference.ts';
 
 // SHA-1 of "return 1".
 const ONE = 'e0e1f9fabfc9d4800c877a703b823ac0578ff8db';
+// SHA-1 of "return{7}".
+const SEVEN = '50c0bf1cbe43e6340eac04cc7de7430ad4234b17';
 const LIBRARY =
   "#!lua name=lib\nredis.register_function('first', function(keys) return keys[1] or 'none' end)";
 
@@ -29,6 +31,8 @@ describe('as Redis answers', () => {
     [`EVALSHA ${ONE} 1 a`, `EVALSHA_RO ${ONE} 1 a`, `EVALSHA ${ONE.toUpperCase()} 0`],
     ['SCRIPT FLUSH x', 'SCRIPT FLUSH SYNC', `SCRIPT EXISTS ${ONE}`, `EVALSHA ${ONE} 0`],
     ['SCRIPT_LOAD return 1', 'MULTI', 'SCRIPT FLUSH', 'EXEC', `SCRIPT EXISTS ${ONE}`],
+    ['MULTI', 'EVAL return{7} 0', 'DISCARD', `SCRIPT EXISTS ${SEVEN}`, `EVALSHA ${SEVEN} 0`],
+    ['MULTI', 'EVAL return{7} 0', 'EXEC', `SCRIPT EXISTS ${SEVEN}`, `EVALSHA ${SEVEN} 0`],
     [
       'SCRIPT LOAD',
       'SCRIPT_LOAD return (',

@@ -59,6 +59,8 @@ export class Transaction {
   isFlushingScripts = false;
   /** Digests of the scripts that queued commands run. */
   readonly scripts: string[] = [];
+  /** Scripts that queued commands have in them: known when they are executed. */
+  readonly scriptTexts: Buffer[] = [];
   readonly #limits: TransactionLimits;
   #bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
   #length = 0;

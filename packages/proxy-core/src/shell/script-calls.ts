@@ -1,6 +1,7 @@
 import type { RequestScanner } from '@undermoon/resp';
 import { isScriptCall, isScriptText } from '../core/command-lookup.ts';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
+import type { Transaction } from '../core/transaction.ts';
 import type { Client } from './proxy-context.ts';
 import { loadInto } from './script-loading.ts';
 import { digestOfScript } from './script-lookup.ts';
@@ -78,7 +79,14 @@ function noteText(client: Client, scanner: RequestScanner, bytes: Buffer, index:
   const end = scanner.argEnd[index] ?? 0;
   if (scripts.wasRun(bytes, start, end)) return;
   const body = Buffer.from(bytes.subarray(start, end));
-  scripts.addRun(digestOfScript(body), body);
+  const { transaction } = client.session;
+  if (transaction === null) scripts.addRun(digestOfScript(body), body);
+  else if (!transaction.isAborted) transaction.scriptTexts.push(body);
+}
+
+/** Keeps the scripts that a transaction has in it, which is executed now. */
+export function noteExecuted({ context }: Client, { scriptTexts }: Transaction): void {
+  for (const body of scriptTexts) context.scripts.addRun(digestOfScript(body), body);
 }
 
 function digestsOf(scanner: RequestScanner, bytes: Buffer): string[] {

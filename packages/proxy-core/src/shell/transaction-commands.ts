@@ -17,6 +17,7 @@ import { mayWrite } from './paused-commands.ts';
 import type { Client, Span, Watching } from './proxy-context.ts';
 import { flushEverywhere } from './peer-scripts.ts';
 import { REPLY_OTHER_COMPRESSION, sendTransaction } from './send-transaction.ts';
+import { noteExecuted } from './script-calls.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { compressionOf } from './value-commands.ts';
 import { endWatch } from './watch-commands.ts';
@@ -215,6 +216,7 @@ function sendOrRefuse(
   backend: BackendConnection,
 ): boolean {
   const group = groupOf(client, transaction);
+  noteExecuted(client, transaction);
   if (transaction.isFlushingScripts) flushEverywhere(client.context);
   const isSent = group !== undefined && sendTransaction(client, transaction, group, backend);
   if (!isSent) client.reply(unreachableReply(backend.options.address));
