@@ -239,7 +239,7 @@ describe('malformed HTTP', { timeout: 30_000 }, () => {
     ['DELETE', '/proxies/meta/127.0.0.1:1', undefined, 404],
     ['POST', '/proxies/failover/127.0.0.1:1', undefined, 404],
     ['GET', '/clusters/names?limit=x', undefined, 400],
-    ['GET', '/no/such/path', undefined, 404],
+    ['GET', '/no/such/path', undefined, 405],
     ['DELETE', '/epoch', undefined, 405],
   ] as const)('%s %s with %j is refused', async (method, path, body, status) => {
     const answer = await expectUnchanged(method, path, body);
