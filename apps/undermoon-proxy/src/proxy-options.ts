@@ -32,6 +32,7 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     scriptDigestsMax: values.script_digests_max,
     scriptLookupsMax: values.script_lookups_max,
     scriptLookupMs: values.script_lookup_ms,
+    learnedCommandsMax: values.learned_commands_max,
     slotScanTimeoutMs: values.slot_scan_timeout_ms,
     slotScanBytesMax: values.slot_scan_bytes_max,
     slotScansMax: values.slot_scans_max,

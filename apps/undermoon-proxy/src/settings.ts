@@ -176,6 +176,14 @@ export const PROXY_SETTINGS = {
     unit: 'milliseconds',
     doc: 'How long other proxies have to hand over a script, and until one that they do not know is asked for again.',
   },
+  learned_commands_max: {
+    type: 'int',
+    group: 'Clients',
+    default: 1024,
+    min: 0,
+    unit: 'commands',
+    doc: 'Commands of modules and newer servers that are learned from the Redis servers, in each event loop; 0 leaves them unknown.',
+  },
   slot_scan_timeout_ms: {
     type: 'int',
     group: 'Clients',

@@ -110,6 +110,11 @@ export interface ProxyServerOptions {
   redirectTimeoutMs?: number;
   /** Bytes of commands to other proxies that are kept to be sent on. Default 64 MiB. */
   redirectBytesMax?: number;
+  /**
+   * Commands that the proxy does not know but its Redis servers do, such as those of modules, that one event loop
+   * keeps in mind; 0: they are unknown. Default 1024.
+   */
+  learnedCommandsMax?: number;
   /** Milliseconds that the search for the keys of slots (CLUSTER COUNTKEYSINSLOT and the like) may take. Default 30000. */
   slotScanTimeoutMs?: number;
   /** Memory that the keys found by it may take. Default 64 MiB. */
@@ -220,6 +225,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     scriptLookupMs: given.scriptLookupMs ?? 200,
     redirectTimeoutMs: given.redirectTimeoutMs ?? 5000,
     redirectBytesMax: given.redirectBytesMax ?? 64 * MIB,
+    learnedCommandsMax: given.learnedCommandsMax ?? 1024,
     slotScanTimeoutMs: given.slotScanTimeoutMs ?? 30_000,
     slotScanBytesMax: given.slotScanBytesMax ?? 64 * MIB,
     slotScansMax: given.slotScansMax ?? 4,
@@ -295,6 +301,7 @@ function checkCounts(options: ProxyOptions): void {
     'scriptLookupsMax',
     'redirectTimeoutMs',
     'redirectBytesMax',
+    'learnedCommandsMax',
     'slotScanTimeoutMs',
     'slotScanBytesMax',
     'slotScansMax',
@@ -322,6 +329,7 @@ export function limitsOf(options: ProxyOptions): readonly (readonly [string, num
     ['script_digests_max', options.scriptDigestsMax],
     ['script_lookups_max', options.scriptLookupsMax],
     ['redirect_bytes_max', options.redirectBytesMax],
+    ['learned_commands_max', options.learnedCommandsMax],
     ['slot_scan_timeout_ms', options.slotScanTimeoutMs],
     ['slot_scan_bytes_max', options.slotScanBytesMax],
     ['slot_scans_max', options.slotScansMax],

@@ -89,6 +89,7 @@ test('INFO and CONFIG show the limits', async () => {
     'script_digests_max',
     'script_lookups_max',
     'redirect_bytes_max',
+    'learned_commands_max',
     'slot_scan_timeout_ms',
     'slot_scan_bytes_max',
     'slot_scans_max',

@@ -56,7 +56,18 @@ What the proxy does with each command of Redis 7.2 in this version:
 - **answered** (${answered}): answered by the proxy itself.
 - **refused** (${refused}): answered with an error that gives the reason below.
 
-\`COMMAND\` lists all but what is refused.`;
+\`COMMAND\` lists all but what is refused.
+
+Commands that are not in these tables, those of modules and of newer servers, are **learned**: when a client uses one, the servers
+beside the proxy are asked about it (\`COMMAND INFO\`). It is then forwarded to the server of its keys, with \`MOVED\` and
+\`CROSSSLOT\` as for all others, also inside \`MULTI\`; over a connection of its own if it may block. If its description does not
+tell where the keys are, the server is asked for those of each call (\`COMMAND GETKEYS\`). Commands for administrators, and those
+that change the state of a connection, are refused; of those without keys, reads are answered by the first
+server and writes are refused. New subcommands of \`OBJECT\`, \`XINFO\`, \`XGROUP\` and \`MEMORY\` are learned, too. Where servers differ,
+what one of them knows is enough to route a command, and the server of its keys has the last word. All is learned anew when the
+connection to a server was lost, and a name that no server knew is asked for again after 10 seconds. \`COMMAND\`, \`COMMAND COUNT\`, \`INFO\`
+and \`LIST\` ask for all commands of the servers (of Redis 7 or later) and show them. In a cluster that compresses values, learned commands
+see string values as they are stored.`;
 }
 
 function cells(row, reasons) {

@@ -22,32 +22,51 @@ import {
   resolveCommand,
 } from './command-lookup.ts';
 import { COMMAND_ID } from './command-table.generated.ts';
+import { type LearnedByName, type LearnedCommand, writeLearned } from './learned-command.ts';
 import { matchesGlob } from './glob.ts';
 
+const NONE: LearnedByName = new Map();
 const SYNTAX = 'ERR syntax error';
 
 /**
  * Writes the answer to COMMAND and its subcommands; `args` is the whole request. Only commands that the
  * proxy forwards or answers exist here.
  */
-export function writeCommandReply(writer: RespWriter, args: readonly Uint8Array[]): void {
+export function writeCommandReply(
+  writer: RespWriter,
+  args: readonly Uint8Array[],
+  learned: LearnedByName = NONE,
+): void {
   const name = args[1];
   if (name === undefined) {
-    writeInfos(writer, listedCommands());
+    writeAll(writer, learned);
     return;
   }
   const id = lookupSubcommand(COMMAND_ID.COMMAND, name, 0, name.length);
   if (id < 0) writer.error(`ERR unknown subcommand '${wordOf(name)}'. Try COMMAND HELP.`);
   else if (!isArityOk(id, args.length)) {
     writer.error(`ERR wrong number of arguments for '${commandName(id)}' command`);
-  } else writeSubcommand(writer, id, args);
+  } else writeSubcommand(writer, id, args, learned);
 }
 
 /** The answer to COMMAND alone. */
-export function renderCommandList(protocol: 2 | 3): Buffer {
+export function renderCommandList(protocol: 2 | 3, learned: LearnedByName = NONE): Buffer {
   const writer = new RespWriter(protocol);
-  writeInfos(writer, listedCommands());
+  writeAll(writer, learned);
   return writer.take();
+}
+
+function writeAll(writer: RespWriter, learned: LearnedByName): void {
+  const ids = listedCommands();
+  const more = [...learned.values()].filter(isTopLevel);
+  writer.array(ids.length + more.length);
+  for (const id of ids) writeInfo(writer, id);
+  for (const command of more) writeLearned(writer, command);
+}
+
+/** Whether it is no subcommand of a command that the proxy knows. */
+function isTopLevel({ name }: LearnedCommand): boolean {
+  return !name.includes('|');
 }
 
 /** Writes the answer to a container's HELP; `name` is the container's, such as OBJECT. */
@@ -55,19 +74,25 @@ export function writeHelpReply(writer: RespWriter, name: Uint8Array): void {
   writeHelp(writer, lookupCommand(name, 0, name.length));
 }
 
-function writeSubcommand(writer: RespWriter, id: number, args: readonly Uint8Array[]): void {
+function writeSubcommand(
+  writer: RespWriter,
+  id: number,
+  args: readonly Uint8Array[],
+  learned: LearnedByName,
+): void {
   switch (id) {
     case COMMAND_ID.COMMAND_COUNT:
-      writer.integer(listedCommands().length);
+      writer.integer(listedCommands().length + [...learned.values()].filter(isTopLevel).length);
       break;
     case COMMAND_ID.COMMAND_INFO:
-      writeInfos(writer, args.length > 2 ? args.slice(2).map(listedId) : listedCommands());
+      if (args.length > 2) writeInfos(writer, args.slice(2), learned);
+      else writeAll(writer, learned);
       break;
     case COMMAND_ID.COMMAND_DOCS:
       writeAllDocs(writer, args.length > 2 ? args.slice(2).map(listedId) : listedCommands());
       break;
     case COMMAND_ID.COMMAND_LIST:
-      writeList(writer, args);
+      writeList(writer, args, learned);
       break;
     case COMMAND_ID.COMMAND_GETKEYS:
       writeKeys(writer, args.slice(2), false);
@@ -80,11 +105,18 @@ function writeSubcommand(writer: RespWriter, id: number, args: readonly Uint8Arr
   }
 }
 
-function writeInfos(writer: RespWriter, ids: readonly number[]): void {
-  writer.array(ids.length);
-  for (const id of ids) {
-    if (id < 0) writer.null();
-    else writeInfo(writer, id);
+function writeInfos(
+  writer: RespWriter,
+  names: readonly Uint8Array[],
+  learned: LearnedByName,
+): void {
+  writer.array(names.length);
+  for (const name of names) {
+    const id = listedId(name);
+    const command = learned.get(wordOf(name));
+    if (id >= 0) writeInfo(writer, id);
+    else if (command === undefined) writer.null();
+    else writeLearned(writer, command);
   }
 }
 
@@ -104,9 +136,9 @@ function listedId(name: Uint8Array): number {
 }
 
 /** COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern] */
-function writeList(writer: RespWriter, args: readonly Uint8Array[]): void {
+function writeList(writer: RespWriter, args: readonly Uint8Array[], learned: LearnedByName): void {
   const [, , filter, kind, value] = args;
-  const all = listedCommands().flatMap((id) => [id, ...listedSubcommands(id)]);
+  const all = [...namesOf(listedCommands()), ...learnedNames(learned)];
   if (filter === undefined) writeNames(writer, all);
   else if (args.length !== 5 || wordOf(filter) !== 'filterby') writer.error(SYNTAX);
   else writeFiltered(writer, all, wordOf(kind), wordOf(value));
@@ -114,27 +146,37 @@ function writeList(writer: RespWriter, args: readonly Uint8Array[]): void {
 
 function writeFiltered(
   writer: RespWriter,
-  all: readonly number[],
+  all: readonly string[],
   kind: string,
   value: string,
 ): void {
   if (kind === 'module') writer.array(0);
   else if (kind === 'aclcat') {
-    writeNames(
-      writer,
-      all.filter((id) => isInCategory(id, value)),
-    );
+    const ids = listedCommands().flatMap((id) => [id, ...listedSubcommands(id)]);
+    const found = ids.filter((id) => isInCategory(id, value));
+    writeNames(writer, found.map(commandName));
   } else if (kind === 'pattern') {
     writeNames(
       writer,
-      all.filter((id) => matchesGlob(value.toLowerCase(), commandName(id))),
+      all.filter((name) => matchesGlob(value.toLowerCase(), name)),
     );
   } else writer.error(SYNTAX);
 }
 
-function writeNames(writer: RespWriter, ids: readonly number[]): void {
-  writer.array(ids.length);
-  for (const id of ids) writer.bulk(commandName(id));
+function namesOf(ids: readonly number[]): string[] {
+  return ids.flatMap((id) => [id, ...listedSubcommands(id)]).map(commandName);
+}
+
+function learnedNames(learned: LearnedByName): string[] {
+  return [...learned.values()].flatMap(({ name, subcommands }) => [
+    name,
+    ...[...subcommands.values()].map((subcommand) => subcommand.name),
+  ]);
+}
+
+function writeNames(writer: RespWriter, names: readonly string[]): void {
+  writer.array(names.length);
+  for (const name of names) writer.bulk(name);
 }
 
 function writeKeys(writer: RespWriter, words: readonly Uint8Array[], hasFlags: boolean): void {

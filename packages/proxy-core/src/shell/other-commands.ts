@@ -37,6 +37,7 @@ import {
 } from '../core/replies.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { runBlocking } from './blocking-commands.ts';
+import { carryLearned, type Carrier, learnedOf } from './carry-learned.ts';
 import { runOnAll, runSplit } from './fan-out-commands.ts';
 import { forwardOver } from './forward-over.ts';
 import { takeInfo } from './info-command.ts';
@@ -88,6 +89,9 @@ const IN_CLUSTERS_ONLY: ReadonlySet<number> = new Set([
 ]);
 const NO_CLUSTER = errorReply('ERR This instance has cluster support disabled');
 
+/** How commands are carried out that only the servers know. */
+const CARRIER: Carrier = { refuse, waitsForSlot, forwardOne, rerun };
+
 /** Sends `count` commands to the local node `target`. */
 export function forwardRun(client: Client, span: Span, target: number, count: number): void {
   const { context } = client;
@@ -133,6 +137,13 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   const { bytes } = span;
   const container = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
   const id = resolveSubcommand(container, bytes, scanner);
+  if (id < 0) {
+    const learned = learnedOf(client, scanner, bytes, container);
+    if (learned === 'waits') return false;
+    if (learned !== null) {
+      return carryLearned(client, scanner, span, { command: learned, carrier: CARRIER });
+    }
+  }
   const refusal = refusalBeforeRun(client, scanner, bytes, container, id);
   const { transaction } = client.session;
   if (refusal === NO_CLUSTER && transaction !== null) {

@@ -1,11 +1,12 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
-import type { RequestScanner } from '@undermoon/resp';
+import type { RequestScanner, RespValue } from '@undermoon/resp';
 import type { Clock, Logger } from '@undermoon/runtime';
 import type { Compression } from '../core/compression.ts';
 import type { Fields } from '../core/info.ts';
 import type { KeyPositions } from '../core/command-keys.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
 import type { Redirection } from '../core/redirection.ts';
+import type { LearnedByName, LearnedCommand } from '../core/learned-command.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { ScriptCache } from '../core/script-cache.ts';
 import type { Session, SessionFacts } from '../core/session.ts';
@@ -115,6 +116,7 @@ export interface ProxyContext {
   readonly scripts: ScriptCache;
   readonly scriptLookup: ScriptFinder;
   readonly redirects: RedirectDesk;
+  readonly learned: ServerCommands;
   /** Searches for the keys of slots that are under way. */
   readonly slotScans: { count: number };
   readonly monitor: Monitoring;
@@ -210,6 +212,24 @@ export interface PublishRoute {
   readonly group: BackendGroup;
   /** It is another proxy, since this one has no server. */
   readonly isPeer: boolean;
+}
+
+/** Commands that the servers know and the proxy does not. */
+export interface ServerCommands {
+  /** Those that are known by now. */
+  readonly byName: LearnedByName;
+  /** `name` in lower case. Null: no server knows it. Undefined: a server has to be asked. */
+  find(name: string, nowMs: number): LearnedCommand | null | undefined;
+  /** Asks the servers about names. True: `done` is called in a later turn. False: there is nothing to wait for. */
+  learn(context: ProxyContext, names: readonly string[], done: () => void): boolean;
+  /** The same about all that they know. */
+  learnAll(context: ProxyContext, done: () => void): boolean;
+  /** The reply to COMMAND. Never to be changed. */
+  commandList(context: ProxyContext, protocol: 2 | 3): Buffer;
+  /** The answer to what the client asked and waited for; null: there was none. Undefined: it did not ask this. */
+  answerTo(client: Client, question: Buffer): RespValue | null | undefined;
+  /** Asks a server for a client, which is unparked in a later turn. False: none can be asked. */
+  ask(client: Client, question: Buffer): boolean;
 }
 
 /** What CLIENT PAUSE asks for. */

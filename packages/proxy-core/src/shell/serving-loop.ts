@@ -21,6 +21,7 @@ import type { Gate } from './gate.ts';
 import { CommandMonitor } from './command-monitor.ts';
 import { DedicatedPool } from './dedicated-pool.ts';
 import { PubsubHub, pubsubOptionsOf } from './pubsub-hub.ts';
+import { LearnedCommands } from './learned-commands.ts';
 import { LoopClients } from './client-directory.ts';
 import { HeldClients } from './held-clients.ts';
 import { LoopAnswerer } from './loop-answerer.ts';
@@ -358,6 +359,7 @@ function contextOf(
     monitor: new CommandMonitor(parts.loop),
     keys: new KeyPositions(),
     tracking: new TrackingClients(),
+    learned: new LearnedCommands(options.learnedCommandsMax, parts.logger),
     slotScans: { count: 0 },
     table: EMPTY_TABLE,
     slots: EMPTY_TABLE.slots,
