@@ -114,8 +114,8 @@ function isForwardedQuestion(client: Client, args: readonly Buffer[]): boolean {
   const [server] = client.context.servers;
   const isAboutKeys = wordAt(args, 1).startsWith('getkeys') && args.length > 2;
   if (!isAboutKeys || server === undefined || lookupName(wordAt(args, 2)) >= 0) return false;
-  const command = encodeCommand(args);
-  return client.forward(client.backendOf(server), 1, command, 0, command.length);
+  const frame = encodeCommand(args);
+  return client.forward(client.backendOf(server), 1, frame, 0, frame.length);
 }
 
 function lookupName(name: string): number {
