@@ -7,12 +7,14 @@ import type { SeededRandom } from '@undermoon/testkit';
 const REPLY_FAULTS_PER_MILLE = 6;
 const REQUEST_FAULTS_PER_MILLE = 3;
 const DELAY_MS_MAX = 40;
+/** Longer than the proxy waits for a reply; a command that blocks has no such limit. */
+const STALL_MS = 3000;
 
 // Neither is the beginning of any reply.
 const GARBAGE = ['!!garbage\r\n', '$-9\r\n', '*-7\r\n', 'x', '\r\n', ':1x\r\n'];
 
 /**
- * A TCP relay before a Redis server that damages its connections by chance: replies are cut, delayed, held back for ever, or
+ * A TCP relay before a Redis server that damages its connections by chance: replies are cut, delayed, held back, or
  * followed by garbage; requests are cut; either side is closed, reset or half closed.
  */
 export class ChaosRelay {
@@ -150,7 +152,7 @@ class Link {
     else if (fault === 'half-close') {
       this.#server.write(bytes);
       this.#client.end();
-    } else this.#isStalled = true;
+    } else this.#stall();
   }
 
   #onReply(bytes: Buffer): void {
@@ -169,8 +171,11 @@ class Link {
       this.#pass(bytes, this.#relay.below(DELAY_MS_MAX));
       return;
     }
+    if (fault === 'stall') {
+      this.#stall();
+      return;
+    }
     this.#isStalled = true;
-    if (fault === 'stall') return;
     const part = bytes.subarray(0, this.#relay.below(bytes.length));
     const garbage = this.#relay.garbage();
     // Behind what is delayed.
@@ -179,6 +184,11 @@ class Link {
       else if (fault === 'garbage') this.#client.write(garbage);
       else this.#client.write(part, () => (fault === 'cut' ? this.#client.end() : this.reset()));
     });
+  }
+
+  #stall(): void {
+    this.#isStalled = true;
+    setTimeout(() => this.reset(), STALL_MS).unref();
   }
 
   #pass(bytes: Buffer, delayMs: number): void {
