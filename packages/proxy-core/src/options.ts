@@ -27,10 +27,13 @@ export interface ProxyServerOptions {
   backendUsername?: string | null;
   /**
    * Connections per Redis server and protocol version, shared out among the loops, at least one for each; a
-   * session uses one of them at a time. Default 2.
+   * session uses one of them at a time, and all use the same one while many wait for single small replies. Default 2.
    */
   backendConnNum?: number;
-  /** The same while requests are large (512 bytes and more on average), if that is more. Default: twice as many. */
+  /**
+   * The same while requests in pipelines are large (512 bytes and more on average), if that is more; half as many
+   * for large ones without a pipeline. Default: four times as many.
+   */
   backendConnNumLarge?: number;
   /**
    * Unix socket of the Redis servers, with `{port}` and `{host}` for those of their address, such as
@@ -194,7 +197,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     backendPassword: given.backendPassword ?? null,
     backendUsername: given.backendUsername ?? null,
     backendConnNum: given.backendConnNum ?? 2,
-    backendConnNumLarge: given.backendConnNumLarge ?? 2 * (given.backendConnNum ?? 2),
+    backendConnNumLarge: given.backendConnNumLarge ?? 4 * (given.backendConnNum ?? 2),
     backendSocketPath: given.backendSocketPath ?? null,
     backendTimeoutMs: given.backendTimeoutMs ?? 3000,
     backendConnectTimeoutMs: given.backendConnectTimeoutMs ?? 1000,

@@ -4,7 +4,7 @@ import { ClientReplies } from './client-replies.ts';
 import { dispatch, failProtocol } from './dispatcher.ts';
 import { inOrder } from './in-order.ts';
 import { InputCarry } from './input-carry.ts';
-import { CLIENTS_OVER_INPUT, NET_INPUT_BYTES } from './loop-counters.ts';
+import { CLIENT_READS, CLIENTS_OVER_INPUT, NET_INPUT_BYTES } from './loop-counters.ts';
 import type { Blocking, Client, Departure, ProxyContext, Watching } from './proxy-context.ts';
 import type { TransportHandler } from './transport.ts';
 
@@ -165,7 +165,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
 
   onBytes(buffer: Buffer, length: number): void {
     this.activeMs = this.context.loop.nowMs;
-    this.context.counters[NET_INPUT_BYTES]! += length;
+    countRead(this.context.counters, length);
     if (this.isClosed || this.#isEnding) return;
     if (this.#carry === null) {
       const consumed = this.#isStalled ? 0 : dispatch(this, buffer, 0, length);
@@ -267,6 +267,11 @@ export class ClientConnection extends ClientReplies implements Client, Transport
 }
 
 function nothing(): void {}
+
+function countRead(counters: Float64Array, length: number): void {
+  counters[CLIENT_READS]!++;
+  counters[NET_INPUT_BYTES]! += length;
+}
 
 function inputBytesMax({ session, context }: Client): number {
   const { queryBufferBytesMax, unauthenticatedBytesMax } = context.options;

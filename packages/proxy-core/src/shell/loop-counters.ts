@@ -25,8 +25,11 @@ export const COMMANDS_LOST = 11;
 /** Commands answered with an error because their server could not be reached. */
 export const COMMANDS_UNREACHABLE = 12;
 
+/** How often a client was read. */
+export const CLIENT_READS = 13;
+
 /** How many there are. */
-const COUNTER_COUNT = 13;
+const COUNTER_COUNT = 14;
 
 /** The counters of a proxy: an array for each loop, which alone writes there. */
 export class LoopCounters {

@@ -4,7 +4,6 @@ import type { Logger } from '@undermoon/runtime';
 import { KeyPositions } from '../core/command-keys.ts';
 import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats, PubsubStats } from '../core/info.ts';
-import { type LaneOptions, nextLaneCount } from '../core/lane-count.ts';
 import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
 import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
 import { ScriptCache } from '../core/script-cache.ts';
@@ -26,13 +25,9 @@ import { LoopClients } from './client-directory.ts';
 import { HeldClients } from './held-clients.ts';
 import { LoopAnswerer } from './loop-answerer.ts';
 import { LoopCompression } from './loop-compression.ts';
-import {
-  CLIENTS_CLOSED,
-  CLIENTS_OVER_OUTPUT,
-  COMMANDS_PROCESSED,
-  NET_INPUT_BYTES,
-} from './loop-counters.ts';
+import { CLIENTS_CLOSED, CLIENTS_OVER_OUTPUT } from './loop-counters.ts';
 import { PortContexts } from './port-contexts.ts';
+import { LaneWatch } from './lane-watch.ts';
 import type {
   AdminDesk,
   AllLoops,
@@ -89,15 +84,13 @@ export class ServingLoop {
   readonly #pool: BackendPool;
   readonly #dedicated: DedicatedPool;
   readonly #pubsub: PubsubHub;
-  readonly #lanes: LaneOptions;
+  readonly #lanes: LaneWatch;
   readonly #contexts: PortContexts;
   readonly #clients: LoopClients;
   readonly #compression: LoopCompression;
   readonly #waiting: HeldClients;
   readonly #timer: NodeJS.Timeout;
   #acceptedCount = 0;
-  #seenBytes = 0;
-  #seenRequests = 0;
 
   constructor(parts: ServingLoopParts) {
     const { options, loop } = parts;
@@ -121,12 +114,13 @@ export class ServingLoop {
       counters: parts.counters,
       logger: parts.logger,
     };
-    this.#lanes = {
+    const lanes = {
       usual: shareOf(options.backendConnNum, parts.loopCount),
       large: shareOf(options.backendConnNumLarge, parts.loopCount),
     };
-    const connectionsPerNode = Math.max(this.#lanes.usual, this.#lanes.large);
+    const connectionsPerNode = Math.max(lanes.usual, lanes.large);
     this.#pool = new BackendPool(loop, { ...backend, connectionsPerNode });
+    this.#lanes = new LaneWatch(parts.counters, this.#pool, lanes);
     this.#dedicated = new DedicatedPool(loop, {
       ...backend,
       connectionsMax: shareOf(options.dedicatedConnectionsMax, parts.loopCount),
@@ -146,7 +140,7 @@ export class ServingLoop {
       pubsub: this.#pubsub,
       directory: this.#clients,
       loops: parts.loops ?? this.answers,
-      laneCount: this.#lanes.usual,
+      laneCount: lanes.usual,
     });
     const hasPlainClients = options.plainAddress !== null || options.activeRedirection;
     this.#contexts = new PortContexts(cluster, {
@@ -298,16 +292,6 @@ export class ServingLoop {
     counters[CLIENTS_CLOSED] = (counters[CLIENTS_CLOSED] ?? 0) + 1;
   }
 
-  #adaptLanes(): void {
-    const { counters, laneCount } = this.#contexts.cluster;
-    const bytes = counters[NET_INPUT_BYTES] ?? 0;
-    const requests = counters[COMMANDS_PROCESSED] ?? 0;
-    const period = { bytes: bytes - this.#seenBytes, requests: requests - this.#seenRequests };
-    this.#seenBytes = bytes;
-    this.#seenRequests = requests;
-    this.#contexts.laneCount = nextLaneCount(laneCount, period, this.#lanes);
-  }
-
   #tick(): void {
     const { loop } = this.#contexts.cluster;
     loop.tick();
@@ -315,7 +299,7 @@ export class ServingLoop {
     this.#dedicated.tick();
     this.#contexts.plain.tracking.tick();
     this.#pubsub.tick();
-    this.#adaptLanes();
+    this.#contexts.laneCount = this.#lanes.next();
     this.#contexts.plain.redirects.wake();
     this.#clients.tick(loop.nowMs);
     closeIdle(this.#clients.all(), loop.nowMs, this.#options.sessionTimeoutMs);
