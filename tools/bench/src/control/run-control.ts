@@ -77,10 +77,14 @@ function sectionOf(rows: readonly Row[]): Section {
   };
   return {
     title: 'Longest stops in milliseconds: median of the rounds (longest)',
-    head: ['document', 'step', 'turn, base', 'turn', 'ping, base', 'ping', 'took, base', 'took'],
+    head: [
+      ...['document', 'step', 'own turn, base', 'own turn', 'turn, base', 'turn'],
+      ...['ping, base', 'ping', 'took, base', 'took'],
+    ],
     rows: rows.map(({ document, step, base, here }) => [
       document,
       step,
+      ...[base, here].map((side) => figures(({ ownMs }) => ownMs, side)),
       ...[base, here].map((side) => figures(({ turnMs }) => turnMs, side)),
       ...[base, here].map((side) => figures(({ pingMs }) => pingMs, side)),
       ...[base, here].map((side) => figures(({ tookMs }) => tookMs, side)),

@@ -16,6 +16,8 @@ const PING_WORKER = fileURLToPath(new URL('./ping-worker.ts', import.meta.url));
 export interface Stops {
   /** The longest turn of its loop, as the process sees it. */
   readonly turnMs: number;
+  /** The same without the time in which others had its core. */
+  readonly ownMs: number;
   /** The longest time in which a client that pings without a pause got no answer. */
   readonly pingMs: number;
   /** How long the thing itself took. */
@@ -67,7 +69,7 @@ export class WatchedProxy {
     const turns = this.#turnsReport();
     this.#proxy.child.kill('SIGUSR2');
     const pingMs = await this.#report('report');
-    return { turnMs: await turns, pingMs, tookMs };
+    return { ...(await turns), pingMs, tookMs };
   }
 
   async stop(): Promise<void> {
@@ -78,13 +80,15 @@ export class WatchedProxy {
   async #report(line: string): Promise<number> {
     const answered = once(this.#pings, 'line');
     this.#pinger.child.stdin?.write(`${line}\n`);
-    return longestOf(String((await answered)[0]));
+    return numberOf(String((await answered)[0]), 'longestMs');
   }
 
-  async #turnsReport(): Promise<number> {
+  async #turnsReport(): Promise<Pick<Stops, 'turnMs' | 'ownMs'>> {
     for (;;) {
       const line = String((await once(this.#turns, 'line'))[0]);
-      if (line.startsWith('turns ')) return longestOf(line.slice('turns '.length));
+      if (!line.startsWith('turns ')) continue;
+      const json = line.slice('turns '.length);
+      return { turnMs: numberOf(json, 'longestMs'), ownMs: numberOf(json, 'ownMs') };
     }
   }
 }
@@ -94,10 +98,10 @@ function linesOf(stream: NodeJS.ReadableStream | null): Interface {
   return createInterface({ input: stream });
 }
 
-function longestOf(json: string): number {
+function numberOf(json: string, key: string): number {
   const value: unknown = JSON.parse(json);
-  if (typeof value === 'object' && value !== null && 'longestMs' in value) {
-    return Number(value.longestMs);
+  if (typeof value === 'object' && value !== null && key in value) {
+    return Number(Reflect.get(value, key));
   }
   throw new Error(`a report of the bench makes no sense: ${json}`);
 }
