@@ -64,10 +64,10 @@ test('not within a transaction; ioredis monitors', async () => {
   const fixture = await startFixture([ALL_SLOTS]);
   await using client = await fixture.connect();
   await client.command('MULTI');
-  expect(await client.command('MONITOR')).toMatchObject({
-    value: 'ERR Command not allowed inside a transaction',
+  expect(await client.command('MONITOR')).toMatchObject({ value: 'QUEUED' });
+  expect(await client.command('EXEC')).toMatchObject({
+    items: [{ value: "ERR MONITOR isn't allowed for DENY BLOCKING client" }],
   });
-  await client.command('DISCARD');
   const port = Number(fixture.proxy.address.split(':')[1]);
   const io = new Redis({ port });
   const monitor = await io.monitor();

@@ -24,7 +24,7 @@ acl|genpass [(8 | 4097 | x)] => type
 acl|getuser (default | nobody)
 acl|list
 acl|log => type
-acl|log (RESET | x)
+acl|log RESET
 acl|users
 cluster|count-failure-reports <word>
 cluster|countkeysinslot (0 | 16384 | x) => type

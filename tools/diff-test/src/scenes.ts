@@ -60,7 +60,7 @@ const SCENES: readonly Scene[] = [
   { uses: ['multi', 'discard'], make: (context) => transaction(context, 'discard') },
   { uses: ['watch', 'multi', 'exec'], make: (context) => watched(context) },
   { uses: ['multi', 'exec', 'discard', 'unwatch'], make: (context) => strayWords(context) },
-  { uses: ['multi', 'discard', 'monitor'], make: (context) => refusedInTransaction(context) },
+  { uses: ['multi', 'exec', 'monitor'], make: (context) => refusedInTransaction(context) },
   { uses: ['client|reply'], make: (context) => muted(context) },
   ...['blpop', 'brpop', 'blmove', 'brpoplpush', 'blmpop', 'bzpopmin', 'bzpopmax', 'bzmpop'].map(
     (name) => ({ uses: [name], make: (context: SceneContext) => waiting(context, name) }),
@@ -185,11 +185,11 @@ function strayWords(context: SceneContext): Unit {
 
 /** MONITOR by itself would bring lines whose times differ. */
 function refusedInTransaction(context: SceneContext): Unit {
-  const pairs = ['MULTI', 'MONITOR', 'DISCARD'].map((name): [Request, ReplyRule] => [
+  const pairs = ['MULTI', 'MONITOR', 'EXEC'].map((name): [Request, ReplyRule] => [
     words(name),
     'exact',
   ]);
-  return { steps: sequence(context, pairs), names: ['multi', 'monitor', 'discard'], closes: null };
+  return { steps: sequence(context, pairs), names: ['multi', 'monitor', 'exec'], closes: null };
 }
 
 /** Requests without a reply; the last one ends the silence. */

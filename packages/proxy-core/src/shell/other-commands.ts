@@ -72,6 +72,7 @@ import {
   queueForwarded,
   queueLocal,
   queuePublish,
+  refusalInExec,
 } from './transaction-commands.ts';
 import { endCaching } from './tracking-commands.ts';
 import { forwardSampled } from './slow-sampling.ts';
@@ -172,7 +173,7 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
     else if (isQueuedForServers(client, id, container)) {
       noteQueued(client, id, scanner, bytes);
       queueForwarded(client, id, span, SLOT_NONE);
-    } else queueLocal(client, argumentsOf(scanner, bytes), null);
+    } else queueLocal(client, argumentsOf(scanner, bytes), refusalInExec(id));
   } else if (isUmctlOfLoop(id, scanner, bytes)) {
     answerUmctl(client, argumentsOf(scanner, bytes));
   } else if (isFannedOut(id)) runOnAll(client, id, argumentsOf(scanner, bytes));

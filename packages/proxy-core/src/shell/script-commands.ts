@@ -19,9 +19,9 @@ const NO = ':0\r\n';
 /** The error of one server counts more than what the others say. */
 const ALIKE: Merge = unlessError(firstOf);
 
-/** Whether a container's commands are carried out by all servers behind the proxy. */
+/** Whether a container's commands are carried out by the servers behind the proxy: all of them, or any. */
 export function isForServers(name: string): boolean {
-  return name === 'script' || name === 'function';
+  return name === 'script' || name === 'function' || name === 'module';
 }
 
 /** SCRIPT. */

@@ -38,7 +38,7 @@ export function memoryCommand(client: Client, args: readonly Buffer[]): void {
       client.reply(written(client, (writer) => writer.verbatim('txt', HEALTHY)));
       break;
     case 'malloc-stats':
-      client.reply(written(client, (writer) => writer.bulk(NO_MALLOC_STATS)));
+      client.reply(written(client, (writer) => writer.verbatim('txt', NO_MALLOC_STATS)));
       break;
     case 'purge':
       client.reply(REPLY_OK);

@@ -23,6 +23,7 @@ import { compressionOf } from './value-commands.ts';
 import { endWatch } from './watch-commands.ts';
 import { written } from './written.ts';
 
+const NO_MONITOR = errorReply("ERR MONITOR isn't allowed for DENY BLOCKING client");
 const EXEC_BEFORE_MULTI = errorReply('ERR EXEC without MULTI');
 const DISCARD_BEFORE_MULTI = errorReply('ERR DISCARD without MULTI');
 const MULTI_IN_MULTI = errorReply('ERR MULTI calls can not be nested');
@@ -32,12 +33,6 @@ const RUN_AT_ONCE: ReadonlySet<number> = new Set([
   COMMAND_ID.DISCARD,
   COMMAND_ID.QUIT,
   COMMAND_ID.RESET,
-]);
-
-const NEVER_QUEUED: ReadonlySet<number> = new Set([
-  COMMAND_ID.CLIENT_REPLY,
-  COMMAND_ID.CLIENT_TRACKING,
-  COMMAND_ID.MONITOR,
 ]);
 
 /** Whether a command that the proxy answers is executed between MULTI and EXEC instead of queued. */
@@ -99,7 +94,12 @@ export function queuePublish(
 
 /** Whether a command changes what becomes of replies, which cannot be done inside EXEC's. */
 export function isNeverQueued(id: number): boolean {
-  return NEVER_QUEUED.has(id);
+  return id === COMMAND_ID.CLIENT_REPLY || id === COMMAND_ID.CLIENT_TRACKING;
+}
+
+/** What a command that is queued like others answers to EXEC, as in Redis; null: it is carried out. */
+export function refusalInExec(id: number): Buffer | null {
+  return id === COMMAND_ID.MONITOR ? NO_MONITOR : null;
 }
 
 /** Queues a command for the proxy itself; `refusal` is what it will answer if it cannot be carried. */
