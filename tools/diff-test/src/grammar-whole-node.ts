@@ -24,7 +24,7 @@ acl|genpass [(8 | 4097 | x)] => type
 acl|getuser (default | nobody)
 acl|list
 acl|log => type
-acl|log RESET
+acl|log RESET => type
 acl|users
 cluster|count-failure-reports <word>
 cluster|countkeysinslot (0 | 16384 | x) => type
@@ -32,7 +32,7 @@ cluster|getkeysinslot (0 | 16384 | x) 10 => type
 lastsave => type
 lolwut => type
 memory|doctor => type
-memory|malloc-stats => type
+memory|malloc-stats => none
 memory|purge
 module|help => type
 module|list

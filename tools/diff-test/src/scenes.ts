@@ -130,7 +130,7 @@ function sequence(
 function innerNames({ maker }: SceneContext): string[] {
   const others = /^(?:hello|reset|auth|multi|exec|discard|watch|quit|client\|unblock)$/;
   // Refused there by the proxy: see the known differences.
-  const refused = /^(?:[ps]?(?:un)?subscribe|client\|tracking)$/;
+  const refused = /^(?:[ps]?(?:un)?subscribe|client\|tracking|monitor)$/;
   return maker.comparableNames.filter((name) => !others.test(name) && !refused.test(name));
 }
 
