@@ -17,7 +17,9 @@ test.each([1, 2])('the commands of all clients, in %i loops', async (threads) =>
   const [monitor, ...others] = clients;
   expect(await monitor!.command('MONITOR')).toMatchObject({ value: 'OK' });
   // Every loop knows when this is answered.
-  await monitor!.command('CLIENT', 'LIST');
+  const list = await monitor!.command('CLIENT', 'LIST');
+  const flags = 'value' in list ? String(list.value).match(/(?<=flags=)\w+/g) : null;
+  expect(flags?.toSorted()).toEqual(['N', 'N', 'N', 'O']);
   const expected: string[] = [];
   for (const [i, client] of others.entries()) {
     await Promise.all([

@@ -25,6 +25,7 @@ export interface ClientFacts {
   } | null;
   /** EXEC will fail: a watched key may have been changed. */
   readonly isWatchBroken: boolean;
+  readonly isMonitor: boolean;
   readonly isReadonly: boolean;
   readonly isNoEvict: boolean;
   readonly isNoTouch: boolean;
@@ -83,6 +84,7 @@ export function isSubscriber(facts: ClientFacts): boolean {
 
 function flagsOf(facts: ClientFacts): string {
   const letters: readonly (readonly [boolean, string])[] = [
+    [facts.isMonitor, 'O'],
     [isSubscriber(facts), 'P'],
     [facts.isInTransaction, 'x'],
     [facts.isBlocked, 'b'],

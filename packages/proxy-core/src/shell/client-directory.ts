@@ -145,6 +145,7 @@ export function factsOf(client: Client, command: string | null): ClientFacts {
     isBlocked: client.blocked !== null || client.isHeld,
     tracking: trackingFactsOf(client),
     isWatchBroken: client.watching?.isBroken === true,
+    isMonitor: session.isMonitor,
     isReadonly: session.isReadonly,
     isNoEvict: session.isNoEvict,
     isNoTouch: session.isNoTouch,

@@ -362,6 +362,8 @@ function forwardOne(client: Client, span: Span, target: number): void {
   const isWatched = watching !== null && watching.address === context.groups[target]!.address;
   // All commands of a client that tracks keys go over that connection.
   if (isWatched && tracking === null && forwardOver(client, watching.connection, span, 1)) return;
+  // It counted when it came.
+  context.counters[COMMANDS_PROCESSED]!--;
   forwardRun(client, span, target, 1);
 }
 
