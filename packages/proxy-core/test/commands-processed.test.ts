@@ -1,5 +1,5 @@
 // total_commands_processed: each command of a client counts once, whichever way it takes.
-import { RawClient } from '@undermoon/testkit';
+import type { RawClient } from '@undermoon/testkit';
 import { expect, test } from 'vitest';
 import { ALL_SLOTS, type Fixture, setCluster, startFixture } from './fixture.ts';
 

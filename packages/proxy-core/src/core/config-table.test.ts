@@ -76,7 +76,11 @@ describe('planConfigSet', () => {
   test.each([
     [['foo', '1'], "Unknown option or number of arguments for CONFIG SET - 'foo'"],
     [['foo', '1', 'bar'], 'syntax error'],
-    [['save', '1'], failed('save', "can't set immutable config")],
+    [['databases', '1'], failed('databases', "can't set immutable config")],
+    [
+      ['SAVE', '1'],
+      failed('SAVE', 'it belongs to the Redis servers behind the proxy: set it there'),
+    ],
     [
       ['slowlog_sample_rate', 'abc'],
       failed('slowlog_sample_rate', "argument couldn't be parsed into an integer"),

@@ -8,9 +8,11 @@ export type ConfigValueOutcome = Outcome<() => void, 'INVALID_VALUE'>;
 export interface ConfigParameter {
   /** As shown by a pattern. On lookup case is ignored, and `-` and `_` are the same. */
   readonly name: string;
+  /** For the documentation; null: it is the setting of that name. */
+  readonly meaning: string | null;
   readonly read: () => string;
-  /** Checks a value and returns what puts it into effect; null: cannot be changed at run time. */
-  readonly write: ((text: string) => ConfigValueOutcome) | null;
+  /** Checks a value and returns what puts it into effect, or why it cannot be changed at run time. */
+  readonly write: ((text: string) => ConfigValueOutcome) | string;
 }
 
 /** All parameters of one proxy. */
@@ -19,22 +21,31 @@ export type ConfigSource = readonly ConfigParameter[];
 /** Why CONFIG SET changed nothing; the message is Redis' text without "ERR ". */
 export type ConfigSetOutcome = Outcome<readonly (() => void)[], 'CONFIG_REFUSED'>;
 
+const IMMUTABLE = "can't set immutable config";
+const OF_SERVERS = 'it belongs to the Redis servers behind the proxy: set it there';
+
 /** A parameter that cannot be changed at run time. */
-export function readOnlyParameter(name: string, read: () => string): ConfigParameter {
-  return { name, read, write: null };
+export function readOnlyParameter(
+  name: string,
+  read: () => string,
+  { meaning = null, reason = IMMUTABLE }: { meaning?: string | null; reason?: string } = {},
+): ConfigParameter {
+  return { name, meaning, read, write: reason };
 }
 
 /** A whole number that can be changed at run time. */
 export function integerParameter(options: {
   name: string;
+  meaning?: string;
   min: number;
   max: number;
   read: () => number;
   write: (value: number) => void;
 }): ConfigParameter {
-  const { name, min, max, read, write } = options;
+  const { name, meaning = null, min, max, read, write } = options;
   return {
     name,
+    meaning,
     read: () => String(read()),
     write: (text) => {
       const value = /^-?\d{1,19}$/.test(text) ? Number(text) : Number.NaN;
@@ -51,18 +62,24 @@ export function integerParameter(options: {
 
 /** Parameters of Redis that tools ask for and that have one true answer on any proxy. */
 export const FIXED_PARAMETERS: ConfigSource = [
-  readOnlyParameter('appendfsync', () => 'no'),
-  readOnlyParameter('appendonly', () => 'no'),
-  readOnlyParameter('databases', () => '1'),
-  readOnlyParameter('maxmemory', () => '0'),
-  readOnlyParameter('maxmemory-policy', () => 'noeviction'),
-  readOnlyParameter('notify-keyspace-events', () => ''),
-  readOnlyParameter('save', () => ''),
+  ofServers('appendfsync', 'no', 'The proxy writes no files.'),
+  ofServers('appendonly', 'no', 'The proxy writes no files.'),
+  readOnlyParameter('databases', () => '1', { meaning: 'There is one, as in Redis Cluster.' }),
+  ofServers('maxmemory', '0', 'The proxy holds no data.'),
+  ofServers('maxmemory-policy', 'noeviction', 'The proxy holds no data.'),
+  ofServers('notify-keyspace-events', '', 'The proxy has no keys.'),
+  ofServers('save', '', 'The proxy writes no files.'),
 ];
+
+/** What the proxy has nothing of, and its servers may. */
+function ofServers(name: string, value: string, meaning: string): ConfigParameter {
+  return readOnlyParameter(name, () => value, { meaning, reason: OF_SERVERS });
+}
 
 /** What is true for those who see one Redis server instead of a cluster, or for the others. */
 export function portParameters(isPlain: boolean): ConfigSource {
-  return [readOnlyParameter('cluster-enabled', () => (isPlain ? 'no' : 'yes'))];
+  const meaning = '`yes` on the cluster port, `no` where clients see one Redis server.';
+  return [readOnlyParameter('cluster-enabled', () => (isPlain ? 'no' : 'yes'), { meaning })];
 }
 
 /**
@@ -97,14 +114,14 @@ export function planConfigSet(source: ConfigSource, words: readonly string[]): C
       const text = `Unknown option or number of arguments for CONFIG SET - '${name}'`;
       return refuse('CONFIG_REFUSED', text);
     }
-    if (parameter.write === null) return refuseValue(name, "can't set immutable config");
+    if (typeof parameter.write === 'string') return refuseValue(name, parameter.write);
     if (wanted.has(parameter)) return refuseValue(name, 'duplicate parameter');
     wanted.set(parameter, words[i + 1] ?? '');
   }
   const steps: (() => void)[] = [];
   for (const [parameter, text] of wanted) {
-    const outcome = parameter.write?.(text);
-    if (outcome === undefined) continue;
+    if (typeof parameter.write === 'string') continue;
+    const outcome = parameter.write(text);
     if (!outcome.ok) return refuseValue(parameter.name, outcome.message);
     steps.push(outcome.value);
   }

@@ -31,6 +31,8 @@ export type LoopQuestion =
   | { readonly kind: 'slow-log-clear' }
   /** From now on. What is not given stays as it is. */
   | { readonly kind: 'slow-log-change'; readonly settings: Partial<SlowLogSettings> }
+  /** From now on clients are closed after so many milliseconds without a word; 0: never. */
+  | { readonly kind: 'session-timeout'; readonly timeoutMs: number }
   /** So many clients more monitor. */
   | { readonly kind: 'monitors'; readonly change: number }
   /** What clients that monitor get. */

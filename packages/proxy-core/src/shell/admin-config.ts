@@ -6,9 +6,11 @@ import {
   readOnlyParameter,
   type ConfigSource,
 } from '../core/config-table.ts';
-import type { SlowLogSettings } from '../core/slow-log.ts';
+import type { LoopQuestion } from '../core/loop-question.ts';
 import { byteErrorReply, quotedBytes } from '../core/replies.ts';
+import { limitParameters } from './limit-config.ts';
 import { slowLogParameters } from './slow-log-config.ts';
+import { KEEP_ALIVE_DELAY_MS } from './transport.ts';
 import { limitsOf, type ProxyOptions } from '../options.ts';
 import type { ControlCall, ControlSession, ControlState } from './control-state.ts';
 import { wordAt, writeArityError, writeError, writeUnknownSubcommand } from './admin-words.ts';
@@ -27,14 +29,33 @@ const HELP: readonly string[] = [
   '    Prints this help.',
 ];
 
+/** Of parameters that are not settings of the same name. */
+const MEANINGS: ReadonlyMap<string, string> = new Map([
+  ['announce_host', 'The host in `announce_address`.'],
+  ['bind', 'The host in `address`.'],
+  [
+    'client-output-buffer-limit',
+    'The settings `output_bytes_max`, `output_soft_bytes` and `output_soft_ms`, in the form of Redis.',
+  ],
+  ['client-query-buffer-limit', 'The setting `query_buffer_bytes_max`.'],
+  ['port', 'The port in `announce_address`.'],
+  ['proto-max-bulk-len', 'The largest argument of a command, in bytes.'],
+  [
+    'tcp-keepalive',
+    'Seconds of silence after which the network is asked whether a client is there.',
+  ],
+]);
+
 /**
  * The parameters of a proxy: under Redis' names what Redis has too, under the names of the configuration
- * file the rest. Passwords are not among them. `changeSlowLog`: CONFIG SET did.
+ * file the rest. Passwords are not among them. `tell`: CONFIG SET changed something for all loops.
+ * `limitClients`: it changed how many clients there may be.
  */
 export function configSourceOf(
   options: ProxyOptions,
   announceAddress: NodeAddress,
-  changeSlowLog: (settings: SlowLogSettings) => void,
+  tell: (question: LoopQuestion) => void,
+  limitClients: (clientsMax: number) => void,
 ): ConfigSource {
   const values: readonly (readonly [string, string | number])[] = [
     ['active_redirection', options.activeRedirection ? 'yes' : 'no'],
@@ -50,20 +71,26 @@ export function configSourceOf(
     ['client-output-buffer-limit', outputLimits(options)],
     ['client-query-buffer-limit', options.queryBufferBytesMax],
     ['default_redirection_address', options.defaultRedirectionAddress ?? ''],
-    ['maxclients', options.clientsMax],
     ['plain_address', options.plainAddress ?? ''],
     ['port', portOf(announceAddress)],
     ['proto-max-bulk-len', options.limits.bulkBytesMax],
     ['redirect_timeout_ms', options.redirectTimeoutMs],
-    ['session_timeout', options.sessionTimeoutMs],
     ['spread_clients', options.spreadClients],
     ['thread_number', options.threads],
-    ['timeout', Math.ceil(options.sessionTimeoutMs / 1000)],
-    ...limitsOf(options),
+    ['tcp-keepalive', KEEP_ALIVE_DELAY_MS / 1000],
+    ...limitsOf(options).filter(([name]) => name !== 'clients_max'),
   ];
   return [
-    ...values.map(([name, value]) => readOnlyParameter(name, () => String(value))),
-    ...slowLogParameters(options.slowLog, changeSlowLog),
+    ...limitParameters(options, {
+      clientsMax: limitClients,
+      sessionTimeoutMs: (timeoutMs) => tell({ kind: 'session-timeout', timeoutMs }),
+    }),
+    ...values.map(([name, value]) =>
+      readOnlyParameter(name, () => String(value), { meaning: MEANINGS.get(name) ?? null }),
+    ),
+    ...slowLogParameters(options.slowLog, (settings) =>
+      tell({ kind: 'slow-log-change', settings }),
+    ),
   ];
 }
 

@@ -4,8 +4,10 @@ import type { ClientLine } from '../core/loop-question.ts';
 import { DETOUR } from '../core/session.ts';
 import type { Client, ClientDirectory, ClientPause, OutputReader } from './proxy-context.ts';
 
-/** When a client is too slow to take its output. */
-export interface OutputLimits {
+/** When a client has said nothing for too long, or is too slow to take its output. */
+export interface ClientLimits {
+  /** 0: it may be silent for ever. */
+  readonly sessionTimeoutMs: number;
   readonly outputSoftBytes: number;
   readonly outputSoftMs: number;
   /** Closes it. */
@@ -20,11 +22,14 @@ export class LoopClients implements ClientDirectory {
   #pause: ClientPause | null = null;
   /** Since when the output of a client is above the soft limit. */
   readonly #slow = new Map<OutputReader, number>();
-  readonly #limits: OutputLimits;
+  readonly #limits: ClientLimits;
+  /** CONFIG SET changes it. */
+  sessionTimeoutMs: number;
   #nowMs = 0;
 
-  constructor(limits: OutputLimits) {
+  constructor(limits: ClientLimits) {
     this.#limits = limits;
+    this.sessionTimeoutMs = limits.sessionTimeoutMs;
   }
 
   get count(): number {

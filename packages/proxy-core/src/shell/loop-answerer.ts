@@ -68,23 +68,30 @@ export class LoopAnswerer implements AllLoops {
       case 'slow-log-change':
         take(answerSlowLog(context, question));
         break;
+      case 'session-timeout':
+        this.#clients.sessionTimeoutMs = question.timeoutMs;
+        take(DONE);
+        break;
       case 'scripts-flushed':
         forgetScripts(context);
         take(DONE);
         break;
-      case 'topics': {
-        const topics = context.pubsub.book.shownNames(question.of, question.pattern);
-        take({ ...DONE, topics });
+      case 'topics':
+      case 'subscribers':
+        take(answerTopics(context, question));
         break;
-      }
-      case 'subscribers': {
-        const { book } = context.pubsub;
-        const counts = question.names.map((name) => book.memberCount(question.of, name));
-        take({ ...DONE, counts });
-        break;
-      }
     }
   }
+}
+
+function answerTopics(
+  { pubsub: { book } }: ProxyContext,
+  question: Extract<LoopQuestion, { kind: 'topics' | 'subscribers' }>,
+): LoopAnswer {
+  if (question.kind === 'topics') {
+    return { ...DONE, topics: book.shownNames(question.of, question.pattern) };
+  }
+  return { ...DONE, counts: question.names.map((name) => book.memberCount(question.of, name)) };
 }
 
 function tellKeys(client: Client, payload: Uint8Array): void {

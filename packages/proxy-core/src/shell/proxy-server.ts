@@ -79,7 +79,7 @@ export function createProxyServer(options: ProxyServerOptions = {}): ProxyServer
 }
 
 class Proxy implements ProxyServer {
-  readonly #options: ProxyOptions;
+  #options: ProxyOptions;
   readonly #ports: Ports;
   #counters = new LoopCounters(1);
   readonly #startedMs: number;
@@ -245,7 +245,10 @@ class Proxy implements ProxyServer {
       config: configSourceOf(
         { ...options, address: this.#ports.address },
         announceAddress,
-        (settings) => this.#running?.loops.tell({ kind: 'slow-log-change', settings }),
+        (question) => this.#running?.loops.tell(question),
+        (clientsMax) => {
+          this.#options = { ...this.#options, clientsMax };
+        },
       ),
       logger: options.logger,
       clock: options.clock,

@@ -97,6 +97,7 @@ export class ServingLoop {
     this.#options = options;
     const { outputSoftBytes, outputSoftMs } = options;
     this.#clients = new LoopClients({
+      sessionTimeoutMs: options.sessionTimeoutMs,
       outputSoftBytes,
       outputSoftMs,
       onSlow: (client) => this.#closeSlow(client),
@@ -302,7 +303,7 @@ export class ServingLoop {
     this.#contexts.laneCount = this.#lanes.next();
     this.#contexts.plain.redirects.wake();
     this.#clients.tick(loop.nowMs);
-    closeIdle(this.#clients.all(), loop.nowMs, this.#options.sessionTimeoutMs);
+    closeIdle(this.#clients.all(), loop.nowMs, this.#clients.sessionTimeoutMs);
   }
 }
 

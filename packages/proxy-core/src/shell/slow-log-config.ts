@@ -14,6 +14,7 @@ export function slowLogParameters(
   ): ConfigSource[number] => {
     return integerParameter({
       name,
+      ...(name === 'slowlog-max-len' ? { meaning: 'The setting `slowlog_len`.' } : {}),
       min,
       max: Number.MAX_SAFE_INTEGER,
       read: () => settings[key],

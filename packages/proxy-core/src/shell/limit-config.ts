@@ -1,0 +1,51 @@
+import { type ConfigSource, integerParameter } from '../core/config-table.ts';
+
+/** What CONFIG SET changes of the limits for clients. */
+interface ClientLimits {
+  clientsMax: number;
+  sessionTimeoutMs: number;
+}
+
+/** As in Redis. */
+const CLIENTS_MAX = 0xff_ff_ff_ff;
+const TIMEOUT_SECONDS_MAX = 0x7f_ff_ff_ff;
+
+/** How many clients there may be and how long they may be silent, under Redis' names and those of the settings. */
+export function limitParameters(
+  initial: ClientLimits,
+  apply: { readonly [K in keyof ClientLimits]: (value: number) => void },
+): ConfigSource {
+  const now = { clientsMax: initial.clientsMax, sessionTimeoutMs: initial.sessionTimeoutMs };
+  const change = (key: keyof ClientLimits, value: number): void => {
+    now[key] = value;
+    apply[key](value);
+  };
+  const clients = (name: string): ConfigSource[number] =>
+    integerParameter({
+      name,
+      ...(name === 'clients_max' ? {} : { meaning: 'The setting `clients_max`.' }),
+      min: 1,
+      max: CLIENTS_MAX,
+      read: () => now.clientsMax,
+      write: (value) => change('clientsMax', value),
+    });
+  return [
+    clients('maxclients'),
+    clients('clients_max'),
+    integerParameter({
+      name: 'timeout',
+      meaning: 'The setting `session_timeout`, in seconds.',
+      min: 0,
+      max: TIMEOUT_SECONDS_MAX,
+      read: () => Math.ceil(now.sessionTimeoutMs / 1000),
+      write: (value) => change('sessionTimeoutMs', value * 1000),
+    }),
+    integerParameter({
+      name: 'session_timeout',
+      min: 0,
+      max: Number.MAX_SAFE_INTEGER,
+      read: () => now.sessionTimeoutMs,
+      write: (value) => change('sessionTimeoutMs', value),
+    }),
+  ];
+}
