@@ -234,7 +234,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedBrokerOptions {
 }
 
 function toClusterConfig(options: BrokerOptions): ClusterConfig {
-  const { compressionStrategy, migration } = DEFAULT_CLUSTER_CONFIG;
+  const { compressionStrategy, migration, splitCommands } = DEFAULT_CLUSTER_CONFIG;
   const number = (name: keyof BrokerOptions & `migration${string}`, fallback: number, min = 0) =>
     whole(name, options[name] ?? fallback, min);
   return {
@@ -245,6 +245,7 @@ function toClusterConfig(options: BrokerOptions): ClusterConfig {
       scanInterval: number('migrationScanInterval', migration.scanInterval),
       scanCount: number('migrationScanCount', migration.scanCount, 1),
     },
+    splitCommands,
   };
 }
 

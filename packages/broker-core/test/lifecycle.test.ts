@@ -61,6 +61,7 @@ describe('options', () => {
     expect((await client.cluster(DEMO))?.config).toEqual({
       compressionStrategy: 'set_get_only',
       migration: { maxMigrationTime: 1, maxBlockingTime: 2, scanInterval: 3, scanCount: 4 },
+      splitCommands: false,
     });
   });
 

@@ -19,6 +19,14 @@ describe('flat fields of a configuration', () => {
     ]);
   });
 
+  it('name the splitting of commands only where it is on', () => {
+    const on = valueOf(apply('split_commands', 'TRUE'));
+    expect(clusterConfigFields(on).slice(5)).toEqual([['split_commands', 'true']]);
+    expect(valueOf(applyConfigField(on, 'split_commands', 'false'))).toEqual(
+      DEFAULT_CLUSTER_CONFIG,
+    );
+  });
+
   it('carry a whole configuration', () => {
     fc.assert(
       fc.property(clusterConfig, (config) => {
@@ -59,6 +67,7 @@ describe('flat fields of a configuration', () => {
       '9007199254740992',
       'INVALID_VALUE: migration_max_blocking_time "9007199254740992": not a whole number from 0 to 9007199254740991',
     ],
+    ['split_commands', '1', 'INVALID_VALUE: split_commands "1": not one of true, false'],
   ])('refuses %s %j', (field, value, refusal) => {
     expect(refusalOf(apply(field, value))).toBe(refusal);
   });

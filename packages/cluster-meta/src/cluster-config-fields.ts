@@ -8,9 +8,15 @@ export type ClusterConfigFieldName =
   | 'migration_max_migration_time'
   | 'migration_max_blocking_time'
   | 'migration_scan_interval'
-  | 'migration_scan_count';
+  | 'migration_scan_count'
+  | 'split_commands';
 
 const STRATEGIES: readonly CompressionStrategy[] = ['disabled', 'set_get_only', 'allow_all'];
+
+const SWITCH: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['false', false],
+]);
 
 interface MigrationNumber {
   readonly field: ClusterConfigFieldName;
@@ -38,18 +44,21 @@ export const MIGRATION_NUMBERS: readonly MigrationNumber[] = [
   { field: 'migration_scan_count', jsonKey: 'scan_count', key: 'scanCount', min: 1 },
 ];
 
-/** The five flat fields with their values as text, always in the same order. */
+/**
+ * The flat fields with their values as text, always in the same order: five, and `split_commands` if it is true.
+ */
 export function clusterConfigFields(
   config: ClusterConfig,
 ): readonly (readonly [field: ClusterConfigFieldName, value: string])[] {
   return [
     ['compression_strategy', config.compressionStrategy],
     ...MIGRATION_NUMBERS.map(({ field, key }) => [field, String(config.migration[key])] as const),
+    ...(config.splitCommands ? [['split_commands', 'true'] as const] : []),
   ];
 }
 
 /**
- * The configuration with one flat field changed. Field names and strategies are accepted in any case.
+ * The configuration with one flat field changed. Field names, strategies, `true` and `false` are accepted in any case.
  * Refuses an unknown name with `FIELD_NOT_FOUND` and a value outside the field's domain with
  * `INVALID_VALUE`; numbers are decimal, at most `Number.MAX_SAFE_INTEGER`, and the scan count is not 0.
  */
@@ -64,6 +73,12 @@ export function applyConfigField(
     return compressionStrategy === null
       ? refuse('INVALID_VALUE', `${name} ${quote(value)}: not one of ${STRATEGIES.join(', ')}`)
       : accept({ ...config, compressionStrategy });
+  }
+  if (name === 'split_commands') {
+    const splitCommands = SWITCH.get(value.toLowerCase());
+    return splitCommands === undefined
+      ? refuse('INVALID_VALUE', `${name} ${quote(value)}: not one of true, false`)
+      : accept({ ...config, splitCommands });
   }
   const number = MIGRATION_NUMBERS.find((candidate) => candidate.field === name);
   if (number === undefined) {

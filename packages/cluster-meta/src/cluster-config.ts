@@ -5,6 +5,11 @@ export type CompressionStrategy = 'disabled' | 'set_get_only' | 'allow_all';
 export interface ClusterConfig {
   readonly compressionStrategy: CompressionStrategy;
   readonly migration: MigrationConfig;
+  /**
+   * Proxies take MGET, MSET, DEL, UNLINK, EXISTS and TOUCH over keys of several slots from cluster clients, too. Only
+   * written when it is true, since undermoon 0.6.2 does not know it.
+   */
+  readonly splitCommands: boolean;
 }
 
 /** Pacing of the original's migration protocol. */
@@ -28,4 +33,5 @@ export const DEFAULT_CLUSTER_CONFIG: ClusterConfig = {
     scanInterval: 500,
     scanCount: 16,
   },
+  splitCommands: false,
 };

@@ -84,6 +84,7 @@ export const clusterConfig: fc.Arbitrary<ClusterConfig> = fc.record({
     scanInterval: fc.nat(),
     scanCount: fc.integer({ min: 1 }),
   }),
+  splitCommands: fc.boolean(),
 });
 
 export const setCluster: fc.Arbitrary<SetCluster> = fc.record({

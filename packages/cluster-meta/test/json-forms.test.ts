@@ -79,6 +79,14 @@ describe('leniency', () => {
     ).toBe('set_get_only');
   });
 
+  it('has split_commands only where it is true', () => {
+    const on = { ...DEFAULT_CLUSTER_CONFIG, splitCommands: true };
+    expect(clusterConfigToJson(on)).toHaveProperty('split_commands', true);
+    expect(valueOf(parseClusterConfigJson(clusterConfigToJson(on)))).toEqual(on);
+    expect(clusterConfigToJson(DEFAULT_CLUSTER_CONFIG)).not.toHaveProperty('split_commands');
+    expect(valueOf(parseClusterConfigJson({ split_commands: false })).splitCommands).toBe(false);
+  });
+
   it('brings ranges into normal form', () => {
     const ranges = [
       [9, 5],
@@ -138,6 +146,10 @@ describe('refusals name the path of the field', () => {
     [
       { ...MEMBER_PROXY, cluster_config: { migration_config: { max_migration_time: 1 } } },
       'cluster_config.migration_config.max_blocking_time: not a whole number',
+    ],
+    [
+      { ...MEMBER_PROXY, cluster_config: { split_commands: 'true' } },
+      'cluster_config.split_commands: not true or false',
     ],
     [
       { ...MEMBER_PROXY, cluster_config: { migration_config: [] } },

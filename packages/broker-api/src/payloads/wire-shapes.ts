@@ -42,6 +42,10 @@ export const clusterConfigShape: z.ZodType = z
       scan_interval: countSchema.meta({ description: 'Microseconds.' }),
       scan_count: z.int().min(1),
     }),
+    split_commands: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Cluster clients may send some commands over keys of several slots.' }),
   })
   .meta({ id: 'ClusterConfig' });
 

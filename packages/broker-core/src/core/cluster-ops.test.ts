@@ -1,3 +1,4 @@
+import { metaStoreSchema, metaStoreToJson } from '@undermoon/broker-api';
 import { countSlots, type SlotRanges } from '@undermoon/slots';
 import { describe, expect, test } from 'vitest';
 import {
@@ -82,6 +83,21 @@ describe('changeConfig', () => {
     expect(store.state).toBe(state);
   });
 
+  test('splitting of commands is switched on, kept in dumps, and off again without a trace', () => {
+    const store = storeWithCluster(2, 4);
+    const dump = (): string => JSON.stringify(metaStoreToJson(store.state));
+    const config = () => store.state.clusters.get(DEMO)?.config;
+    expect(dump()).not.toContain('split_commands');
+    store.must(change(['split_commands', 'true']));
+    expect(config()?.splitCommands).toBe(true);
+    const read = metaStoreSchema.parse(JSON.parse(dump()));
+    expect(JSON.stringify(metaStoreToJson(read))).toBe(dump());
+    expect(dump()).toContain('"split_commands":true');
+    store.must(change(['split_commands', 'false']));
+    expect(config()?.splitCommands).toBe(false);
+    expect(dump()).not.toContain('split_commands');
+  });
+
   test('changes several fields', () => {
     const store = storeWithCluster(2, 4);
     store.must(change(['compression_strategy', 'ALLOW_ALL'], ['migration_scan_interval', '0']));
@@ -95,6 +111,7 @@ describe('changeConfig', () => {
     { field: 'nope', value: '1', message: 'FIELD_NOT_FOUND' },
     { field: 'migration_scan_count', value: '0', message: 'INVALID_VALUE' },
     { field: 'compression_strategy', value: 'some', message: 'INVALID_VALUE' },
+    { field: 'split_commands', value: 'yes', message: 'INVALID_VALUE' },
   ])('refuses $field = $value and keeps all fields', ({ field, value, message }) => {
     const store = storeWithCluster(2, 4);
     const { state } = store;

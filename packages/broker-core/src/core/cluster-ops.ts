@@ -94,6 +94,7 @@ function dealSlots(chunks: readonly Chunk[], weights: readonly number[]): Chunk[
 function isSameConfig(left: StoredCluster['config'], right: StoredCluster['config']): boolean {
   return (
     left.compressionStrategy === right.compressionStrategy &&
+    left.splitCommands === right.splitCommands &&
     left.migration.maxMigrationTime === right.migration.maxMigrationTime &&
     left.migration.maxBlockingTime === right.migration.maxBlockingTime &&
     left.migration.scanInterval === right.migration.scanInterval &&

@@ -21,12 +21,15 @@ export interface ClusterConfigJson {
     readonly scan_interval: number;
     readonly scan_count: number;
   };
+  /** Absent: false. */
+  readonly split_commands?: true;
 }
 
 /** The JSON form of a configuration. */
 export function clusterConfigToJson({
   compressionStrategy,
   migration,
+  splitCommands,
 }: ClusterConfig): ClusterConfigJson {
   return {
     compression_strategy: compressionStrategy,
@@ -36,11 +39,12 @@ export function clusterConfigToJson({
       scan_interval: migration.scanInterval,
       scan_count: migration.scanCount,
     },
+    ...(splitCommands ? { split_commands: true } : {}),
   };
 }
 
 /**
- * Reads a configuration. Both members may be absent (defaults), but a `migration_config` that is there
+ * Reads a configuration. Each member may be absent (defaults), but a `migration_config` that is there
  * has all four numbers. Refuses with the path of the first field at fault.
  */
 export function parseClusterConfigJson(value: unknown, path = ''): JsonOutcome<ClusterConfig> {
@@ -69,10 +73,17 @@ export function readClusterConfigJson(
   }
   const where = memberPath(path, 'migration_config');
   const migration = readMigration(value['migration_config'] ?? null, where, faults);
+  const splitCommands = value['split_commands'] ?? DEFAULT_CLUSTER_CONFIG.splitCommands;
+  if (typeof splitCommands !== 'boolean') {
+    faults.push(
+      refuseJson(splitCommands, memberPath(path, 'split_commands'), 'true or false').message,
+    );
+  }
   return {
     config: {
       compressionStrategy: compressionStrategy ?? DEFAULT_CLUSTER_CONFIG.compressionStrategy,
       migration,
+      splitCommands: splitCommands === true,
     },
     faults,
   };

@@ -58,6 +58,9 @@ export function configWarning(
 
 function resetField(config: ClusterConfig, field: string): ClusterConfig {
   const name = field.toLowerCase();
+  if (name === 'split_commands') {
+    return { ...config, splitCommands: DEFAULT_CLUSTER_CONFIG.splitCommands };
+  }
   const initial = clusterConfigFields(DEFAULT_CLUSTER_CONFIG).find(([known]) => known === name);
   if (initial === undefined) return config;
   const reset = applyConfigField(config, ...initial);

@@ -280,6 +280,7 @@ describe('the CONFIG part is read leniently', () => {
     expect(command.config).toEqual({
       compressionStrategy: 'allow_all',
       migration: { ...DEFAULT_CLUSTER_CONFIG.migration, scanCount: 99 },
+      splitCommands: false,
     });
     expect(command.configWarning).toBeNull();
   });
@@ -300,6 +301,15 @@ describe('the CONFIG part is read leniently', () => {
     expect(command.configWarning).toBe(
       'ignored invalid config: migration_scan_count "0": not a whole number from 1 to 9007199254740991; ' +
         'compression_strategy "zip": not one of disabled, set_get_only, allow_all',
+    );
+  });
+
+  it('takes split_commands, which is off unless it says true', () => {
+    expect(config('SPLIT_COMMANDS True').config.splitCommands).toBe(true);
+    const wrong = config('split_commands true split_commands yes');
+    expect(wrong.config.splitCommands).toBe(false);
+    expect(wrong.configWarning).toBe(
+      'ignored invalid config: split_commands "yes": not one of true, false',
     );
   });
 
@@ -325,6 +335,7 @@ describe('the CONFIG part is read leniently', () => {
         scanInterval: 3,
         scanCount: 16,
       },
+      splitCommands: false,
     });
     expect(command.configWarning).toBe(
       'ignored invalid config: payload.cluster_config.compression_strategy: not a compression strategy; ' +

@@ -35,7 +35,7 @@ export function carryOn(
   units: readonly LostUnit<ReplySink>[],
   failed: FailedReply<ReplySink>[],
 ): void {
-  const router = new Router(carrier.whole.context);
+  const router = new Router(carrier.whole.context.options.limits);
   const places: Place[] = [];
   // Those that stay with their connection are told again.
   for (const { sink } of units) sink.forgetLast?.();
@@ -55,8 +55,11 @@ function sendAgain(
   router: Router,
 ): Place {
   const { context } = carrier.whole;
-  const route = router.find(unit.bytes);
-  const group = route.refusal === null ? groupOf(context, source, route.target) : undefined;
+  const routes = unit.sink.isPart === true ? (context.splitBy ?? context) : context;
+  const route = router.find(routes, unit.bytes);
+  // Parts without keys are for the servers of the client's port.
+  const { groups } = route.target === null ? context : routes;
+  const group = route.refusal === null ? groupOf(groups, source, route.target) : undefined;
   if (group === undefined) return route.refusal ?? REPLY_SLOT_DOWN;
   const { protocol, isPeer } = source.options;
   const isSame = group.connections().includes(source);
@@ -87,7 +90,7 @@ function resendOver(
 
 /** Without keys a command stays with its server. */
 function groupOf(
-  { groups }: ProxyContext,
+  groups: readonly BackendGroup[],
   source: BackendConnection,
   target: number | null,
 ): BackendGroup | undefined {
@@ -105,17 +108,15 @@ interface Route {
 }
 
 class Router {
-  readonly #context: ProxyContext;
   readonly #scanner: RequestScanner;
   readonly #keys = new KeyPositions();
 
-  constructor(context: ProxyContext) {
-    this.#context = context;
-    this.#scanner = new RequestScanner(context.options.limits);
+  constructor(limits: ProxyContext['options']['limits']) {
+    this.#scanner = new RequestScanner(limits);
   }
 
   /** For the first key: those of a transaction have one slot. */
-  find(bytes: Buffer): Route {
+  find(context: ProxyContext, bytes: Buffer): Route {
     const scanner = this.#scanner;
     let keyedAt = -1;
     let digest = '';
@@ -135,20 +136,20 @@ class Router {
     if (keyedAt < 0) return { target: null, refusal: null, digest };
     scanner.scan(bytes, keyedAt, bytes.length);
     findKeys(resolveCommand(bytes, scanner), bytes, scanner, this.#keys);
-    return { ...this.#routeOfKeys(bytes, needsOwner), digest };
+    return { ...this.#routeOfKeys(context, bytes, needsOwner), digest };
   }
 
-  #routeOfKeys(bytes: Buffer, needsOwner: boolean): Omit<Route, 'digest'> {
+  #routeOfKeys(context: ProxyContext, bytes: Buffer, needsOwner: boolean): Omit<Route, 'digest'> {
     const { argStart, argEnd } = this.#scanner;
     // Only what reads is answered from copies.
-    const table = needsOwner ? this.#context.owners : this.#context.table;
+    const table = needsOwner ? context.owners : context.table;
     const slots = new Set<number>();
     for (let i = 0; i < this.#keys.count; i++) {
       const index = this.#keys.indexes[i] ?? 0;
       slots.add(keySlot(bytes, argStart[index] ?? 0, argEnd[index] ?? 0));
     }
     const [slot = 0] = slots;
-    const refusal = slotRefusal(this.#context, slot, needsOwner);
+    const refusal = slotRefusal(context, slot, needsOwner);
     const target = table.slots[slot] ?? -1;
     const isTogether = [...slots].every((other) => table.slots[other] === target);
     // Another proxy takes keys of one slot at a time.

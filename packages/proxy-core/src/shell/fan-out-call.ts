@@ -2,6 +2,7 @@ import type { FanOutPart, Merge } from '../core/fan-out.ts';
 import { redirectionOf } from '../core/redirection.ts';
 import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
+import type { BackendGroup } from './backend-pool.ts';
 import { followCommand } from './followed-command.ts';
 import { lossReply } from './loss-reply.ts';
 import type { BackendLoss, CommandOwner } from './lost-replies.ts';
@@ -16,30 +17,29 @@ export class FanOutCall {
   readonly client: Client;
   readonly #parts: readonly FanOutPart[];
   readonly #finish: Finish;
-  readonly #connections: readonly BackendConnection[] | null;
+  readonly #connections: PartConnections;
   readonly #replies: Buffer[] = [];
   #left: number;
   #heldBytes = 0;
 
-  /** `connections`: those of the parts; null: the client's own to the servers. */
+  /** `connections`: those of the parts; null: the client's own to the servers of its port. */
   constructor(
     client: Client,
     parts: readonly FanOutPart[],
     finish: Finish,
-    connections: readonly BackendConnection[] | null = null,
+    connections: PartConnections | null = null,
   ) {
     this.client = client;
     this.#parts = parts;
     this.#finish = finish;
-    this.#connections = connections;
+    this.#connections = connections ?? connectionsTo(client, client.context.groups, parts);
     this.#left = parts.length;
   }
 
   /** Sends all parts. The client gets one reply. */
   start(): void {
-    const backends = this.#connections ?? this.#ownConnections();
     this.#parts.forEach(({ command }, index) => {
-      const backend = backends[index] ?? null;
+      const backend = this.#connections[index] ?? null;
       const sink = new PartSink(this, index);
       if (backend === null) this.#note(index, REPLY_SLOT_DOWN);
       else if (!backend.request(sink, 1, false, command, 0, command.length)) {
@@ -53,14 +53,6 @@ export class FanOutCall {
       this.client.tracking?.hold();
       this.client.deferReply();
     }
-  }
-
-  #ownConnections(): readonly (BackendConnection | null)[] {
-    const client = this.client;
-    return this.#parts.map(({ target }) => {
-      const group = client.context.groups[target];
-      return group === undefined ? null : client.backendOf(group);
-    });
   }
 
   /** False: this and what is still to come is more than a client may have waiting. */
@@ -97,6 +89,21 @@ export class FanOutCall {
   }
 }
 
+/** Where each part goes; null: nobody serves its keys. */
+export type PartConnections = readonly (BackendConnection | null)[];
+
+/** The client's own connections to the parts' targets, which are indexes into `groups`. */
+export function connectionsTo(
+  client: Client,
+  groups: readonly BackendGroup[],
+  parts: readonly FanOutPart[],
+): PartConnections {
+  return parts.map(({ target }) => {
+    const group = groups[target];
+    return group === undefined ? null : client.backendOf(group);
+  });
+}
+
 /** What becomes of the replies, in the order of the parts. */
 export interface Finish {
   /** All were known when the command was sent: the client's input must not be resumed. */
@@ -110,7 +117,7 @@ export function sendParts(
   client: Client,
   parts: readonly FanOutPart[],
   merge: Merge,
-  connections: readonly BackendConnection[] | null = null,
+  connections: PartConnections | null = null,
 ): void {
   const timed = timedFanOut(client, parts[0]?.command ?? null);
   const finish: Finish = {

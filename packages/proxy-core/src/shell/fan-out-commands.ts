@@ -7,6 +7,7 @@ import {
   type FanOutPart,
   firstOf,
   type Merge,
+  type Split,
   splitByKeys,
   splitOf,
   sum,
@@ -15,38 +16,47 @@ import {
 import { arityReply, errorReply, REPLY_SLOT_DOWN } from '../core/replies.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { cursorText, nextScanSlot, parseCursor, type ScanCursor } from '../core/scan-cursor.ts';
-import { sendParts } from './fan-out-call.ts';
-import type { Client, Span } from './proxy-context.ts';
+import { connectionsTo, sendParts } from './fan-out-call.ts';
+import type { Client, ProxyContext, Span } from './proxy-context.ts';
 import { valueRefusal } from './value-commands.ts';
 import { written } from './written.ts';
 
 const INVALID_CURSOR = errorReply('ERR invalid cursor');
 
+/** How a command is split, and whose servers get the parts. */
+export interface Splitting extends Split {
+  readonly id: number;
+  readonly by: ProxyContext;
+}
+
+/** Null: this client's commands, or those of this kind, are not split. */
+export function splittingOf({ context: { splitBy } }: Client, id: number): Splitting | null {
+  const split = splitOf(id);
+  return split === null || splitBy === null ? null : { ...split, id, by: splitBy };
+}
+
 /**
- * Carries out a command whose keys are in different slots, in parts. 'whole': this client's commands, or this
- * one, cannot be split. 'parked': a slot is held, and the client goes on with the command when it no longer is.
+ * Carries out a command whose keys are in different slots, in parts. False: a slot is held, and the client goes on
+ * with the command when it no longer is.
  */
 export function runSplit(
   client: Client,
   scanner: RequestScanner,
   span: Span,
-  id: number,
-): 'whole' | 'sent' | 'parked' {
+  { id, by, argumentsPerKey, merge }: Splitting,
+): boolean {
   const { context } = client;
-  const split = splitOf(id);
-  if (split === null || !context.isPlain) return 'whole';
-  const { argumentsPerKey, merge } = split;
   if ((scanner.argc - 1) % argumentsPerKey !== 0) {
     client.reply(arityReply('mset'));
-    return 'sent';
+    return true;
   }
-  const { slots } = context;
-  const { peerStart } = context.table;
+  const { slots, groups } = by;
+  const { peerStart } = by.table;
   const compression = concernsValues(id) ? context.compression : null;
   const refusal = compression === null ? null : valueRefusal(compression, scanner, span, id);
   if (refusal !== null) {
     client.reply(refusal);
-    return 'sent';
+    return true;
   }
   const codec = compression?.codec ?? null;
   const store = (value: Uint8Array): Uint8Array => codec?.encode(value) ?? value;
@@ -54,15 +64,19 @@ export function runSplit(
   const parts = splitByKeys(span.bytes, scanner, context.keys, routes);
   if (parts.some(({ target }) => target === SLOT_HELD)) {
     context.park(client);
-    return 'parked';
+    return false;
   }
-  sendParts(client, parts, codec === null ? merge : decoding(client, codec, merge));
-  return 'sent';
+  const merged = codec === null ? merge : decoding(client, { codec, peerStart }, merge);
+  sendParts(client, parts, merged, connectionsTo(client, groups, parts));
+  return true;
 }
 
 /** The same merge for replies with stored values in them. Other proxies have turned theirs back. */
-function decoding({ context }: Client, codec: ValueCodec, merge: Merge): Merge {
-  const { peerStart } = context.table;
+function decoding(
+  { context }: Client,
+  { codec, peerStart }: { readonly codec: ValueCodec; readonly peerStart: number },
+  merge: Merge,
+): Merge {
   const { outputBytesMax } = context.options;
   return unlessError((parts, replies) => {
     const decoded = replies.map((reply, i) =>

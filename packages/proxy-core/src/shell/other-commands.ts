@@ -38,7 +38,7 @@ import {
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { runBlocking } from './blocking-commands.ts';
 import { carryLearned, type Carrier, learnedOf } from './carry-learned.ts';
-import { runOnAll, runSplit } from './fan-out-commands.ts';
+import { runOnAll, runSplit, splittingOf } from './fan-out-commands.ts';
 import { forwardOver } from './forward-over.ts';
 import { takeInfo } from './info-command.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
@@ -299,9 +299,10 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   }
   const slot = slotOfKeys(span.bytes, scanner, keys);
   if (waitsForSlot(client, slot) || waitsForCodec(client, id)) return false;
-  if (slot === SLOTS_DIFFER && !isQueued) {
-    const outcome = runSplit(client, scanner, span, id);
-    if (outcome !== 'whole') return outcome === 'sent';
+  const canSplit = slot === SLOTS_DIFFER && !isQueued && barred === null;
+  const splitting = canSplit ? splittingOf(client, id) : null;
+  if (splitting !== null) {
+    return holdIfPaused(client, id, span, rerun) || runSplit(client, scanner, span, splitting);
   }
   const isForMaster = needsMaster(client, scanner, span, id);
   // As in Redis, keys of other nodes are redirected whatever the client may send.

@@ -28,6 +28,8 @@ export class PortContexts {
     this.cluster = { ...facts, contextOf };
     this.#replica = { ...facts, contextOf };
     this.plain = { ...facts, contextOf, isPlain: true, address: plain.plainAddress };
+    this.plain.splitBy = this.plain;
+    if (facts.isPlain) this.#splitByPlain(true);
     this.#hasPlainClients = plain.hasPlainClients;
   }
 
@@ -53,8 +55,9 @@ export class PortContexts {
   /** Servers of another table; `retain` makes the connections to them. Returns all of them. */
   useTable(table: RoutingTable, retain: Retain): readonly NodeAddress[] {
     const { cluster, plain } = this;
+    const isSplitting = cluster.isPlain || table.config.splitCommands;
     // Without a server of its own the proxy publishes over the others.
-    const hasPeerServers = this.#hasPlainClients || table.localNodes.length === 0;
+    const hasPeerServers = this.#hasPlainClients || isSplitting || table.localNodes.length === 0;
     const plainTable = hasPeerServers ? plainTableOf(table) : table;
     // Known before connections to them are made.
     this.peers = new Set(peerAddressesOf(table));
@@ -65,6 +68,7 @@ export class PortContexts {
     setServers(cluster, own, groups.slice(0, own.localNodes.length));
     const copies = groups.slice(plainTable.localNodes.length);
     setServers(this.#replica, replicaTableOf(table), [...cluster.groups, ...copies]);
+    this.#splitByPlain(isSplitting);
     this.#replica.owners = table;
     this.#replica.servers = cluster.groups.length > 0 ? cluster.groups : copies;
     return addresses;
@@ -76,6 +80,11 @@ export class PortContexts {
       const { slots } = context.table;
       context.slots = held === null ? slots : withHeld(slots, held);
     }
+  }
+
+  #splitByPlain(isOn: boolean): void {
+    this.cluster.splitBy = isOn ? this.plain : null;
+    this.#replica.splitBy = this.cluster.splitBy;
   }
 
   #all(): readonly ProxyContext[] {

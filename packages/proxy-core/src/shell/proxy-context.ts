@@ -138,6 +138,11 @@ export interface ProxyContext {
   owners: RoutingTable;
   /** Those of `groups` that commands without keys are for: the masters, or the copies where there is nothing else. */
   servers: readonly BackendGroup[];
+  /**
+   * Whose servers get the parts of commands that are split: the plain port's, where other proxies are servers. Null:
+   * such commands are refused.
+   */
+  splitBy: ProxyContext | null;
   /** What clients of the cluster port share, in READONLY mode or not. */
   readonly contextOf: (isReadonly: boolean) => ProxyContext;
 }

@@ -3,14 +3,21 @@ import { errorReply } from '../core/replies.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import { PeerReplies } from './followed-replies.ts';
-import type { Client, KeepingSink, Patience, RedirectDesk, Redirected } from './proxy-context.ts';
+import type {
+  Client,
+  KeepingSink,
+  Patience,
+  ProxyContext,
+  RedirectDesk,
+  Redirected,
+} from './proxy-context.ts';
 import { slotRefusal } from './slot-refusal.ts';
 
 /** Redirections that are followed at once; then a command waits for the tables to agree. */
 const HOPS_MAX = 3;
 
 /**
- * Follows redirections for plain clients, who never see one: to the proxy that is named, if this proxy knows it, and
+ * Follows redirections for plain clients, and of parts of split commands, so that no client sees one: to the proxy that is named, if this proxy knows it, and
  * otherwise, or when proxies send a command around, by this proxy's own table at its next change or a moment later.
  */
 export class Redirects implements RedirectDesk {
@@ -30,7 +37,7 @@ export class Redirects implements RedirectDesk {
 
   follow(redirected: Redirected, source: { readonly address: string }, to: Redirection): void {
     const { client, patience } = redirected;
-    const { groups, table } = client.context;
+    const { groups, table } = followedBy(client);
     const group = groups.find(
       ({ address }, i) =>
         i >= table.peerStart && address !== source.address && isNamed(to, address),
@@ -53,7 +60,8 @@ export class Redirects implements RedirectDesk {
 
   again(redirected: Redirected): void {
     const { client, slot, patience } = redirected;
-    const { slots, groups, loop, options } = client.context;
+    const context = followedBy(client);
+    const { slots, groups, loop, options } = context;
     const target = slots[slot] ?? -1;
     const group = groups[target];
     if (loop.watchedMs >= patience.untilMs) {
@@ -61,11 +69,16 @@ export class Redirects implements RedirectDesk {
       redirected.refuse(errorReply(`CLUSTERDOWN no proxy served slot ${slot} ${time}`));
     } else if (target === SLOT_HELD) this.#waiting.push(redirected);
     else if (group === undefined) {
-      const refusal = slotRefusal(client.context, slot, true);
+      const refusal = slotRefusal(context, slot, true);
       if (refusal !== null) redirected.refuse(refusal);
     } else {
       patience.hops = 0;
       redirected.retry(group);
     }
   }
+}
+
+/** Where the other proxies are servers. Clients of the cluster port have only parts of commands followed. */
+function followedBy({ context }: Client): ProxyContext {
+  return context.splitBy ?? context;
 }

@@ -352,6 +352,7 @@ function contextOf(
     groups: [],
     owners: EMPTY_TABLE,
     servers: [],
+    splitBy: null,
   };
 }
 

@@ -33,6 +33,8 @@ export class Tracking implements ClientTracking, TrackedServerEvents {
   readonly #client: Client;
   #options: TrackingOptions;
   #table: RoutingTable;
+  /** The table of commands that are split; null: none are. */
+  #splitTable: RoutingTable | null;
   readonly #servers = new Map<NodeAddress, TrackedServer>();
   /** What servers have told while a reply is put together. */
   readonly #held: InvalidationBacklog;
@@ -47,6 +49,7 @@ export class Tracking implements ClientTracking, TrackedServerEvents {
     this.#client = client;
     this.#options = options;
     this.#table = client.context.table;
+    this.#splitTable = client.context.splitBy?.table ?? null;
     this.#held = new InvalidationBacklog(outputPauseBytes);
     this.#forOther = new InvalidationBacklog(outputPauseBytes);
   }
@@ -123,19 +126,25 @@ export class Tracking implements ClientTracking, TrackedServerEvents {
   }
 
   onTableChange(isLosing: (from: RoutingTable, to: RoutingTable) => boolean): void {
-    const { table, groups } = this.#client.context;
+    const { table, groups, splitBy } = this.#client.context;
     const before = this.#table;
+    const splitBefore = this.#splitTable;
     this.#table = table;
+    this.#splitTable = splitBy?.table ?? null;
     const wanted = new Set(groups.map(({ address }) => address));
+    // Other proxies have read keys for the client if parts of its commands went there.
+    const parted = new Set(splitBy?.groups.map(({ address }) => address));
     for (const [address, server] of this.#servers) {
-      if (wanted.has(address)) continue;
+      if (wanted.has(address) || parted.has(address)) continue;
       this.#servers.delete(address);
       server.retire();
     }
     for (const address of wanted) {
       if (!this.#servers.has(address)) this.#serverAt(address).retry(Infinity);
     }
-    if (isLosing(before, table)) this.onGap(null);
+    const isLosingParts =
+      splitBefore !== null && (splitBy === null || isLosing(splitBefore, splitBy.table));
+    if (isLosing(before, table) || isLosingParts) this.onGap(null);
   }
 
   onTick(): void {
