@@ -4,16 +4,21 @@ import { type RoutingTable, SLOT_HELD } from './routing-table.ts';
 /** One byte per slot; not 0: the slot is in the set. */
 export type SlotMarks = Uint8Array;
 
-/** The slots that two tables send to different places, or whose values they store in different ways. */
+/**
+ * The slots that two tables send to different places, or whose values they store in different ways, or whose commands
+ * they split in different ways.
+ */
 export function changedSlots(from: RoutingTable, to: RoutingTable): SlotMarks {
   const marks = new Uint8Array(SLOT_COUNT);
-  if (from.config.compressionStrategy !== to.config.compressionStrategy) return marks.fill(1);
+  const [before, after] = [from.config, to.config];
+  if (before.compressionStrategy !== after.compressionStrategy) return marks.fill(1);
+  if (before.splitCommands !== after.splitCommands) return marks.fill(1);
   const idOf = new Map<string, number>();
-  const before = placesOf(from, idOf);
-  const after = placesOf(to, idOf);
+  const fromPlaces = placesOf(from, idOf);
+  const toPlaces = placesOf(to, idOf);
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
-    const fromPlace = before.get(from.slots[slot] ?? 0);
-    if (fromPlace !== after.get(to.slots[slot] ?? 0)) marks[slot] = 1;
+    const fromPlace = fromPlaces.get(from.slots[slot] ?? 0);
+    if (fromPlace !== toPlaces.get(to.slots[slot] ?? 0)) marks[slot] = 1;
   }
   return marks;
 }

@@ -1,4 +1,5 @@
 import { encodeCommand, type RequestScanner } from '@undermoon/resp';
+import { keySlot } from '@undermoon/slots';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
 import { concernsValues, decodeReply, type ValueCodec } from '../core/compression.ts';
 import {
@@ -36,19 +37,35 @@ export function splittingOf({ context: { splitBy } }: Client, id: number): Split
 }
 
 /**
- * Carries out a command whose keys are in different slots, in parts. False: a slot is held, and the client goes on
- * with the command when it no longer is.
+ * Whether a command over several slots waits, since one of them is held. Before that is over it is not known whether
+ * the command may be split.
  */
+export function waitsForSlots(client: Client, scanner: RequestScanner, { bytes }: Span): boolean {
+  const { context } = client;
+  const { slots, table, keys } = context;
+  if (slots === table.slots) return false;
+  for (let i = 0; i < keys.count; i++) {
+    const argument = keys.indexes[i] ?? 0;
+    const { argStart, argEnd } = scanner;
+    const slot = keySlot(bytes, argStart[argument] ?? 0, argEnd[argument] ?? 0);
+    if (slots[slot] !== SLOT_HELD) continue;
+    context.park(client);
+    return true;
+  }
+  return false;
+}
+
+/** Carries out a command whose keys are in different slots, none of which is held, in parts. */
 export function runSplit(
   client: Client,
   scanner: RequestScanner,
   span: Span,
   { id, by, argumentsPerKey, merge }: Splitting,
-): boolean {
+): void {
   const { context } = client;
   if ((scanner.argc - 1) % argumentsPerKey !== 0) {
     client.reply(arityReply('mset'));
-    return true;
+    return;
   }
   const { slots, groups } = by;
   const { peerStart } = by.table;
@@ -56,19 +73,14 @@ export function runSplit(
   const refusal = compression === null ? null : valueRefusal(compression, scanner, span, id);
   if (refusal !== null) {
     client.reply(refusal);
-    return true;
+    return;
   }
   const codec = compression?.codec ?? null;
   const store = (value: Uint8Array): Uint8Array => codec?.encode(value) ?? value;
   const routes = { slots, peerStart, argumentsPerKey, store };
   const parts = splitByKeys(span.bytes, scanner, context.keys, routes);
-  if (parts.some(({ target }) => target === SLOT_HELD)) {
-    context.park(client);
-    return false;
-  }
   const merged = codec === null ? merge : decoding(client, { codec, peerStart }, merge);
   sendParts(client, parts, merged, connectionsTo(client, groups, parts));
-  return true;
 }
 
 /** The same merge for replies with stored values in them. Other proxies have turned theirs back. */
