@@ -107,10 +107,8 @@ describe.each([1, 2])('%i event loops', (threads) => {
       client.command('UNLINK', ...keys),
       client.command('MSET', 'key:1', 'a', 'key:2'),
     ]);
-    expect(replies.map(wordOf)).toEqual([
-      ...['OK', 'PONG', '60', '60', '30', 'x', '30'],
-      "ERR wrong number of arguments for 'mset' command",
-    ]);
+    expect(replies.slice(0, 7).map(wordOf)).toEqual('OK PONG 60 60 30 x 30'.split(' '));
+    expect(wordOf(replies[7])).toBe("ERR wrong number of arguments for 'mset' command");
   });
 });
 
