@@ -18,20 +18,39 @@ import { arityReply, errorReply, REPLY_SLOT_DOWN } from '../core/replies.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { cursorText, nextScanSlot, parseCursor, type ScanCursor } from '../core/scan-cursor.ts';
 import { connectionsTo, sendParts } from './fan-out-call.ts';
+import { holdIfPaused } from './paused-commands.ts';
 import type { Client, ProxyContext, Span } from './proxy-context.ts';
 import { valueRefusal } from './value-commands.ts';
 import { written } from './written.ts';
 
 const INVALID_CURSOR = errorReply('ERR invalid cursor');
 
+/**
+ * Carries out a command whose keys are in different slots, in parts. 'whole': this client's commands, or this
+ * one, cannot be split. 'parked': a slot is held, and the client goes on with the command when it no longer is.
+ * `rerun`: see `holdIfPaused`.
+ */
+export function carrySplit(
+  client: Client,
+  { scanner, span, id }: { scanner: RequestScanner; span: Span; id: number },
+  rerun: (client: Client, command: Buffer) => void,
+): 'whole' | 'done' | 'parked' {
+  if (splitOf(id) === null) return 'whole';
+  if (waitsForSlots(client, scanner, span)) return 'parked';
+  const splitting = splittingOf(client, id);
+  if (splitting === null) return 'whole';
+  if (!holdIfPaused(client, id, span, rerun)) runSplit(client, scanner, span, splitting);
+  return 'done';
+}
+
 /** How a command is split, and whose servers get the parts. */
-export interface Splitting extends Split {
+interface Splitting extends Split {
   readonly id: number;
   readonly by: ProxyContext;
 }
 
 /** Null: this client's commands, or those of this kind, are not split. */
-export function splittingOf({ context: { splitBy } }: Client, id: number): Splitting | null {
+function splittingOf({ context: { splitBy } }: Client, id: number): Splitting | null {
   const split = splitOf(id);
   return split === null || splitBy === null ? null : { ...split, id, by: splitBy };
 }
@@ -40,7 +59,7 @@ export function splittingOf({ context: { splitBy } }: Client, id: number): Split
  * Whether a command over several slots waits, since one of them is held. Before that is over it is not known whether
  * the command may be split.
  */
-export function waitsForSlots(client: Client, scanner: RequestScanner, { bytes }: Span): boolean {
+function waitsForSlots(client: Client, scanner: RequestScanner, { bytes }: Span): boolean {
   const { context } = client;
   const { slots, table, keys } = context;
   if (slots === table.slots) return false;
@@ -56,7 +75,7 @@ export function waitsForSlots(client: Client, scanner: RequestScanner, { bytes }
 }
 
 /** Carries out a command whose keys are in different slots, none of which is held, in parts. */
-export function runSplit(
+function runSplit(
   client: Client,
   scanner: RequestScanner,
   span: Span,

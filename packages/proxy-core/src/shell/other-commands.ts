@@ -35,11 +35,10 @@ import {
   unknownSubcommandReply,
   unreachableReply,
 } from '../core/replies.ts';
-import { splitOf } from '../core/fan-out.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { runBlocking } from './blocking-commands.ts';
 import { carryLearned, type Carrier, learnedOf } from './carry-learned.ts';
-import { runOnAll, runSplit, splittingOf, waitsForSlots } from './fan-out-commands.ts';
+import { carrySplit, runOnAll } from './fan-out-commands.ts';
 import { forwardOver } from './forward-over.ts';
 import { takeInfo } from './info-command.ts';
 import { COMMANDS_PROCESSED } from './loop-counters.ts';
@@ -300,13 +299,9 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   }
   const slot = slotOfKeys(span.bytes, scanner, keys);
   if (waitsForSlot(client, slot) || waitsForCodec(client, id)) return false;
-  if (slot === SLOTS_DIFFER && !isQueued && barred === null && splitOf(id) !== null) {
-    if (waitsForSlots(client, scanner, span)) return false;
-    const splitting = splittingOf(client, id);
-    if (splitting !== null) {
-      if (!holdIfPaused(client, id, span, rerun)) runSplit(client, scanner, span, splitting);
-      return true;
-    }
+  if (slot === SLOTS_DIFFER && !isQueued && barred === null) {
+    const outcome = carrySplit(client, { scanner, span, id }, rerun);
+    if (outcome !== 'whole') return outcome === 'done';
   }
   const isForMaster = needsMaster(client, scanner, span, id);
   // As in Redis, keys of other nodes are redirected whatever the client may send.
