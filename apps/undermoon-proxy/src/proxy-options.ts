@@ -41,6 +41,7 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
       entriesMax: values.slowlog_len,
       sampleRate: values.slowlog_sample_rate,
     },
+    latencyMonitorThresholdMs: values.latency_monitor_threshold,
     queryBufferBytesMax: values.query_buffer_bytes_max,
     transactionBytesMax: values.transaction_bytes_max,
     transactionCommandsMax: values.transaction_commands_max,

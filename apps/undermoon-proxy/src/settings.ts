@@ -411,6 +411,14 @@ export const PROXY_SETTINGS = {
     unit: 'commands',
     doc: 'One command in so many is timed; 0 is the same as 1.',
   },
+  latency_monitor_threshold: {
+    type: 'int',
+    group: 'Slow log',
+    default: 0,
+    min: 0,
+    unit: 'milliseconds',
+    doc: '`LATENCY` shows events that last so long; 0 shows none.',
+  },
   thread_number: {
     type: 'int',
     group: 'Process',

@@ -129,6 +129,8 @@ export interface ProxyServerOptions {
    * them (`entriesMax`), and that one command in `sampleRate` is timed. Default 50000, 1024, 1000.
    */
   slowLog?: Partial<SlowLogSettings>;
+  /** Milliseconds from which on LATENCY notes an event; 0: nothing is noted. Default 0. */
+  latencyMonitorThresholdMs?: number;
   /** Limits of the protocol parser. */
   limits?: Partial<RespLimits>;
   /** Where keys are redirected while the proxy is in no cluster. Default: nowhere. */
@@ -184,15 +186,9 @@ const THREADS_MAX = 1024;
 export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
   const options: ProxyOptions = {
     address: addressOption('address', given.address ?? '127.0.0.1:5299'),
-    plainAddress:
-      given.plainAddress === undefined || given.plainAddress === null
-        ? null
-        : addressOption('plainAddress', given.plainAddress),
+    plainAddress: addressOrNull('plainAddress', given.plainAddress),
     activeRedirection: given.activeRedirection ?? false,
-    announceAddress:
-      given.announceAddress === undefined
-        ? null
-        : addressOption('announceAddress', given.announceAddress),
+    announceAddress: addressOrNull('announceAddress', given.announceAddress),
     password: given.password ?? null,
     backendPassword: given.backendPassword ?? null,
     backendUsername: given.backendUsername ?? null,
@@ -233,11 +229,12 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     slotScanBytesMax: given.slotScanBytesMax ?? 64 * MIB,
     slotScansMax: given.slotScansMax ?? 4,
     slowLog: { slowerThanUs: 50_000, entriesMax: 1024, sampleRate: 1000, ...given.slowLog },
+    latencyMonitorThresholdMs: given.latencyMonitorThresholdMs ?? 0,
     limits: { ...DEFAULT_RESP_LIMITS, ...given.limits },
-    defaultRedirectionAddress:
-      given.defaultRedirectionAddress === undefined || given.defaultRedirectionAddress === null
-        ? null
-        : addressOption('defaultRedirectionAddress', given.defaultRedirectionAddress),
+    defaultRedirectionAddress: addressOrNull(
+      'defaultRedirectionAddress',
+      given.defaultRedirectionAddress,
+    ),
     sockets: given.sockets ?? 'raw-handle',
     threads: given.threads ?? 1,
     spreadClients: given.spreadClients ?? 'when-needed',
@@ -308,6 +305,7 @@ function checkCounts(options: ProxyOptions): void {
     'slotScanTimeoutMs',
     'slotScanBytesMax',
     'slotScansMax',
+    'latencyMonitorThresholdMs',
   ] as const) {
     checkInteger(name, options[name], 0);
   }
@@ -347,6 +345,10 @@ export function limitsOf(options: ProxyOptions): readonly (readonly [string, num
 function checkInteger(name: string, value: number, min: number): void {
   if (Number.isSafeInteger(value) && value >= min) return;
   throw new ProxyError('INVALID_OPTION', `${name}: expected a whole number of at least ${min}`);
+}
+
+function addressOrNull(name: string, text: string | null | undefined): NodeAddress | null {
+  return text === undefined || text === null ? null : addressOption(name, text);
 }
 
 function addressOption(name: string, text: string): NodeAddress {

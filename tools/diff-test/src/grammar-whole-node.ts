@@ -30,6 +30,12 @@ cluster|count-failure-reports <word>
 cluster|countkeysinslot (0 | 16384 | x) => type
 cluster|getkeysinslot (0 | 16384 | x) 10 => type
 lastsave => type
+latency|doctor => type
+latency|graph <word>
+latency|help => type
+latency|history <word>
+latency|latest
+latency|reset
 lolwut => type
 memory|doctor => type
 memory|malloc-stats => none

@@ -24,5 +24,6 @@ test('answers of loops add up', () => {
     topics: ['a', 'b', 'c'],
     counts: [3, 5],
     slow: [],
+    latency: [],
   });
 });

@@ -1,4 +1,5 @@
 import type { ClientFilter } from './client-filter.ts';
+import { type LatencyEvent, mergeLatency } from './latency-events.ts';
 import type { TopicKind } from './subscriptions.ts';
 import type { SlowCommand, SlowLogSettings } from './slow-log.ts';
 
@@ -33,6 +34,12 @@ export type LoopQuestion =
   | { readonly kind: 'slow-log-change'; readonly settings: Partial<SlowLogSettings> }
   /** From now on clients are closed after so many milliseconds without a word; 0: never. */
   | { readonly kind: 'session-timeout'; readonly timeoutMs: number }
+  /** LATENCY: what was noted. */
+  | { readonly kind: 'latency' }
+  /** LATENCY RESET: the answer is what was forgotten; null: all of it. */
+  | { readonly kind: 'latency-reset'; readonly names: readonly string[] | null }
+  /** From now on; 0: nothing is noted. */
+  | { readonly kind: 'latency-change'; readonly thresholdMs: number }
   /** So many clients more monitor. */
   | { readonly kind: 'monitors'; readonly change: number }
   /** What clients that monitor get. */
@@ -64,6 +71,8 @@ export interface LoopAnswer {
   /** A number for each name that was asked for. */
   readonly counts: readonly number[];
   readonly slow: readonly SlowCommand[];
+  /** Each event once. */
+  readonly latency: readonly LatencyEvent[];
 }
 
 /** The answer to a question that only wants something done. */
@@ -75,6 +84,7 @@ export const DONE: LoopAnswer = {
   topics: [],
   counts: [],
   slow: [],
+  latency: [],
 };
 
 /** The answers of all loops as one. */
@@ -92,6 +102,7 @@ export function mergeAnswers(answers: readonly LoopAnswer[]): LoopAnswer {
       return sums;
     }, []),
     slow: answers.flatMap(({ slow }) => slow),
+    latency: mergeLatency(answers.flatMap(({ latency }) => latency)),
   };
 }
 

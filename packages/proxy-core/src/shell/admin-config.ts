@@ -8,6 +8,7 @@ import {
 } from '../core/config-table.ts';
 import type { LoopQuestion } from '../core/loop-question.ts';
 import { byteErrorReply, quotedBytes } from '../core/replies.ts';
+import { latencyParameter } from './latency-config.ts';
 import { limitParameters } from './limit-config.ts';
 import { slowLogParameters } from './slow-log-config.ts';
 import { KEEP_ALIVE_DELAY_MS } from './transport.ts';
@@ -90,6 +91,9 @@ export function configSourceOf(
     ),
     ...slowLogParameters(options.slowLog, (settings) =>
       tell({ kind: 'slow-log-change', settings }),
+    ),
+    latencyParameter(options.latencyMonitorThresholdMs, (thresholdMs) =>
+      tell({ kind: 'latency-change', thresholdMs }),
     ),
   ];
 }

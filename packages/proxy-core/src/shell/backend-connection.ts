@@ -88,6 +88,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   #state: State = 'idle';
   #transport: Transport | null = null;
   #progressMs = 0;
+  #connectingSinceMs = 0;
   #isDraining = false;
   readonly #greeting: GreetingExchange;
 
@@ -120,11 +121,9 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
 
   /** Whether clients that want this backend should not be read for now. */
   get isFull(): boolean {
+    const { queuedBytesMax, pendingMax } = this.options;
     const queued = this.#transport === null ? 0 : this.#transport.queuedBytes;
-    return (
-      this.#waiting.bytes + queued > this.options.queuedBytesMax ||
-      this.#demux.queue.total > this.options.pendingMax
-    );
+    return this.#waiting.bytes + queued > queuedBytesMax || this.#demux.queue.total > pendingMax;
   }
 
   /** Calls `sink.onBackendRoom()` once when there is room again. False: it waits already. */
@@ -259,21 +258,21 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   #connectAgain(nowMs: number): void {
     if (this.#state !== 'idle' || this.#isDraining || !this.#outage.mayConnect(nowMs)) return;
     this.#state = 'connecting';
+    this.#connectingSinceMs = this.#loop.clock.monotonicMs();
     this.#transport = this.#loop.transports.connect(connectTargetOf(this.options), this);
   }
 
   onConnect(transport: Transport): void {
     if (this.#transport !== transport) return;
     const greeting = this.#greeting.begin();
+    this.#progressMs = this.#loop.watchedMs;
     if (greeting === null) this.#becomeReady();
-    else {
-      this.#progressMs = this.#loop.watchedMs;
-      transport.write(greeting);
-    }
+    else transport.write(greeting);
   }
 
   #becomeReady(): void {
     this.#state = 'ready';
+    this.#loop.latency.noteSince('backend-connect', this.#connectingSinceMs);
     this.#progressMs = this.#loop.watchedMs;
     this.#outage.onConnected(this.#progressMs);
     const isAgain = this.#outage.failures > 0;

@@ -2,11 +2,15 @@ import { RequestScanner, type RespLimits } from '@undermoon/resp';
 import type { Clock } from '@undermoon/runtime';
 import { renderCommandList } from '../core/command-reply.ts';
 import { ClientOutput } from './client-output.ts';
+import { LatencyMonitor } from './latency-monitor.ts';
 import { LargeReplies } from './large-replies.ts';
 import type { TurnEnd, TurnFlush } from './turn-flush.ts';
 import { Arena } from './slab.ts';
 import { DataEventTransports } from './stream-transport.ts';
 import type { TransportFactory } from './transport.ts';
+
+/** How often `DataLoop.tick` is called. */
+export const TICK_MS = 100;
 
 const COUNTED_TICK_MS_MAX = 500;
 
@@ -22,6 +26,7 @@ export class DataLoop implements TurnEnd {
   readonly output: ClientOutput = new ClientOutput(this.arena);
   readonly largeReplies: LargeReplies = new LargeReplies(this);
   readonly clock: Clock;
+  readonly latency: LatencyMonitor;
   /** Monotonic milliseconds, as of the last tick: precise enough for timeouts, free to read. */
   nowMs: number;
   /**
@@ -29,6 +34,7 @@ export class DataLoop implements TurnEnd {
    * peers sent meanwhile waits unread, so it must not count against them.
    */
   watchedMs = 0;
+  #isTicking = false;
   #turns = 0;
   #dirty = new FlushList();
   #other = new FlushList();
@@ -41,9 +47,14 @@ export class DataLoop implements TurnEnd {
     dirty.flush();
   };
 
-  constructor(options: { limits: Partial<RespLimits>; clock: Clock }) {
+  constructor(options: {
+    limits: Partial<RespLimits>;
+    clock: Clock;
+    latencyMonitorThresholdMs?: number;
+  }) {
     this.scanner = new RequestScanner(options.limits);
     this.clock = options.clock;
+    this.latency = new LatencyMonitor(options.latencyMonitorThresholdMs ?? 0, options.clock);
     this.nowMs = options.clock.monotonicMs();
   }
 
@@ -67,7 +78,11 @@ export class DataLoop implements TurnEnd {
   /** Reads the clock; called by the server's one coarse timer. */
   tick(): void {
     const nowMs = this.clock.monotonicMs();
-    this.watchedMs += Math.min(nowMs - this.nowMs, COUNTED_TICK_MS_MAX);
+    const sinceLastMs = nowMs - this.nowMs;
+    // Until the first tick the proxy starts, and serves nobody.
+    if (this.#isTicking) this.latency.note('event-loop', sinceLastMs - TICK_MS);
+    this.#isTicking = true;
+    this.watchedMs += Math.min(sinceLastMs, COUNTED_TICK_MS_MAX);
     this.nowMs = nowMs;
   }
 }

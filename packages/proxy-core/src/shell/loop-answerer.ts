@@ -3,6 +3,7 @@ import type { LoopClients } from './client-directory.ts';
 import { invalidationFor } from '../core/invalidation.ts';
 import { answerMonitors } from './monitor-answer.ts';
 import type { AllLoops, Client, ProxyContext } from './proxy-context.ts';
+import { answerLatency } from './latency-answer.ts';
 import { answerSlowLog } from './slow-log-answer.ts';
 import { forgetScripts, noteLoaded } from './script-broadcast.ts';
 
@@ -36,13 +37,9 @@ export class LoopAnswerer implements AllLoops {
         this.#clients.unpause();
         take(DONE);
         break;
-      case 'unblock': {
-        const blocked = this.#clients.find(question.client)?.blocked ?? null;
-        if (blocked === null) take(DONE);
-        else
-          blocked.unblock(question.reason, (isEnded) => take({ ...DONE, count: isEnded ? 1 : 0 }));
+      case 'unblock':
+        unblock(this.#clients.find(question.client), question.reason, take);
         break;
-      }
       case 'invalidate': {
         const client = this.#clients.find(question.client);
         if (client !== undefined) tellKeys(client, question.payload);
@@ -72,6 +69,11 @@ export class LoopAnswerer implements AllLoops {
         this.#clients.sessionTimeoutMs = question.timeoutMs;
         take(DONE);
         break;
+      case 'latency':
+      case 'latency-reset':
+      case 'latency-change':
+        take(answerLatency(context.loop.latency, question));
+        break;
       case 'scripts-flushed':
         forgetScripts(context);
         take(DONE);
@@ -92,6 +94,16 @@ function answerTopics(
     return { ...DONE, topics: book.shownNames(question.of, question.pattern) };
   }
   return { ...DONE, counts: question.names.map((name) => book.memberCount(question.of, name)) };
+}
+
+function unblock(
+  client: Client | undefined,
+  reason: 'TIMEOUT' | 'ERROR',
+  take: (answer: LoopAnswer) => void,
+): void {
+  const blocked = client?.blocked ?? null;
+  if (blocked === null) take(DONE);
+  else blocked.unblock(reason, (isEnded) => take({ ...DONE, count: isEnded ? 1 : 0 }));
 }
 
 function tellKeys(client: Client, payload: Uint8Array): void {

@@ -15,7 +15,7 @@ import type { BackendCredentials } from './backend-greeting.ts';
 import { BackendPool } from './backend-pool.ts';
 import { backendStatsOf } from './backend-stats.ts';
 import { ClientConnection } from './client-connection.ts';
-import type { DataLoop } from './data-loop.ts';
+import { type DataLoop, TICK_MS } from './data-loop.ts';
 import type { Gate } from './gate.ts';
 import { CommandMonitor } from './command-monitor.ts';
 import { DedicatedPool } from './dedicated-pool.ts';
@@ -41,8 +41,6 @@ import { ScriptLookup } from './script-lookup.ts';
 import { TrackingClients } from './tracking-clients.ts';
 import { Redirects } from './redirects.ts';
 import type { AcceptedConnection, TransportHandler } from './transport.ts';
-
-const TICK_MS = 100;
 
 /** Hears nothing of a client that was refused: what it sends is dropped until it is gone. */
 const TURNED_AWAY: TransportHandler = {
@@ -192,6 +190,8 @@ export class ServingLoop {
 
   /** Routes by another table from the next command on. */
   useTable(table: RoutingTable): void {
+    const { clock, loop } = this.#contexts.cluster;
+    const startMs = clock.monotonicMs();
     const retain = (addresses: readonly NodeAddress[]) => this.#pool.retain(addresses);
     this.#dedicated.retain(this.#contexts.useTable(table, retain));
     this.#compression.use(table.config.compressionStrategy);
@@ -201,6 +201,7 @@ export class ServingLoop {
     this.#pool.rerouteWaiting();
     this.#contexts.plain.redirects.wake();
     this.#pubsub.useTable(table, this.#contexts.plain.table, this.#contexts.plain.groups);
+    loop.latency.noteSince('table-swap', startMs);
   }
 
   /**

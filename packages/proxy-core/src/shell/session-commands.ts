@@ -6,6 +6,7 @@ import { arityReply, errorReply, REPLY_OK, REPLY_PONG, REPLY_RESET } from '../co
 import { aclCommand } from './acl-commands.ts';
 import { auth, hello } from './auth-commands.ts';
 import { clientCommand } from './client-command.ts';
+import { latencyCommand } from './latency-commands.ts';
 import type { Client } from './proxy-context.ts';
 import { pubsubCommand } from './pubsub-state-command.ts';
 import { setReadonly } from './readonly-mode.ts';
@@ -51,6 +52,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['script', (client, args) => (isHelp(args) ? help : scriptCommand)(client, args)],
   ['function', (client, args) => (isHelp(args) ? help : functionCommand)(client, args)],
   ['slowlog', (client, args) => (isHelp(args) ? help : slowLogCommand)(client, args)],
+  ['latency', (client, args) => (isHelp(args) ? help : latencyCommand)(client, args)],
   ['acl', (client, args) => (isHelp(args) ? help : aclCommand)(client, args)],
   ['memory', (client, args) => (isHelp(args) ? help : memoryCommand)(client, args)],
   ['module', (client, args) => (isHelp(args) ? help : askFirst)(client, args)],

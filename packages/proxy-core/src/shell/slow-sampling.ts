@@ -102,9 +102,11 @@ class TimedCall implements ReplySink {
   /** The reply is there. */
   end(): void {
     const { session, peer, context } = this.#client;
+    const durationUs = this.#elapsedUs();
+    context.loop.latency.note('command', durationUs / 1000);
     context.slowLog.note({
       atMs: this.#atMs,
-      durationUs: this.#elapsedUs(),
+      durationUs,
       firstReplyUs: this.#firstReplyUs,
       args: this.#args,
       session: session.id,

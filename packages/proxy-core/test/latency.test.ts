@@ -1,0 +1,145 @@
+// What took long in a proxy, as Redis shows it.
+import { performance } from 'node:perf_hooks';
+import { textOf, type RespValue } from '@undermoon/resp';
+import { systemClock } from '@undermoon/runtime/node';
+import { RawClient } from '@undermoon/testkit';
+import { expect, test } from 'vitest';
+import { ALL_SLOTS, setCluster, startFixture } from './fixture.ts';
+import { startTwins, transcript } from './reference.ts';
+
+const ALL_TIMED = { slowerThanUs: 1_000_000_000, sampleRate: 1 };
+const THRESHOLD_MS = 100;
+const SLOW_SCRIPT =
+  "local function us() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end " +
+  'local start = us() while us() - start < 150000 do end';
+
+/** The entries of LATENCY LATEST by their event. */
+async function latestOf(client: RawClient): Promise<ReadonlyMap<string, readonly RespValue[]>> {
+  const reply = await client.command('LATENCY', 'LATEST');
+  const entries = reply.type === 'array' ? reply.items : [];
+  return new Map(
+    entries.map((entry) => {
+      const items = entry.type === 'array' ? entry.items : [];
+      return [String(items[0] === undefined ? '' : textOf(items[0])), items];
+    }),
+  );
+}
+
+/** Blocks the event loop, and with it the proxy of this process. */
+function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+test.each(['2', '3'])('replies and faults are those of Redis in RESP%s', async (protocol) => {
+  const twins = await startTwins({ slowLog: ALL_TIMED });
+  const [proxied, direct] = await twins.connect();
+  await Promise.all([proxied.command('HELLO', protocol), direct.command('HELLO', protocol)]);
+  const lines = [
+    'LATENCY LATEST',
+    'LATENCY LATEST x',
+    'LATENCY HISTORY command',
+    'LATENCY HISTORY',
+    'LATENCY GRAPH command',
+    'LATENCY RESET',
+    'LATENCY RESET command nothing',
+    'LATENCY DOCTOR x',
+    'LATENCY',
+    'LATENCY X',
+    'CONFIG GET latency-monitor-threshold',
+    'CONFIG SET latency-monitor-threshold -',
+    `CONFIG SET latency-monitor-threshold ${THRESHOLD_MS}`,
+    'CONFIG GET latency-monitor-threshold',
+  ];
+  expect(await transcript(proxied, lines)).toEqual(await transcript(direct, lines));
+
+  await using server = await RawClient.connect(twins.fixture.redis[0]!.address);
+  await server.command('CLIENT', 'PAUSE', '150', 'ALL');
+  await Promise.all([proxied.command('GET', 'a'), direct.command('EVAL', SLOW_SCRIPT, '0')]);
+  const [here, there] = [await latestOf(proxied), await latestOf(direct)];
+  const kinds = (items: readonly RespValue[] = []): readonly string[] =>
+    items.map(({ type }) => type);
+  expect(kinds(here.get('command'))).toEqual(kinds(there.get('command')));
+  const shapesOf = async (client: RawClient): Promise<readonly string[]> => {
+    const texts = await transcript(client, ['LATENCY HISTORY command', 'LATENCY GRAPH command']);
+    return texts.map((text) => text.replaceAll(/\d+/g, '#'));
+  };
+  expect(await shapesOf(proxied)).toEqual(await shapesOf(direct));
+  const [ours, theirs] = await Promise.all([
+    proxied.command('LATENCY', 'DOCTOR'),
+    direct.command('LATENCY', 'DOCTOR'),
+  ]);
+  expect(ours.type).toBe(theirs.type);
+  expect(textOf(ours)).toContain('1. command: 1 latency spikes (average ');
+  const resets = ['LATENCY RESET command command nothing', 'LATENCY HISTORY command'];
+  expect(await transcript(proxied, resets)).toEqual(await transcript(direct, resets));
+  await Promise.all([proxied.close(), direct.close()]);
+  await twins.stop();
+});
+
+test('nothing is noted while the monitor is off', async () => {
+  const fixture = await startFixture([ALL_SLOTS], { slowLog: ALL_TIMED });
+  await using client = await fixture.connect();
+  await using server = await RawClient.connect(fixture.redis[0]!.address);
+  await server.command('CLIENT', 'PAUSE', '50', 'ALL');
+  await client.command('GET', 'a');
+  expect((await latestOf(client)).size).toBe(0);
+  const report = await client.command('LATENCY', 'DOCTOR');
+  expect(textOf(report)).toContain('"CONFIG SET latency-monitor-threshold <milliseconds>"');
+  expect(await transcript(client, ['LATENCY HISTOGRAM'])).toEqual([
+    expect.stringContaining('the proxy times only some of the commands'),
+  ]);
+  await fixture.stop();
+});
+
+test.each([1, 2])('CONFIG SET and RESET are for all of %i loops', async (threads) => {
+  const fixture = await startFixture([ALL_SLOTS], { threads, slowLog: ALL_TIMED });
+  const clients = await Promise.all([1, 2, 3, 4].map(() => fixture.connect()));
+  const [asker, ...others] = clients;
+  await asker!.command('CONFIG', 'SET', 'latency-monitor-threshold', `${THRESHOLD_MS}`);
+  await using server = await RawClient.connect(fixture.redis[0]!.address);
+  for (const client of others) {
+    await asker!.command('LATENCY', 'RESET');
+    await client.command('GET', 'a');
+    await server.command('CLIENT', 'PAUSE', '150', 'ALL');
+    await client.command('GET', 'a');
+    const [, , latest, worst] = (await latestOf(asker!)).get('command') ?? [];
+    expect(Number(latest?.type === 'integer' ? latest.value : 0)).toBeGreaterThanOrEqual(100);
+    expect(worst).toEqual(latest);
+  }
+  expect(await transcript(asker!, ['LATENCY RESET command', 'LATENCY HISTORY command'])).toEqual([
+    'LATENCY RESET command -> :1\r\n',
+    'LATENCY HISTORY command -> *0\r\n',
+  ]);
+  await Promise.all(clients.map((client) => client.close()));
+  await fixture.stop();
+});
+
+test('a busy event loop, and a server that is slow to greet', async () => {
+  const fixture = await startFixture([ALL_SLOTS], { latencyMonitorThresholdMs: THRESHOLD_MS });
+  await using client = await fixture.connect();
+  block(250);
+  await client.command('PING');
+  block(250);
+  await client.command('PING');
+  expect([...(await latestOf(client)).keys()]).toContain('event-loop');
+  await using server = await RawClient.connect(fixture.redis[0]!.address);
+  await client.command('HELLO', '3');
+  await client.command('LATENCY', 'RESET');
+  await server.command('CLIENT', 'PAUSE', '150', 'ALL');
+  await client.command('GET', 'a');
+  expect([...(await latestOf(client)).keys()]).toContain('backend-connect');
+  await fixture.stop();
+});
+
+test('new metadata that takes long to put into effect', async () => {
+  let readings = 0;
+  // Every reading is later than the one before it by the threshold.
+  const clock = { ...systemClock, monotonicMs: () => performance.now() + readings++ };
+  const fixture = await startFixture([ALL_SLOTS], { clock, latencyMonitorThresholdMs: 1 });
+  await using client = await fixture.connect();
+  expect([...(await latestOf(client)).keys()]).toContain('table-swap');
+  await client.command('LATENCY', 'RESET');
+  await setCluster(fixture.proxy, [[fixture.redis[0]!.address, ALL_SLOTS]], { epoch: 2 });
+  expect([...(await latestOf(client)).keys()]).toContain('table-swap');
+  await fixture.stop();
+});
