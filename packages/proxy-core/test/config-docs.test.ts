@@ -7,6 +7,7 @@ import {
   FIXED_PARAMETERS,
   portParameters,
 } from '../src/core/config-table.ts';
+import { SERVER_PARAMETERS, SET_ON_SERVERS } from '../src/core/server-parameters.ts';
 import { resolveOptions } from '../src/options.ts';
 import { configSourceOf } from '../src/shell/admin-config.ts';
 
@@ -18,7 +19,7 @@ function parameters(): ConfigParameter[] {
   const address = parseNodeAddress('127.0.0.1:5299')!;
   const nothing = (): void => undefined;
   const own = configSourceOf(resolveOptions({}), address, nothing, nothing);
-  const all = [...own, ...FIXED_PARAMETERS, ...portParameters(false)];
+  const all = [...own, ...FIXED_PARAMETERS, ...portParameters(false), ...SERVER_PARAMETERS];
   return all.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -29,7 +30,7 @@ function table(): string {
   const rows = parameters().map((parameter) => [
     `\`${parameter.name}\``,
     parameter.meaning ?? `The setting \`${settingOf(parameter)}\`.`,
-    typeof parameter.write === 'string' ? 'no' : 'yes',
+    typeof parameter.write === 'string' && parameter.name !== SET_ON_SERVERS ? 'no' : 'yes',
   ]);
   const header = ['Name', 'Value', 'Changed by `CONFIG SET`'];
   const widths = header.map((title, i) =>

@@ -276,6 +276,22 @@ async function getCalls(server: RedisServer): Promise<number> {
   return Number(/cmdstat_get:calls=(\d+)/.exec(info)?.[1] ?? 0);
 }
 
+test('CONFIG SET notify-keyspace-events reaches copies', async () => {
+  const [{ replicaProxy }] = await startPairs();
+  await reader(replicaProxy, LOW);
+  const client = await reader(replicaProxy, HIGH);
+  const name = 'notify-keyspace-events';
+  expect(await client.command('CONFIG', 'SET', name, 'KEA')).toMatchObject({ value: 'OK' });
+  const flags: string[] = [];
+  for (const { address } of servers) {
+    await using direct = await RawClient.connect(address);
+    flags.push(JSON.stringify(await direct.command('CONFIG', 'GET', name)));
+    await direct.command('CONFIG', 'SET', name, '');
+  }
+  const isOn = flags.map((text) => text.includes(JSON.stringify(Buffer.from('AKE'))));
+  expect(isOn).toEqual([false, false, true, true]);
+});
+
 test('a proxy with a master and a copy: commands without keys are for the master', async () => {
   const [m1, m2, r1, r2] = servers as [RedisServer, RedisServer, RedisServer, RedisServer];
   const first = await startProxy();

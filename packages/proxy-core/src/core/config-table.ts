@@ -22,7 +22,8 @@ export type ConfigSource = readonly ConfigParameter[];
 export type ConfigSetOutcome = Outcome<readonly (() => void)[], 'CONFIG_REFUSED'>;
 
 const IMMUTABLE = "can't set immutable config";
-const OF_SERVERS = 'it belongs to the Redis servers behind the proxy: set it there';
+/** Why CONFIG SET refuses what the proxy has nothing of. */
+export const OF_SERVERS = 'it belongs to the Redis servers behind the proxy: set it there';
 
 /** A parameter that cannot be changed at run time. */
 export function readOnlyParameter(
@@ -67,7 +68,6 @@ export const FIXED_PARAMETERS: ConfigSource = [
   readOnlyParameter('databases', () => '1', { meaning: 'There is one, as in Redis Cluster.' }),
   ofServers('maxmemory', '0', 'The proxy holds no data.'),
   ofServers('maxmemory-policy', 'noeviction', 'The proxy holds no data.'),
-  ofServers('notify-keyspace-events', '', 'The proxy has no keys.'),
   ofServers('save', '', 'The proxy writes no files.'),
 ];
 
@@ -92,15 +92,22 @@ export function readConfig(
 ): readonly (readonly [name: string, value: string])[] {
   const found = new Map<ConfigParameter, string>();
   for (const pattern of patterns) {
-    const isGlob = /[*?[\\]/.test(pattern);
     for (const parameter of source) {
       if (found.has(parameter)) continue;
-      if (isGlob && matchesGlob(pattern.toLowerCase(), parameter.name.toLowerCase()))
-        found.set(parameter, parameter.name);
-      else if (folded(pattern) === folded(parameter.name)) found.set(parameter, pattern);
+      if (isGlobFor(pattern, parameter.name)) found.set(parameter, parameter.name);
+      else if (isSameName(pattern, parameter.name)) found.set(parameter, pattern);
     }
   }
   return [...found].map(([parameter, name]) => [name, parameter.read()] as const);
+}
+
+/** Whether a pattern of CONFIG GET is about a parameter. */
+export function isAbout(pattern: string, name: string): boolean {
+  return isGlobFor(pattern, name) || isSameName(pattern, name);
+}
+
+function isGlobFor(pattern: string, name: string): boolean {
+  return /[*?[\\]/.test(pattern) && matchesGlob(pattern.toLowerCase(), name.toLowerCase());
 }
 
 /** Checks all pairs before any takes effect. The caller runs the returned steps. */
@@ -109,7 +116,7 @@ export function planConfigSet(source: ConfigSource, words: readonly string[]): C
   const wanted = new Map<ConfigParameter, string>();
   for (let i = 0; i < words.length; i += 2) {
     const name = words[i] ?? '';
-    const parameter = source.find((candidate) => folded(candidate.name) === folded(name));
+    const parameter = source.find((candidate) => isSameName(candidate.name, name));
     if (parameter === undefined) {
       const text = `Unknown option or number of arguments for CONFIG SET - '${name}'`;
       return refuse('CONFIG_REFUSED', text);
@@ -133,6 +140,11 @@ function refuseValue(name: string, reason: string): ConfigSetOutcome {
     'CONFIG_REFUSED',
     `CONFIG SET failed (possibly related to argument '${name}') - ${reason}`,
   );
+}
+
+/** Whether two names are of one parameter. */
+export function isSameName(one: string, other: string): boolean {
+  return folded(one) === folded(other);
 }
 
 function folded(name: string): string {

@@ -6,6 +6,7 @@ import {
   readOnlyParameter,
   type ConfigSource,
 } from '../core/config-table.ts';
+import { SERVER_PARAMETERS, toldParameters } from '../core/server-parameters.ts';
 import type { LoopQuestion } from '../core/loop-question.ts';
 import { byteErrorReply, quotedBytes } from '../core/replies.ts';
 import { latencyParameter } from './latency-config.ts';
@@ -132,14 +133,21 @@ export function executeConfig(state: ControlState, call: ControlCall): void {
   }
 }
 
-function sourceFor({ config }: ControlState, { isPlain }: ControlSession): ConfigSource {
-  return [...config, ...portParameters(isPlain)];
+function sourceFor(
+  { config }: ControlState,
+  { isPlain }: ControlSession,
+  ofServers: ConfigSource,
+): ConfigSource {
+  return [...config, ...portParameters(isPlain), ...ofServers];
 }
 
 function configGet(state: ControlState, { args, writer, session }: ControlCall): void {
   if (args.length < 3) return writeArityError(writer, 'config|get');
   const patterns = args.slice(2).map((_, i) => wordAt(args, i + 2) ?? '');
-  const found = readConfig(sourceFor(state, session), patterns);
+  const found = readConfig(
+    sourceFor(state, session, toldParameters(session.fromServers)),
+    patterns,
+  );
   writer.map(found.length);
   for (const [name, value] of found) writer.bulk(name).bulk(value);
 }
@@ -148,7 +156,7 @@ function configSet(state: ControlState, { args, writer, session }: ControlCall):
   if (args.length < 4) return writeArityError(writer, 'config|set');
   // One character per byte: names and values are ASCII, and what is not comes back as it was.
   const words = args.slice(2).map((word) => quotedBytes(word, WORD_BYTES_MAX));
-  const plan = planConfigSet(sourceFor(state, session), words);
+  const plan = planConfigSet(sourceFor(state, session, SERVER_PARAMETERS), words);
   if (!plan.ok) {
     writer.raw(byteErrorReply(`ERR ${plan.message}`));
     return;

@@ -29,9 +29,9 @@ export class LocalDesk implements AdminDesk {
     else client.reply(reply);
   }
 
-  answerDeferred(client: Client, frame: Buffer, keyspace: Fields): void {
+  answerDeferred(client: Client, frame: Buffer, fromServers: Fields): void {
     const control = this.#control;
-    const session = { ...sessionOf(client), keyspace };
+    const session = { ...sessionOf(client), fromServers };
     const args = controlRequestOf(frame, client.context.options.limits).args();
     client.replyDeferred(written(client, (writer) => control.execute(args, session, writer)));
   }
@@ -44,5 +44,5 @@ export class LocalDesk implements AdminDesk {
 
 /** What replies to a client depend on. */
 export function sessionOf({ session, context }: Client): ControlSession {
-  return { protocol: session.protocol, isPlain: context.isPlain, keyspace: [] };
+  return { protocol: session.protocol, isPlain: context.isPlain, fromServers: [] };
 }

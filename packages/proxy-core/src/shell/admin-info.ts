@@ -22,7 +22,7 @@ export function executeInfo(state: ControlState, { args, writer, session }: Cont
       replicationEpoch: state.replicationEpoch,
       isClusterOk: state.clusterReplies.coveredCount(table) === SLOT_COUNT,
       isPlain: session.isPlain,
-      keyspace: session.keyspace,
+      keyspace: session.fromServers,
       stats: options.stats(),
       process: processFacts(),
       localNodes: state.replication.statuses().map(localNodeFacts),

@@ -96,7 +96,7 @@ function askWords(
 ): string {
   const writer = new RespWriter(protocol);
   const args = words.map((word) => (typeof word === 'string' ? Buffer.from(word) : word));
-  control.execute(args, { protocol, isPlain: false, keyspace: [] }, writer);
+  control.execute(args, { protocol, isPlain: false, fromServers: [] }, writer);
   return writer.take().toString();
 }
 

@@ -63,8 +63,8 @@ export interface ControlSession {
   readonly protocol: 2 | 3;
   /** The asker sees one Redis server, not a cluster. */
   readonly isPlain: boolean;
-  /** What the servers say about their keys, for INFO. */
-  readonly keyspace: Fields;
+  /** What the servers said: about their keys, for INFO, or values of theirs, for CONFIG GET. */
+  readonly fromServers: Fields;
 }
 
 /** One command and where its reply goes. */

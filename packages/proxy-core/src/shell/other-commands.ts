@@ -38,6 +38,7 @@ import {
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { runBlocking } from './blocking-commands.ts';
 import { carryLearned, type Carrier, learnedOf } from './carry-learned.ts';
+import { takeConfigOfServers } from './config-of-servers.ts';
 import { carrySplit, runOnAll } from './fan-out-commands.ts';
 import { forwardOver } from './forward-over.ts';
 import { takeInfo } from './info-command.ts';
@@ -178,6 +179,7 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
     answerUmctl(client, argumentsOf(scanner, bytes));
   } else if (isFannedOut(id)) runOnAll(client, id, argumentsOf(scanner, bytes));
   else if (id === COMMAND_ID.INFO) takeInfo(client, scanner, span);
+  else if (takeConfigOfServers(client, scanner, span, id)) return true;
   else if (id === COMMAND_ID.UMCTL && takePeerCommand(client, scanner, span)) return true;
   else if (isControlCommand(commandName(container)) && !isAboutSlotKeys(id)) {
     client.context.desk.take(client, scanner, span);

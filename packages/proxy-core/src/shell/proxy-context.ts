@@ -36,7 +36,7 @@ export interface AdminDesk {
   /** One reply to the command in `span`, which was scanned last: at once, or in a later turn if it takes long. */
   take(client: Client, scanner: RequestScanner, span: Span): void;
   /** The reply to the whole request `frame` for a client whose reply was deferred: see `Client.deferReply`. */
-  answerDeferred(client: Client, frame: Buffer, keyspace: Fields): void;
+  answerDeferred(client: Client, frame: Buffer, fromServers: Fields): void;
   /** One reply at once, however long it takes. `args[0]` is the command's name. */
   answer(client: Client, args: readonly Buffer[]): void;
 }

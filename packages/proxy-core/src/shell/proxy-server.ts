@@ -335,7 +335,7 @@ function install(control: ProxyControl, meta: ProxyMeta, options: { force?: bool
     const writer = new RespWriter();
     control.execute(
       words.map((word) => Buffer.from(word)),
-      { protocol: 2, isPlain: false, keyspace: [] },
+      { protocol: 2, isPlain: false, fromServers: [] },
       writer,
     );
     const reply = writer.take().toString().trim();

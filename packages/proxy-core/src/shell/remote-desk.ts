@@ -26,11 +26,11 @@ export class RemoteDesk implements AdminDesk {
     this.answerDeferred(client, encodeCommand(args), []);
   }
 
-  answerDeferred(client: Client, bytes: Buffer, keyspace: Fields): void {
+  answerDeferred(client: Client, bytes: Buffer, fromServers: Fields): void {
     const ask = this.#nextAsk++;
     // A view of the bytes would take all of the memory behind it along.
     const frame = new Uint8Array(bytes);
-    const session = { ...sessionOf(client), keyspace };
+    const session = { ...sessionOf(client), fromServers };
     const report: LoopReport = { kind: 'ask', ask, frame, session };
     this.#waiting.set(ask, client);
     this.#port.postMessage(report);

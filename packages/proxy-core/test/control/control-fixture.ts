@@ -2,7 +2,11 @@ import { parseNodeAddress } from '@undermoon/cluster-meta';
 import { RespWriter } from '@undermoon/resp';
 import { silentLogger, type LogFields, type Logger } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
-import { FIXED_PARAMETERS, integerParameter } from '../../src/core/config-table.ts';
+import {
+  FIXED_PARAMETERS,
+  integerParameter,
+  readOnlyParameter,
+} from '../../src/core/config-table.ts';
 import { createProxyControl, type ProxyControl } from '../../src/shell/admin.ts';
 import type { ReplicationSettings } from '../../src/shell/control-state.ts';
 
@@ -16,6 +20,7 @@ export function controlAt(
     announceAddress: parseNodeAddress(announceAddress)!,
     config: [
       ...FIXED_PARAMETERS,
+      readOnlyParameter('notify-keyspace-events', () => ''),
       integerParameter({
         name: 'maxclients',
         min: 1,
@@ -77,7 +82,7 @@ export function askControl(
 ): string {
   const writer = new RespWriter(protocol);
   const args = words.map((word) => (typeof word === 'string' ? Buffer.from(word) : word));
-  control.execute(args, { protocol, isPlain: false, keyspace: [] }, writer);
+  control.execute(args, { protocol, isPlain: false, fromServers: [] }, writer);
   return writer.take().toString();
 }
 
