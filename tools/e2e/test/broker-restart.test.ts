@@ -7,7 +7,7 @@ import { until } from '../src/until.ts';
 import { useCluster } from './use-cluster.ts';
 
 const COORDINATORS = 2;
-const running = useCluster(() => startProgramCluster({ port: 26400 }));
+const running = useCluster(() => startProgramCluster({ port: 26550 }));
 
 async function metrics(): Promise<ReadonlyMap<string, number>> {
   const response = await fetch(`${running().brokerUrl}/metrics`);
