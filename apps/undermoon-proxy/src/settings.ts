@@ -352,7 +352,7 @@ export const PROXY_SETTINGS = {
     type: 'bool',
     group: 'Redirection',
     default: false,
-    doc: 'Serves clients of `address` as those of `plain_address`: they are never redirected.',
+    doc: 'Serves clients of `address` as those of `plain_address`: they are never redirected, but commands for all servers are for those of this proxy.',
   },
   redirect_timeout_ms: {
     type: 'int',

@@ -244,3 +244,48 @@ test('active redirection serves the clients of the cluster port like that', asyn
   expect(textsOf(await client.command('MGET', 'key:1', 'key:2', 'key:3'))).toEqual(['a', 'b', 'c']);
   proxy.destroy();
 });
+
+test('where all proxies redirect actively, commands for all servers do not go around', async () => {
+  const redis = await Promise.all([startRedis(), startRedis()]);
+  const both = redis.map(() =>
+    createProxyServer({
+      address: '127.0.0.1:0',
+      plainAddress: '127.0.0.1:0',
+      activeRedirection: true,
+      backendTimeoutMs: 1000,
+    }),
+  );
+  for (const proxy of both) await proxy.listen();
+  const halves = ['0-8191', '8192-16383'] as const;
+  for (const [i, proxy] of both.entries()) {
+    await setCluster(proxy, [[redis[i]!.address, halves[i]!]], {
+      peers: [[both[1 - i]!.address, halves[1 - i]!]],
+    });
+  }
+  const [first] = both;
+  const own = await RawClient.connect(first!.address);
+  const plain = await RawClient.connect(first!.plainAddress ?? '');
+  for (const key of keys) await own.command('SET', key, 'v');
+  const here = keys.filter((key) => keySlotOf(key) < 8192).toSorted();
+  expect(textOf(await own.command('DBSIZE'))).toBe(String(here.length));
+  expect(textsOf(await own.command('KEYS', '*')).toSorted()).toEqual(here);
+  expect(textOf(await plain.command('DBSIZE'))).toBe(String(keys.length));
+  for (const [client, expected] of [
+    [own, here],
+    [plain, keys.toSorted()],
+  ] as const) {
+    const found: string[] = [];
+    let cursor = '0';
+    do {
+      const reply = await client.command('SCAN', cursor, 'COUNT', '7');
+      if (reply.type !== 'array') throw new Error('no list');
+      cursor = textOf(reply.items[0]!);
+      found.push(...textsOf(reply.items[1]!));
+    } while (cursor !== '0');
+    expect(found.toSorted()).toEqual(expected);
+  }
+  expect(textOf(await plain.command('FLUSHALL'))).toBe('OK');
+  expect(textOf(await plain.command('DBSIZE'))).toBe('0');
+  for (const proxy of both) proxy.destroy();
+  await Promise.all(redis.map((server) => server.stop()));
+});

@@ -15,7 +15,7 @@ import {
   unlessError,
 } from '../core/fan-out.ts';
 import { arityReply, errorReply, REPLY_SLOT_DOWN } from '../core/replies.ts';
-import { SLOT_HELD } from '../core/routing-table.ts';
+import { SLOT_HELD, SLOT_UNCOVERED } from '../core/routing-table.ts';
 import { cursorText, nextScanSlot, parseCursor, type ScanCursor } from '../core/scan-cursor.ts';
 import { connectionsTo, sendParts } from './fan-out-call.ts';
 import { holdIfPaused } from './paused-commands.ts';
@@ -187,7 +187,10 @@ function scanReplyFor(client: Client, asked: ScanCursor, reply: Buffer): Buffer 
 
 /** Copies are scanned only where there is nothing else. */
 function scannedSlots({ context }: Client): Int16Array {
-  const { servers, groups, table, owners } = context;
+  const { servers, groups, table, owners, isPlain } = context;
+  if (isPlain && servers.length < groups.length) {
+    return table.slots.map((target) => (target < servers.length ? target : SLOT_UNCOVERED));
+  }
   return (servers.length === groups.length ? table : owners).slots;
 }
 

@@ -66,6 +66,8 @@ export class PortContexts {
     setServers(plain, plainTable, groups.slice(0, plainTable.localNodes.length));
     const own = cluster.isPlain ? plainTable : table;
     setServers(cluster, own, groups.slice(0, own.localNodes.length));
+    // Other proxies ask this port for what is here, so what is for all servers must not come back to them.
+    cluster.servers = groups.slice(0, table.localNodes.length);
     const copies = groups.slice(plainTable.localNodes.length);
     setServers(this.#replica, replicaTableOf(table), [...cluster.groups, ...copies]);
     this.#splitByPlain(isSplitting);
