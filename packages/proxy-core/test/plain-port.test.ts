@@ -270,14 +270,14 @@ test('where all proxies redirect actively, commands for all servers do not go ar
   expect(textOf(await own.command('DBSIZE'))).toBe(String(here.length));
   expect(textsOf(await own.command('KEYS', '*')).toSorted()).toEqual(here);
   expect(textOf(await plain.command('DBSIZE'))).toBe(String(keys.length));
-  for (const [client, expected] of [
+  for (const [asker, expected] of [
     [own, here],
     [plain, keys.toSorted()],
   ] as const) {
     const found: string[] = [];
     let cursor = '0';
     do {
-      const reply = await client.command('SCAN', cursor, 'COUNT', '7');
+      const reply = await asker.command('SCAN', cursor, 'COUNT', '7');
       if (reply.type !== 'array') throw new Error('no list');
       cursor = textOf(reply.items[0]!);
       found.push(...textsOf(reply.items[1]!));

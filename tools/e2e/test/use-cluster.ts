@@ -28,7 +28,7 @@ export function printedSeed(what: string): number {
   return seed;
 }
 
-/** The nodes that a client starts from: the first two proxies. */
+/** The nodes that a client starts from: all proxies, since it comes back to these when it has lost all it knew. */
 export function startNodes(cluster: RunningCluster): readonly string[] {
-  return cluster.proxies.slice(0, 2).map(({ address }) => address);
+  return cluster.proxies.map(({ address }) => address);
 }
