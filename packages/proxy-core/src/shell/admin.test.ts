@@ -3,30 +3,16 @@ import { RespWriter } from '@undermoon/resp';
 import { silentLogger } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
 import { describe, expect, test } from 'vitest';
+import { NO_STATS } from '../../test/control/control-fixture.ts';
 import { integerParameter, readOnlyParameter } from '../core/config-table.ts';
 import type { ProxyStats } from '../core/info.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import { createProxyControl, type ProxyControl } from './admin.ts';
 
 const STATS: ProxyStats = {
+  ...NO_STATS,
   uptimeSeconds: 90_000,
   connectedClients: 3,
-  dedicated: { leasedCount: 0, idleCount: 0, blockedCount: 0, refusedCount: 0, trackingCount: 0 },
-  clientsOverInput: 0,
-  clientsOverOutput: 0,
-  pubsub: {
-    channelCount: 0,
-    patternCount: 0,
-    shardChannelCount: 0,
-    clientCount: 0,
-    linkCount: 0,
-    readyLinkCount: 0,
-  },
-  pubsubLinksLost: 0,
-  pubsubMessagesDropped: 0,
-  losses: { retriedCount: 0, resentCount: 0, lostCount: 0, unreachableCount: 0 },
-  limits: [['clients_max', 10_000]],
-  connectionsMax: 10_000,
   connectionsReceived: 7,
   connectionsRejected: 1,
   commandsProcessed: 1234,

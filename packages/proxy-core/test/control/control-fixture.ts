@@ -7,8 +7,45 @@ import {
   integerParameter,
   readOnlyParameter,
 } from '../../src/core/config-table.ts';
+import type { ProxyStats } from '../../src/core/info.ts';
 import { createProxyControl, type ProxyControl } from '../../src/shell/admin.ts';
 import type { ReplicationSettings } from '../../src/shell/control-state.ts';
+
+/** A proxy that has hardly done anything. */
+export const NO_STATS: ProxyStats = {
+  uptimeSeconds: 1,
+  connectedClients: 1,
+  dedicated: {
+    leasedCount: 0,
+    idleCount: 0,
+    blockedCount: 0,
+    refusedCount: 0,
+    trackingCount: 0,
+  },
+  clientsOverInput: 0,
+  clientsOverOutput: 0,
+  pubsub: {
+    channelCount: 0,
+    patternCount: 0,
+    shardChannelCount: 0,
+    clientCount: 0,
+    linkCount: 0,
+    readyLinkCount: 0,
+  },
+  pubsubLinksLost: 0,
+  pubsubMessagesDropped: 0,
+  losses: { retriedCount: 0, resentCount: 0, lostCount: 0, unreachableCount: 0 },
+  limits: [['clients_max', 10_000]],
+  connectionsMax: 10_000,
+  connectionsReceived: 1,
+  connectionsRejected: 0,
+  commandsProcessed: 1,
+  errorReplies: 0,
+  netInputBytes: 0,
+  netOutputBytes: 0,
+  backends: [],
+  loopClients: [],
+};
 
 /** The control side of a proxy without sockets for clients. */
 export function controlAt(
@@ -36,40 +73,7 @@ export function controlAt(
     version: '1.2.3',
     onShutdown: () => undefined,
     resetStats: () => undefined,
-    stats: () => ({
-      uptimeSeconds: 1,
-      connectedClients: 1,
-      dedicated: {
-        leasedCount: 0,
-        idleCount: 0,
-        blockedCount: 0,
-        refusedCount: 0,
-        trackingCount: 0,
-      },
-      clientsOverInput: 0,
-      clientsOverOutput: 0,
-      pubsub: {
-        channelCount: 0,
-        patternCount: 0,
-        shardChannelCount: 0,
-        clientCount: 0,
-        linkCount: 0,
-        readyLinkCount: 0,
-      },
-      pubsubLinksLost: 0,
-      pubsubMessagesDropped: 0,
-      losses: { retriedCount: 0, resentCount: 0, lostCount: 0, unreachableCount: 0 },
-      limits: [['clients_max', 10_000]],
-      connectionsMax: 10_000,
-      connectionsReceived: 1,
-      connectionsRejected: 0,
-      commandsProcessed: 1,
-      errorReplies: 0,
-      netInputBytes: 0,
-      netOutputBytes: 0,
-      backends: [],
-      loopClients: [],
-    }),
+    stats: () => NO_STATS,
     replication: options.replication ?? {},
   });
 }
