@@ -92,6 +92,11 @@ export function concernsValues(id: number): boolean {
   return HAS_USE[id] === 1;
 }
 
+/** Whether a command looks into a value or changes a part of it. */
+export function isOnParts(id: number): boolean {
+  return USES.get(id)?.isPartial === true;
+}
+
 /** What a command does with string values; null: nothing that compression would have to know. */
 export function valueUseOf(id: number, bytes: Uint8Array, frame: CommandFrame): ValueUse | null {
   const use = USES.get(id) ?? null;

@@ -89,7 +89,7 @@ function runSplit(
   const { slots, groups } = by;
   const { peerStart } = by.table;
   const compression = concernsValues(id) ? context.compression : null;
-  const refusal = compression === null ? null : valueRefusal(compression, scanner, span, id);
+  const refusal = compression === null ? null : valueRefusal(compression, id);
   if (refusal !== null) {
     client.reply(refusal);
     return;

@@ -137,7 +137,7 @@ class FollowedCommand implements Redirected, ReplySink {
   #storedForm(id: number, compression: Compression): StoredForm | null {
     const { span } = this.#asGiven();
     const { scanner } = this.client.context.loop;
-    const refusal = valueRefusal(compression, scanner, span, id);
+    const refusal = valueRefusal(compression, id);
     const { codec } = compression;
     if (refusal === null && codec !== null) return storedForm(codec, scanner, span, id);
     this.#onReply(refusal ?? NO_CODEC_YET);

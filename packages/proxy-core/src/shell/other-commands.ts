@@ -344,7 +344,7 @@ function carryValues(
 ): void {
   const { context, session } = client;
   const compression = context.compression!;
-  const refusal = valueRefusal(compression, scanner, span, id);
+  const refusal = valueRefusal(compression, id);
   if (refusal !== null) return refuse(client, id, refusal);
   const form = storedForm(compression.codec!, scanner, span, id);
   if (session.transaction !== null) {

@@ -2,6 +2,7 @@ import {
   type Compression,
   decodeReply,
   encodeValues,
+  isOnParts,
   type ValueCodec,
   valueUseOf,
 } from '../core/compression.ts';
@@ -31,15 +32,9 @@ export interface StoredForm {
 }
 
 /** Why a command cannot be carried as long as its cluster compresses values; null: it can. */
-export function valueRefusal(
-  { strategy, failure }: Compression,
-  frame: CommandFrame,
-  span: Span,
-  id: number,
-): Buffer | null {
+export function valueRefusal({ strategy, failure }: Compression, id: number): Buffer | null {
   if (failure !== null) return errorReply(`ERR compression is not available: ${failure}`);
-  const isPartial = valueUseOf(id, span.bytes, frame)?.isPartial === true;
-  return isPartial && strategy === 'set_get_only' ? REPLY_PARTIAL : null;
+  return strategy === 'set_get_only' && isOnParts(id) ? REPLY_PARTIAL : null;
 }
 
 /** A command with its values as they are stored. */
