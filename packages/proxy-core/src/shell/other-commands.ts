@@ -27,22 +27,18 @@ import {
   arityReply,
   errorReply,
   execAbortReply,
-  REPLY_CROSSSLOT,
-  REPLY_KEYS_APART,
   REPLY_NOAUTH,
-  REPLY_SLOT_DOWN,
   unknownCommandReply,
   unknownSubcommandReply,
-  unreachableReply,
 } from '../core/replies.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { runBlocking } from './blocking-commands.ts';
 import { carryLearned, type Carrier, learnedOf } from './carry-learned.ts';
 import { takeConfigOfServers } from './config-of-servers.ts';
 import { carrySplit, runOnAll } from './fan-out-commands.ts';
-import { forwardOver } from './forward-over.ts';
+import { forwardOne } from './forward-run.ts';
 import { takeInfo } from './info-command.ts';
-import { COMMANDS_PROCESSED } from './loop-counters.ts';
+import { keysRefusal, serverRefusal } from './keys-refusal.ts';
 import { endSkipWhenQuiet, holdIfPaused } from './paused-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
 import { connectionFor } from './server-connection.ts';
@@ -57,12 +53,10 @@ import {
 } from './pubsub-commands.ts';
 import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
 import { takePassed } from './passed-command.ts';
-import { plainRefusal } from './plain-slots.ts';
 import { needsMaster } from './readonly-mode.ts';
 import { isScriptReady, isWaitingForScripts, noteQueued } from './script-calls.ts';
 import { isForServers } from './script-commands.ts';
 import { isAboutSlotKeys } from './slot-commands.ts';
-import { slotRefusal } from './slot-refusal.ts';
 import {
   abandon,
   discard,
@@ -76,7 +70,6 @@ import {
   refusalInExec,
 } from './transaction-commands.ts';
 import { endCaching } from './tracking-commands.ts';
-import { forwardSampled } from './slow-sampling.ts';
 import { answerUmctl, isUmctlOfLoop } from './umctl-of-loop.ts';
 import { watch } from './watch-commands.ts';
 
@@ -93,21 +86,6 @@ const NO_CLUSTER = errorReply('ERR This instance has cluster support disabled');
 
 /** How commands are carried out that only the servers know. */
 const CARRIER: Carrier = { refuse, waitsForSlot, forwardOne, rerun };
-
-/** Sends `count` commands to the local node `target`. */
-export function forwardRun(client: Client, span: Span, target: number, count: number): void {
-  const { context } = client;
-  const group = context.groups[target]!;
-  context.counters[COMMANDS_PROCESSED]! += count;
-  if (context.counters[COMMANDS_PROCESSED]! >= context.slowLog.nextAt) {
-    forwardSampled(client, group, span, count);
-    return;
-  }
-  const backend = client.backendOf(group);
-  if (forwardOver(client, backend, span, count)) return;
-  const error = unreachableReply(group.address);
-  for (let i = 0; i < count; i++) client.reply(error);
-}
 
 /**
  * Carries out whatever the fast path did not take, with checks in the order of Redis. False: it is for a slot
@@ -356,36 +334,6 @@ function carryValues(
     if (form.codec === null) forwardOne(client, form.span, target);
     else forwardDecoded(client, connection, form.span, form.codec);
   }
-}
-
-/** While keys are watched, commands for their server go over the connection that watches them, in order. */
-function forwardOne(client: Client, span: Span, target: number): void {
-  const { watching, tracking, context } = client;
-  const isWatched = watching !== null && watching.address === context.groups[target]!.address;
-  // All commands of a client that tracks keys go over that connection.
-  if (isWatched && tracking === null && forwardOver(client, watching.connection, span, 1)) return;
-  // It counted when it came.
-  context.counters[COMMANDS_PROCESSED]!--;
-  forwardRun(client, span, target, 1);
-}
-
-/** What needs some server, whichever it is. */
-function serverRefusal({ context }: Client): Buffer | null {
-  return context.servers.length > 0 ? null : REPLY_SLOT_DOWN;
-}
-
-function keysRefusal(
-  client: Client,
-  id: number,
-  slot: number,
-  isForMaster: boolean,
-): Buffer | null {
-  if (slot === SLOTS_DIFFER) return client.context.isPlain ? REPLY_KEYS_APART : REPLY_CROSSSLOT;
-  if (slot === SLOT_NONE) {
-    if (isDedicated(id)) return null;
-    return errorReply(`ERR '${commandName(id)}' without a key is not available through this proxy`);
-  }
-  return plainRefusal(client, id, slot) ?? slotRefusal(client.context, slot, isForMaster);
 }
 
 function argumentsOf(scanner: RequestScanner, bytes: Buffer): Buffer[] {
