@@ -1,7 +1,13 @@
 import type { Metric, RowSummary } from './samples.ts';
-import { median, spread } from './statistics.ts';
+import { median, medianInterval, spread, type MedianInterval } from './statistics.ts';
 
-/** How far the rounds may lie apart before nothing is concluded from them: (max - min) / median. */
+/**
+ * How probable it may be that the median of a machine without noise lies above what the rounds say, or below. With five
+ * rounds, the interval is from the least to the greatest; with more, it leaves out as many as the sign test allows.
+ */
+const ERROR_PROBABILITY = 0.035;
+
+/** How wide that interval may be before nothing is concluded from the median: (high - low) / median. */
 const SPREAD_MAX: Readonly<Record<Metric, number>> = {
   rps: 0.2,
   proxyCpuUs: 0.15,
@@ -21,6 +27,8 @@ const SPREAD_MAX: Readonly<Record<Metric, number>> = {
 export interface Finding {
   /** The median over the rounds; NaN of none. */
   readonly value: number;
+  /** Where the value surely lies; null when there were too few undisturbed rounds to tell. */
+  readonly interval: MedianInterval | null;
   /** Why it may be wrong; null when it can be relied on. */
   readonly doubt: string | null;
 }
@@ -28,8 +36,7 @@ export interface Finding {
 /** What a row says by itself. It needs as many undisturbed samples as there are rounds. */
 export function findingOf(metric: Metric, row: RowSummary, rounds: number): Finding {
   const values = row.figures[metric]?.values ?? [];
-  const tooFew = row.cleanCount < rounds ? troublesOf(row) : null;
-  return { value: median(values), doubt: tooFew ?? tooWide(values, metric) };
+  return findingIn(values, metric, row.cleanCount < rounds ? troublesOf(row) : null);
 }
 
 /**
@@ -50,21 +57,23 @@ export function ratioFinding(
     return divisor === undefined ? [] : [value / divisor];
   });
   const lacking = [own, other].filter(({ cleanCount }) => cleanCount < rounds);
-  return {
-    value: median(ratios),
-    doubt:
-      lacking.length > 0
-        ? lacking.map(troublesOf).join('; ')
-        : ratios.length < rounds
-          ? `both were undisturbed in ${ratios.length} rounds only`
-          : tooWide(ratios, metric),
-  };
+  const tooFew =
+    lacking.length > 0
+      ? lacking.map(troublesOf).join('; ')
+      : ratios.length < rounds
+        ? `both were undisturbed in ${ratios.length} rounds only`
+        : null;
+  return findingIn(ratios, metric, tooFew);
 }
 
-function tooWide(values: readonly number[], metric: Metric): string | null {
-  const found = spread(values);
-  if (found <= SPREAD_MAX[metric]) return null;
-  return `its rounds lie ${percent(found)} apart, over ${percent(SPREAD_MAX[metric])}`;
+function findingIn(values: readonly number[], metric: Metric, tooFew: string | null): Finding {
+  const value = median(values);
+  if (tooFew !== null) return { value, interval: null, doubt: tooFew };
+  const interval = medianInterval(values, ERROR_PROBABILITY);
+  const found = spread(interval === null ? values : [interval.low, value, interval.high]);
+  const isNarrow = found <= SPREAD_MAX[metric];
+  const doubt = `its rounds lie ${percent(found)} apart, over ${percent(SPREAD_MAX[metric])}`;
+  return { value, interval, doubt: isNarrow ? null : doubt };
 }
 
 function troublesOf(row: RowSummary): string {

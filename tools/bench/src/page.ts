@@ -54,6 +54,9 @@ warmed up. Compare figures of one run only.
 - Bytes per connection are resident memory of the process with idle connections that made one request each, less that
   before, divided by their number. Memory of the kernel is not in it.
 - A sample during which other processes and the hypervisor took more than ${OTHER_CORES_MAX} of a core is disturbed,
-  and so is one at a fixed rate that the load generator could not keep. Further rounds make up for them. There is no
-  verdict on a row with too few undisturbed samples, or whose rounds lie too far apart.
+  and so is one at a fixed rate that the load generator could not keep. Further rounds make up for them, and
+  for rows that say too little.
+- _Between_ is where the ratio surely is: a median outside of it has a probability of 3.5 % at most on either side, by the sign test. A
+  goal gets its verdict when its limit is not in between, or when that is narrow enough for the median to
+  count. There is none with too few undisturbed samples, or when the rounds lie too far apart around the limit.
 `;

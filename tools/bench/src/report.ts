@@ -147,15 +147,17 @@ const METRIC_NAMES: Readonly<Record<Metric, string>> = {
   connectionBytes: 'bytes per idle connection',
 };
 
-const RATIO_HEAD = ['workload', 'placement', 'figure', 'undermoon /', 'ratio', 'doubt'];
+const RATIO_HEAD = ['workload', 'placement', 'figure', 'undermoon /', 'ratio', 'between', 'doubt'];
 
-function ratioCells({ workload, placement, metric, against, value, doubt }: Ratio): string[] {
+function ratioCells(ratio: Ratio): string[] {
+  const { workload, placement, metric, against, value, interval, doubt } = ratio;
   return [
     workload,
     placement,
     METRIC_NAMES[metric],
     against,
     Number.isNaN(value) ? '' : value.toFixed(2),
+    interval === null ? '' : `${interval.low.toFixed(2)}–${interval.high.toFixed(2)}`,
     doubt ?? '',
   ];
 }

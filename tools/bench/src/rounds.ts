@@ -9,8 +9,10 @@ import type { Placement, TargetName, Workload } from './workloads.ts';
 export interface RoundsPlan {
   readonly workloads: readonly Workload[];
   readonly rounds: number;
-  /** At most so many more, for rows that lack undisturbed samples. */
+  /** At most so many more, for rows that lack undisturbed samples, and for those that say too little. */
   readonly makeUpRounds: number;
+  /** Whether the samples of a workload and placement so far say too little; default: never. */
+  readonly saysTooLittle?: (rows: readonly Row[]) => boolean;
   /** No round begins later than this after the first; default: no limit. */
   readonly limitMs?: number;
   readonly pace: Pace;
@@ -51,19 +53,26 @@ export async function measureRounds(plan: RoundsPlan): Promise<readonly Row[]> {
       const workloads = plan.workloads.filter(
         (workload) =>
           workload.placements.includes(placement) &&
-          (round < plan.rounds || isLacking(workload, placement, { plan, collected })),
+          (round < plan.rounds ||
+            isLacking(workload, placement, { plan, collected }) ||
+            plan.saysTooLittle?.(rowsSoFar([workload], collected, placement)) === true),
       );
       if (workloads.length > 0)
         await measureRound({ plan, collected, round, placement, workloads });
     }
   }
-  return rowsOf(plan.workloads).map((row) => {
+  return rowsSoFar(plan.workloads, collected);
+}
+
+function rowsSoFar(
+  workloads: readonly Workload[],
+  { samples, failedCounts }: Collected,
+  only: Placement | null = null,
+): readonly Row[] {
+  const rows = rowsOf(workloads).filter(({ placement }) => only === null || placement === only);
+  return rows.map((row) => {
     const name = rowName(row);
-    return {
-      ...row,
-      samples: collected.samples.get(name) ?? [],
-      failedCount: collected.failedCounts.get(name) ?? 0,
-    };
+    return { ...row, samples: samples.get(name) ?? [], failedCount: failedCounts.get(name) ?? 0 };
   });
 }
 

@@ -41,6 +41,10 @@ export async function runProxy(
     workloads: selected,
     rounds,
     makeUpRounds: rounds * MAKE_UP_FACTOR,
+    saysTooLittle: (rows) => {
+      const found = judge(GOALS, rows.map(summarize), rounds);
+      return found.some(({ outcome }) => outcome === 'refused');
+    },
     pace: isQuick ? QUICK_PACE : PACE,
     programs: { undermoon, nutcracker, base: null },
     keyCount: KEY_COUNT,

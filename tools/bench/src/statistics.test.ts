@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { lowerBoundOfMedian, median, spread } from './statistics.ts';
+import { lowerBoundOfMedian, median, medianInterval, spread } from './statistics.ts';
 
 it('takes the middle, or the mean of the two middle ones', () => {
   expect(median([5, 1, 9])).toBe(5);
@@ -20,4 +20,11 @@ it('bounds the median by the sign test', () => {
   expect(lowerBoundOfMedian(ten, 0.06)).toBe(3);
   expect(lowerBoundOfMedian([1, 2, 3, 4, 5], 0.02)).toBeNull();
   expect(lowerBoundOfMedian([], 0.02)).toBeNull();
+});
+
+it('bounds the median on both sides', () => {
+  expect(medianInterval([5, 2, 3, 4, 1], 0.035)).toEqual({ low: 1, high: 5 });
+  expect(medianInterval([2, 3, 4, 1], 0.035)).toBeNull();
+  const fifteen = Array.from({ length: 15 }, (_, index) => index - 7);
+  expect(medianInterval(fifteen, 0.035)).toEqual({ low: -4, high: 4 });
 });

@@ -34,3 +34,23 @@ export function lowerBoundOfMedian(
   }
   return index === -1 ? null : (sorted[index] ?? null);
 }
+
+/** Two of some values between which the median of whatever they were drawn from lies. */
+export interface MedianInterval {
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * The interval of `lowerBoundOfMedian` and its counterpart from above, each exceeded with at most the given probability;
+ * null when there are too few values.
+ */
+export function medianInterval(
+  values: readonly number[],
+  errorProbability: number,
+): MedianInterval | null {
+  const low = lowerBoundOfMedian(values, errorProbability);
+  const mirrored = values.map((value) => -value);
+  const high = lowerBoundOfMedian(mirrored, errorProbability);
+  return low === null || high === null ? null : { low, high: -high };
+}

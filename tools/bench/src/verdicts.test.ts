@@ -117,6 +117,25 @@ describe('judge', () => {
     ]);
   });
 
+  it('gives a verdict on rounds that differ much when all of them are on one side of the limit', () => {
+    const others = row('nutcracker', costs(10, 10, 10, 10, 10));
+    const cheap = row('undermoon', costs(4, 6, 8, 9, 10));
+    expect(judge([COST], [cheap, others], 5)).toMatchObject([{ outcome: 'met', value: 0.8 }]);
+    const dear = row('undermoon', costs(11, 12, 13, 14, 20));
+    expect(judge([COST], [dear, others], 5)).toMatchObject([{ outcome: 'missed', value: 1.3 }]);
+    const both = row('undermoon', costs(4, 6, 8, 9, 11));
+    expect(judge([COST], [both, others], 5)).toMatchObject([{ outcome: 'refused' }]);
+  });
+
+  it('lets one round of many be far off', () => {
+    const most = Array.from({ length: 11 }, (_, round) => (round === 3 ? 30 : 10));
+    const rows = [
+      row('undermoon', costs(...most)),
+      row('nutcracker', costs(...most.map(() => 10))),
+    ];
+    expect(judge([COST], rows, 11)).toMatchObject([{ outcome: 'met', value: 1 }]);
+  });
+
   it('leaves out goals that were not measured, and rows that were not pinned', () => {
     const own = row('undermoon', costs(7.5));
     expect(judge([COST], [own], 1)).toEqual([]);

@@ -40,9 +40,11 @@ function judgeOne(goal: Goal, rows: readonly RowSummary[], rounds: number): Verd
   const own = findRow(goal, goal.of ?? 'undermoon', rows);
   const other = against === null ? null : findRow(goal, against, rows);
   if (own === undefined || other === undefined) return [];
-  const { value, doubt } =
+  const { value, interval, doubt } =
     other === null ? findingOf(metric, own, rounds) : ratioFinding(metric, own, other, rounds);
-  if (doubt !== null) return [{ goal, outcome: 'refused', reason: doubt }];
+  // Rounds that lie far apart still tell on which side of the limit they are when all that counts is there.
+  const isSure = interval !== null && (limit < interval.low || limit > interval.high);
+  if (doubt !== null && !isSure) return [{ goal, outcome: 'refused', reason: doubt }];
   const isMet = bound === 'at most' ? value <= limit : value >= limit;
   return [{ goal, outcome: isMet ? 'met' : 'missed', value }];
 }
