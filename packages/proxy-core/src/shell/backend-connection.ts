@@ -199,12 +199,13 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
 
   /**
    * Fails a connection whose oldest request, or whose greeting, got no answer for too long. Called by the
-   * coarse timer.
+   * coarse timer. `ownMs`: how long the server may let the request wait; minus infinity: it is known
+   * to say nothing any more.
    */
-  checkDeadline(): void {
+  checkDeadline(ownMs = 0): void {
     const isOwed = this.#greeting.isOn || this.#state === 'ready';
     if (!isOwed || this.#demux.queue.total === 0) return;
-    if (this.#loop.watchedMs - this.#progressMs < this.options.timeoutMs) return;
+    if (this.#loop.watchedMs - this.#progressMs < this.options.timeoutMs + ownMs) return;
     this.#fail('timeout');
   }
 

@@ -1,4 +1,5 @@
 import { encodeCommand } from '@undermoon/resp';
+import { blockingTimeoutMs } from '../core/blocking-timeout.ts';
 import { SLOT_NONE } from '../core/command-keys.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { redirectionOf } from '../core/redirection.ts';
@@ -30,7 +31,7 @@ function begin(client: Client, command: Buffer, slot: number, needsMaster: boole
   // It sent this and then the end: nothing may be popped for it.
   if (client.isEnding) return;
   if (slot === SLOT_NONE) {
-    waitForReplicas(client, command);
+    waitForReplicas(client, command, timeoutOf(client, command));
     return;
   }
   const { context } = client;
@@ -51,6 +52,13 @@ function begin(client: Client, command: Buffer, slot: number, needsMaster: boole
   else call.begin(lease);
 }
 
+/** How long the server lets a command wait; null: perhaps for ever. */
+function timeoutOf({ context }: Client, command: Buffer): number | null {
+  const { secondScanner } = context;
+  secondScanner.scan(command, 0, command.length);
+  return blockingTimeoutMs(command, secondScanner);
+}
+
 /** A command that waits on its server, and the connection that it has for itself meanwhile. */
 class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
   /** The connection has no other commands. */
@@ -58,6 +66,7 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
   readonly isBlocking = true;
   readonly client: Client;
   readonly slot: number;
+  readonly timeoutMs: number | null;
   readonly #command: Buffer;
   readonly #needsMaster: boolean;
   #lease: Lease | null = null;
@@ -76,6 +85,7 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
     this.client = client;
     this.slot = slot;
     this.#command = command;
+    this.timeoutMs = timeoutOf(client, command);
     this.#needsMaster = needsMaster;
   }
 

@@ -9,6 +9,7 @@ import {
 } from './backend-connection.ts';
 import type { DataLoop } from './data-loop.ts';
 import { ReplyText } from './reply-text.ts';
+import { StallWatch } from './stall-watch.ts';
 
 /** The answer to who would need one more connection than the pool may have. */
 export const REPLY_NO_CONNECTION: Buffer = errorReply(
@@ -33,6 +34,8 @@ export interface DedicatedPoolOptions extends Omit<
 export interface LeaseHolder {
   /** The server may take as long as it likes to answer. */
   readonly isBlocking: boolean;
+  /** Milliseconds within which the server ends what it waits for by itself; null: perhaps never. */
+  readonly timeoutMs?: number | null;
   /** The routing table is a new one. */
   onTableChange(): void;
   onTick(): void;
@@ -83,11 +86,19 @@ export class DedicatedPool {
   /** The one given back last is at the end. */
   readonly #idle = new Set<PooledConnection>();
   readonly #controls = new Map<NodeAddress, BackendConnection>();
+  readonly #stalls: StallWatch;
   #addresses: ReadonlySet<NodeAddress> = new Set();
 
   constructor(loop: DataLoop, options: DedicatedPoolOptions) {
     this.#loop = loop;
     this.#options = options;
+    this.#stalls = new StallWatch({
+      timeoutMs: options.timeoutMs,
+      connectTimeoutMs: options.connectTimeoutMs,
+      nowMs: () => loop.watchedMs,
+      control: (address) => this.control(address),
+      onSilent: (address) => this.#giveUp(address),
+    });
   }
 
   get leasedCount(): number {
@@ -172,9 +183,10 @@ export class DedicatedPool {
   tick(): void {
     for (const known of this.#leased.values()) {
       known.connection.tick();
-      if (!known.holder.isBlocking) known.connection.checkDeadline();
+      checkDeadline(known);
       known.holder.onTick();
     }
+    this.#stalls.tick(this.#waitedFor());
     for (const known of this.#idle) {
       known.connection.checkDeadline();
       if (this.#loop.nowMs - known.idleSinceMs < this.#options.idleMs) continue;
@@ -195,6 +207,20 @@ export class DedicatedPool {
     this.#leased.clear();
     this.#idle.clear();
     this.#controls.clear();
+  }
+
+  /** The servers on which commands wait. */
+  #waitedFor(): ReadonlySet<NodeAddress> {
+    const addresses = new Set<NodeAddress>();
+    for (const known of this.#leased.values()) if (isWaiting(known)) addresses.add(known.address);
+    return addresses;
+  }
+
+  #giveUp(address: NodeAddress): void {
+    for (const known of this.#leased.values()) {
+      if (known.address !== address || !isWaiting(known)) continue;
+      known.connection.checkDeadline(Number.NEGATIVE_INFINITY);
+    }
   }
 
   #newestIdle(address: NodeAddress, protocol: 2 | 3): PooledConnection | null {
@@ -231,4 +257,15 @@ export class DedicatedPool {
     connection.request(sink, 1, false, CLIENT_ID, 0, CLIENT_ID.length);
     return known;
   }
+}
+
+/** The server may take its time to answer. */
+function isWaiting({ holder, connection }: PooledConnection): boolean {
+  return holder.isBlocking && connection.state === 'ready';
+}
+
+function checkDeadline(known: PooledConnection): void {
+  const { holder, connection } = known;
+  const ownMs = isWaiting(known) ? (holder.timeoutMs ?? null) : 0;
+  if (ownMs !== null) connection.checkDeadline(ownMs);
 }

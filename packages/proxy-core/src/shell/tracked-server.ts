@@ -60,6 +60,10 @@ export class TrackedServer implements LeaseHolder {
     return this.#borrower?.isBlocking === true;
   }
 
+  get timeoutMs(): number | null {
+    return this.#borrower?.timeoutMs ?? null;
+  }
+
   /** Asks the server to track with these options. `done` is called once, perhaps at once. */
   start(options: TrackingOptions, done: (outcome: TrackingOutcome) => void): void {
     this.#options = options;

@@ -13,15 +13,15 @@ const MARK_OFFSET = encodeCommand(['PUBLISH', WAIT_CHANNEL, '']);
 
 /**
  * WAIT and WAITAOF: every server behind the proxy waits for its own replicas, since the client's writes may
- * have gone to any of them. The least of their answers counts.
+ * have gone to any of them. The least of their answers counts. `timeoutMs`: see `LeaseHolder`.
  */
-export function waitForReplicas(client: Client, command: Buffer): void {
+export function waitForReplicas(client: Client, command: Buffer, timeoutMs: number | null): void {
   const { context, session } = client;
   if (context.servers.length === 0) {
     client.reply(REPLY_SLOT_DOWN);
     return;
   }
-  const call = new WaitCall(client);
+  const call = new WaitCall(client, timeoutMs);
   for (const { address } of context.servers) {
     const lease = context.dedicated.take(address, session.protocol, call);
     if (lease !== null) call.leases.push(lease);
@@ -35,12 +35,14 @@ export function waitForReplicas(client: Client, command: Buffer): void {
 
 class WaitCall implements Blocking, LeaseHolder {
   readonly isBlocking = true;
+  readonly timeoutMs: number | null;
   leases: Lease[] = [];
   readonly #client: Client;
   readonly #answers: string[] = [];
 
-  constructor(client: Client) {
+  constructor(client: Client, timeoutMs: number | null) {
     this.#client = client;
+    this.timeoutMs = timeoutMs;
   }
 
   begin(command: Buffer): void {
