@@ -3,8 +3,10 @@ import { performance } from 'node:perf_hooks';
 import { textOf, type RespValue } from '@undermoon/resp';
 import { systemClock } from '@undermoon/runtime/node';
 import { RawClient } from '@undermoon/testkit';
+import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { ALL_SLOTS, setCluster, startFixture } from './fixture.ts';
+import { startPlainPair } from './plain-fixture.ts';
 import { startTwins, transcript } from './reference.ts';
 
 const ALL_TIMED = { slowerThanUs: 1_000_000_000, sampleRate: 1 };
@@ -85,9 +87,6 @@ test('nothing is noted while the monitor is off', async () => {
   expect((await latestOf(client)).size).toBe(0);
   const report = await client.command('LATENCY', 'DOCTOR');
   expect(textOf(report)).toContain('"CONFIG SET latency-monitor-threshold <milliseconds>"');
-  expect(await transcript(client, ['LATENCY HISTOGRAM'])).toEqual([
-    expect.stringContaining('the proxy times only some of the commands'),
-  ]);
   await fixture.stop();
 });
 
@@ -142,4 +141,59 @@ test('new metadata that takes long to put into effect', async () => {
   await setCluster(fixture.proxy, [[fixture.redis[0]!.address, ALL_SLOTS]], { epoch: 2 });
   expect([...(await latestOf(client)).keys()]).toContain('table-swap');
   await fixture.stop();
+});
+
+/** Calls and buckets by command. */
+function histogramsOf(reply: RespValue): Map<string, { calls: number; sums: number[] }> {
+  if (reply.type !== 'map') throw new Error(JSON.stringify(reply));
+  return new Map(
+    reply.entries.map(([name, value]) => {
+      const [calls, buckets] = value.type === 'map' ? value.entries.map(([, each]) => each) : [];
+      const entries = buckets?.type === 'map' ? buckets.entries : [];
+      const sums = entries.map(([, sum]) => Number(textOf(sum)));
+      return [String(textOf(name)), { calls: Number(calls && textOf(calls)), sums }];
+    }),
+  );
+}
+
+test.each(['2', '3'])('the histogram of one server, byte for byte, in RESP%s', async (protocol) => {
+  const fixture = await startFixture([ALL_SLOTS]);
+  await using proxied = await fixture.connect();
+  await using direct = await RawClient.connect(fixture.redis[0]!.address);
+  for (const client of [proxied, direct]) await client.command('HELLO', protocol);
+  await transcript(proxied, ['SET a 1', 'GET a', 'GET a', 'MULTI', 'XLEN s', 'EXEC']);
+  await transcript(direct, ['CONFIG GET save', 'CONFIG GET save']);
+  const lines = [
+    'LATENCY HISTOGRAM set get nosuch config',
+    'LATENCY HISTOGRAM config|get',
+    'LATENCY HISTOGRAM GET get',
+    'LATENCY HISTOGRAM nosuch',
+  ];
+  expect(await transcript(proxied, lines)).toEqual(await transcript(direct, lines));
+  const whole = await proxied.command('LATENCY', 'HISTOGRAM');
+  expect(whole.type).toBe(protocol === '2' ? 'array' : 'map');
+  const queued = await transcript(proxied, ['MULTI', 'LATENCY HISTOGRAM xlen', 'EXEC']);
+  expect(queued.at(-1)).toContain('histogram_usec');
+  await fixture.stop();
+});
+
+test('histograms of several servers are added up, on the plain port of all', async () => {
+  const pair = await startPlainPair();
+  await using client = await pair.connect();
+  await client.command('HELLO', '3');
+  // Slots of both servers.
+  for (const key of ['a', 'b', 'c', 'd', 'e', 'f']) await client.command('SET', key, '1');
+  const here = histogramsOf(await client.command('LATENCY', 'HISTOGRAM', 'set'));
+  expect(here.get('set')?.calls).toBe(6);
+  expect(here.get('set')?.sums.at(-1)).toBe(6);
+  expect(here.get('set')?.sums).toEqual(here.get('set')?.sums.toSorted((a, b) => a - b));
+  await using own = await RawClient.connect(pair.proxies[0]!.address);
+  await own.command('HELLO', '3');
+  const part = histogramsOf(await own.command('LATENCY', 'HISTOGRAM', 'set')).get('set');
+  expect(part?.calls).toBeGreaterThan(0);
+  expect(part?.calls).toBeLessThan(6);
+  const io = new Redis(Number(pair.proxies[0]!.plainAddress!.split(':')[1]));
+  expect(JSON.stringify(await io.latency('HISTOGRAM', 'set'))).toMatch(/^\["set",\["calls",6,/);
+  await io.quit();
+  await pair.stop();
 });

@@ -33,6 +33,7 @@ lastsave => type
 latency|doctor => type
 latency|graph <word>
 latency|help => type
+latency|histogram [nosuch] => type
 latency|history <word>
 latency|latest
 latency|reset

@@ -89,7 +89,7 @@ const PLAIN_DIFFERENCES: readonly KnownDifference[] = [
   {
     name: 'commands for all servers in a transaction',
     reason: 'EXEC is one request to one server.',
-    request: /dbsize|flush|keys|randomkey|scan/i,
+    request: /dbsize|flush|keys|randomkey|scan|histogram/i,
     ours: /^-ERR .*all servers/,
     theirs: /^\+QUEUED/,
     witness: [['MULTI'], ['DBSIZE']],

@@ -14,6 +14,7 @@ import {
   sum,
   unlessError,
 } from '../core/fan-out.ts';
+import { writeHistograms } from '../core/merge-histograms.ts';
 import { arityReply, errorReply, REPLY_SLOT_DOWN } from '../core/replies.ts';
 import { SLOT_HELD, SLOT_UNCOVERED } from '../core/routing-table.ts';
 import { cursorText, nextScanSlot, parseCursor, type ScanCursor } from '../core/scan-cursor.ts';
@@ -137,11 +138,23 @@ function mergeOf(client: Client, id: number): Merge {
       return sum;
     case COMMAND_ID.KEYS:
       return concatenated;
+    case COMMAND_ID.LATENCY_HISTOGRAM:
+      return (parts, replies) => histograms(client, parts, replies);
     case COMMAND_ID.RANDOMKEY:
       return (_, replies) => anyKey(client, replies);
     default:
       return firstOf;
   }
+}
+
+/** That of one server is passed on as it is. */
+function histograms(
+  client: Client,
+  parts: readonly FanOutPart[],
+  replies: readonly Buffer[],
+): Buffer {
+  if (replies.length === 1) return firstOf(parts, replies);
+  return written(client, (writer) => writeHistograms(writer, replies));
 }
 
 /** A key of any server that has some, of another one from call to call. */
