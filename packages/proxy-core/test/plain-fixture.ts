@@ -14,8 +14,11 @@ export interface PlainPair {
 
 export const HALVES = ['0-8191', '8192-16383'] as const;
 
-export async function startPlainPair(options: ProxyServerOptions = {}): Promise<PlainPair> {
-  const redis = await Promise.all(HALVES.map(() => startRedis()));
+export async function startPlainPair(
+  options: ProxyServerOptions = {},
+  serverArgs: readonly string[] = [],
+): Promise<PlainPair> {
+  const redis = await Promise.all(HALVES.map(() => startRedis({ args: serverArgs })));
   const proxies = HALVES.map(() =>
     createProxyServer({ address: '127.0.0.1:0', plainAddress: '127.0.0.1:0', ...options }),
   );

@@ -13,6 +13,9 @@ test.each([
   ['-MOVED\r\n', null],
   ['-ERR MOVED 5 127.0.0.1:7000\r\n', null],
   ['+MOVED 5 127.0.0.1:7000\r\n', null],
+  ['-CLUSTERDOWN Hash slot not served\r\n', { slot: null, named: null }],
+  ['-ERR_CLUSTER_NOT_FOUND\r\n', { slot: null, named: null }],
+  ['-CLUSTERDOWN Hash slot not served: cannot reach 127.0.0.1:7000\r\n', null],
 ])('%j', (reply, expected) => {
   expect(redirectionOf(Buffer.from(reply))).toEqual(expected);
 });
@@ -24,4 +27,5 @@ test.each([
 ])('%s names %s: %s', (named, address, expected) => {
   const parsed = parseNodeAddress(address);
   expect(parsed !== null && isNamed({ slot: 0, named }, parsed)).toBe(expected);
+  expect(parsed !== null && isNamed({ slot: null, named: null }, parsed)).toBe(false);
 });

@@ -1,7 +1,7 @@
 import { encodeCommand, type RequestScanner, type RespValue } from '@undermoon/resp';
 import { keySlot } from '@undermoon/slots';
 import { SLOT_NONE, slotOfKeys, SLOTS_DIFFER } from '../core/command-keys.ts';
-import { isForwarded, refusalText } from '../core/command-lookup.ts';
+import { refusalText } from '../core/command-lookup.ts';
 import {
   findLearnedKeys,
   isLearnedArityOk,
@@ -18,6 +18,7 @@ import {
 import { DETOUR } from '../core/session.ts';
 import { runBlocking } from './blocking-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
+import { knownCommand, learnedName } from './learned-lookup.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { queueForwarded } from './transaction-commands.ts';
 
@@ -44,26 +45,14 @@ export function learnedOf(
   container: number,
 ): LearnedCommand | null | 'waits' {
   const { context, session } = client;
-  const { learned, loop } = context;
-  // Of a container that the proxy knows, subcommands are of interest if others are forwarded.
-  if (container >= 0 && !isForwarded(container)) return null;
-  const own = wordOf(scanner, bytes, 0);
-  const name = container >= 0 ? `${own}|${wordOf(scanner, bytes, 1)}` : own;
-  const found = learned.find(name, loop.nowMs);
-  if (found !== undefined) return found === null ? null : subcommandOf(found, scanner, bytes);
+  const name = learnedName(scanner, bytes, container);
+  if (name === null) return null;
+  const found = knownCommand(context, name, scanner, bytes);
+  if (found !== undefined) return found;
   if (!session.isAuthenticated) return null;
-  if (!learned.learn(context, [name], () => client.unpark())) return null;
+  if (!context.learned.learn(context, [name], () => client.unpark())) return null;
   client.park();
   return 'waits';
-}
-
-function subcommandOf(
-  command: LearnedCommand,
-  scanner: RequestScanner,
-  bytes: Buffer,
-): LearnedCommand {
-  if (command.subcommands.size === 0 || scanner.argc < 2) return command;
-  return command.subcommands.get(wordOf(scanner, bytes, 1)) ?? command;
 }
 
 /** Carries out a learned command, with the checks of Redis. False: it waits. */
@@ -163,8 +152,4 @@ function placeRefusal(
   if (slot !== SLOT_NONE) return slotRefusal(context, slot, isWrite);
   if (isWrite || flags.has('blocking')) return errorReply(refusalText(name, NO_KEY));
   return context.servers.length > 0 ? null : REPLY_SLOT_DOWN;
-}
-
-function wordOf(scanner: RequestScanner, bytes: Buffer, index: number): string {
-  return bytes.toString('latin1', scanner.argStart[index], scanner.argEnd[index]).toLowerCase();
 }

@@ -1,4 +1,3 @@
-import { type Redirection, redirectionOf } from '../core/redirection.ts';
 import {
   type Compression,
   concernsValues,
@@ -6,10 +5,12 @@ import {
   type ValueCodec,
 } from '../core/compression.ts';
 import { isScriptCall, lookupCommand, resolveSubcommand } from '../core/command-lookup.ts';
+import { type Redirection, redirectionOf } from '../core/redirection.ts';
 import { errorReply, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import type { BackendGroup } from './backend-pool.ts';
+import { commandSlot } from './command-slot.ts';
 import { lossReply } from './loss-reply.ts';
 import type { Client, Patience, Redirected } from './proxy-context.ts';
 import { loadInto } from './script-loading.ts';
@@ -17,16 +18,33 @@ import { compressionOf, type StoredForm, storedForm, valueRefusal } from './valu
 
 const ERROR_MARKER = 0x2d;
 
-/** Sends a command on that was redirected, until some server gives it another reply. */
+/** A command that another proxy did not carry out. */
+export interface Refused {
+  readonly command: Buffer;
+  readonly redirection: Redirection;
+  /** What that proxy answered. */
+  readonly reply: Buffer;
+}
+
+/**
+ * Sends a command on that was redirected, until some server gives it another reply. One without a slot gets what the
+ * other proxy answered.
+ */
 export function followCommand(
   client: Client,
   source: BackendConnection,
-  redirected: { readonly command: Buffer; readonly redirection: Redirection },
+  { command, redirection, reply }: Refused,
   onReply: (reply: Buffer) => void,
 ): void {
   const { redirects } = client.context;
-  const call = new FollowedCommand(client, redirected, onReply);
-  redirects.follow(call, source.options, redirected.redirection);
+  const slot = redirection.slot ?? commandSlot(client.context, command);
+  if (slot < 0) onReply(reply);
+  else
+    redirects.follow(
+      new FollowedCommand(client, command, slot, onReply),
+      source.options,
+      redirection,
+    );
 }
 
 class FollowedCommand implements Redirected, ReplySink {
@@ -42,14 +60,10 @@ class FollowedCommand implements Redirected, ReplySink {
   #pieces: Buffer[] = [];
   #size = 0;
 
-  constructor(
-    client: Client,
-    { command, redirection }: { readonly command: Buffer; readonly redirection: Redirection },
-    onReply: (reply: Buffer) => void,
-  ) {
+  constructor(client: Client, command: Buffer, slot: number, onReply: (reply: Buffer) => void) {
     this.owner = client.owner;
     this.client = client;
-    this.slot = redirection.slot;
+    this.slot = slot;
     this.patience = client.context.redirects.patienceOf(client);
     this.#command = command;
     this.#onReply = onReply;

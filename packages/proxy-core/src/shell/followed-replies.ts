@@ -1,10 +1,10 @@
 import { ReplyStream, scanReply } from '@undermoon/resp';
-import { type Redirection, redirectionOf } from '../core/redirection.ts';
+import { redirectionOf } from '../core/redirection.ts';
 import { errorReply } from '../core/replies.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import { lossReply } from './loss-reply.ts';
-import { followCommand } from './followed-command.ts';
+import { followCommand, type Refused } from './followed-command.ts';
 import { CLIENTS_OVER_OUTPUT } from './loop-counters.ts';
 import type { Client } from './proxy-context.ts';
 
@@ -163,10 +163,10 @@ export class FollowedReplies implements ReplySink {
     this.#answered();
     if (redirection === null) this.#pass(source, reply, 1);
     else if (command === null) this.#pass(source, NOT_KEPT, 1);
-    else this.#follow(source, command, redirection);
+    else this.#follow(source, { command, redirection, reply });
   }
 
-  #follow(source: BackendConnection, command: Buffer, redirection: Redirection): void {
+  #follow(source: BackendConnection, refused: Refused): void {
     const client = this.#client;
     if (client.isClosed) return;
     const place: Held = { bytes: null, count: 1 };
@@ -175,7 +175,7 @@ export class FollowedReplies implements ReplySink {
     if (this.#held.length === 1) client.whenQuiet(doNothing);
     // Nor may what a server tells about a value come before the value.
     client.tracking?.hold();
-    followCommand(client, source, { command, redirection }, (reply) => {
+    followCommand(client, source, refused, (reply) => {
       place.bytes = reply;
       this.#heldBytes += reply.length;
       this.#release(source);

@@ -34,6 +34,7 @@ import {
 import { SLOT_HELD } from '../core/routing-table.ts';
 import { runBlocking } from './blocking-commands.ts';
 import { carryLearned, type Carrier, learnedOf } from './carry-learned.ts';
+import { isUnservedName } from './learned-lookup.ts';
 import { takeConfigOfServers } from './config-of-servers.ts';
 import { carrySplit, runOnAll } from './fan-out-commands.ts';
 import { forwardOne } from './forward-run.ts';
@@ -229,6 +230,7 @@ function refusalBeforeRun(
   id: number,
 ): Buffer | null {
   if (id < 0) {
+    if (isUnservedName(client, scanner, bytes, container)) return REPLY_SLOT_DOWN;
     const args = argumentsOf(scanner, bytes);
     return id === UNKNOWN_SUBCOMMAND ? unknownSubcommandReply(args) : unknownCommandReply(args);
   }

@@ -1,0 +1,154 @@
+import { keySlotOf } from '@undermoon/slots';
+import { RawClient } from '@undermoon/testkit';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
+import { setCluster } from './fixture.ts';
+import { HALVES, type PlainPair, startPlainPair, wordOf, wordsOf } from './plain-fixture.ts';
+
+// The client is at the first proxy. The second one, with the upper half, is started again: it serves nothing before it
+// is given metadata.
+let pair: PlainPair;
+let restarted: ProxyServer | null = null;
+let client: RawClient;
+
+const all = Array.from({ length: 60 }, (_, i) => `key:${i}`);
+const high = all.filter((key) => keySlotOf(key) > 8191);
+const low = all.filter((key) => keySlotOf(key) <= 8191);
+const [key = '', other = ''] = high;
+
+beforeEach(() => open());
+afterEach(close);
+
+async function open(
+  options: ProxyServerOptions = {},
+  serverArgs: readonly string[] = [],
+): Promise<void> {
+  pair = await startPlainPair(options, serverArgs);
+  client = await pair.connect();
+}
+
+async function close(): Promise<void> {
+  await client.close();
+  restarted?.destroy();
+  restarted = null;
+  await pair.stop();
+}
+
+/** The second proxy ends, and listens at its address again, with no metadata. */
+async function restart(): Promise<void> {
+  const address = pair.proxies[1]?.address ?? '';
+  pair.proxies[1]?.destroy();
+  restarted = createProxyServer({ address });
+  await restarted.listen();
+}
+
+/** Tells the proxy that was started again what it serves, once it has refused so many commands. */
+async function tellAfter(refusals: number): Promise<void> {
+  await using direct = await RawClient.connect(restarted?.address ?? '');
+  const refused = async (): Promise<number> => {
+    const stats = wordOf(await direct.command('INFO', 'stats'));
+    return Number(/total_error_replies:(\d+)/.exec(stats)?.[1]);
+  };
+  await vi.waitUntil(async () => (await refused()) >= refusals, { timeout: 10_000, interval: 5 });
+  await setCluster(restarted!, [[pair.redis[1]?.address ?? '', HALVES[1]]], {
+    peers: [[pair.proxies[0]?.address ?? '', HALVES[0]]],
+  });
+}
+
+test('commands wait until a proxy that was started again knows what it serves', async () => {
+  await client.command('MSET', key, 'before', ...low.flatMap((one) => [one, 'elsewhere']));
+  await restart();
+  const appends = high.flatMap((one, i) => [
+    ['APPEND', `n{${one}}`, 'x'],
+    ['GETSET', low[i % low.length] ?? '', 'elsewhere'],
+    ['GET', `n{${one}}`],
+  ]);
+  const others = [
+    ['GET', key],
+    ['MSET', key, 'a', other, 'b', low[0] ?? '', 'c'],
+    ['MGET', key, other, low[0] ?? ''],
+    ['EVAL', 'return redis.call("INCR", KEYS[1])', '1', `counter{${key}}`],
+    ['PING'],
+  ];
+  const sent = [...appends, ...others].map((words) => client.command(...words));
+  await tellAfter(3);
+  const replies = await Promise.all(sent);
+  // Each was executed once, and each reply is in its place.
+  for (let i = 0; i < appends.length; i += 3) {
+    const [length, elsewhere, value] = replies.slice(i, i + 3).map(wordOf);
+    expect([length, elsewhere, value]).toEqual(['1', 'elsewhere', 'x']);
+  }
+  const [read, set, list, count, pong] = replies.slice(appends.length);
+  expect([read, set, count, pong].map(wordOf)).toEqual(['before', 'OK', '1', 'PONG']);
+  expect(wordsOf(list)).toEqual(['a', 'b', 'c']);
+});
+
+test('a transaction waits as a whole, and is executed once', async () => {
+  await restart();
+  const sent = Promise.all(
+    [['MULTI'], ['INCR', key], ['INCR', key], ['EXEC'], ['GET', key]].map((words) =>
+      client.command(...words),
+    ),
+  );
+  await tellAfter(2);
+  const replies = await sent;
+  expect(wordsOf(replies[3])).toEqual(['1', '2']);
+  expect(wordOf(replies[4])).toBe('2');
+});
+
+test('a blocking command waits, and then at the server', async () => {
+  await restart();
+  const popped = client.command('BLPOP', key, '0');
+  await tellAfter(1);
+  await using direct = await RawClient.connect(pair.redis[1]?.address ?? '');
+  await direct.command('RPUSH', key, 'element');
+  expect(wordsOf(await popped)).toEqual([key, 'element']);
+});
+
+test('commands that only the servers know wait, too', async () => {
+  await close();
+  await open({}, ['--rename-command', 'append', 'my.append']);
+  expect(wordOf(await client.command('MY.APPEND', key, 'a'))).toBe('1');
+  await restart();
+  const sent = client.command('MY.APPEND', key, 'b');
+  await tellAfter(1);
+  expect(wordOf(await sent)).toBe('2');
+});
+
+test('a script by its digest is there again', async () => {
+  const digest = wordOf(await client.command('SCRIPT', 'LOAD', 'return {KEYS[1], ARGV[1]}'));
+  await restart();
+  const sent = client.command('EVALSHA', digest, '1', key, 'x');
+  await tellAfter(1);
+  expect(wordsOf(await sent)).toEqual([key, 'x']);
+});
+
+test('a proxy that is never told is an error after some time', async () => {
+  await close();
+  await open({ redirectTimeoutMs: 300 });
+  await restart();
+  const replies = await Promise.all([
+    client.command('SET', key, 'a'),
+    client.command('MSET', key, 'a', other, 'b'),
+    client.command('BLPOP', key, '0'),
+    client.command('MULTI'),
+    client.command('SET', key, 'a'),
+    client.command('EXEC'),
+    client.command('PING'),
+  ]);
+  for (const i of [0, 1, 2, 5]) {
+    expect(wordOf(replies[i])).toMatch(/^CLUSTERDOWN no proxy served slot \d+ within 300 ms/);
+  }
+  expect(wordOf(replies[0])).toContain(`slot ${keySlotOf(key)} `);
+  expect(wordOf(replies[6])).toBe('PONG');
+});
+
+test('WATCH at a proxy that was started again lets EXEC fail', async () => {
+  await restart();
+  expect(wordOf(await client.command('WATCH', key))).toBe('OK');
+  await tellAfter(1);
+  await client.command('MULTI');
+  await client.command('SET', key, 'never');
+  expect((await client.command('EXEC')).type).toBe('null');
+  expect((await client.command('GET', key)).type).toBe('null');
+});
