@@ -66,18 +66,16 @@ export class ClientConnection extends ClientReplies implements Client, Transport
 
   leave(): Departure | null {
     const { session, context } = this;
-    // A subscriber's servers know it by this loop.
+    // The servers of a subscriber, and of one that tracks keys, know it by this loop.
     if (this.owed > 0 || !this.isAccepting || !session.isPlain || this.isMuted) return null;
-    // So are its connections to the servers.
-    if (this.tracking !== null) return null;
-    if (this.blocked !== null || this.watching !== null || this.inputBytes > LEAVING_INPUT_MAX) {
-      return null;
-    }
+    if (this.tracking !== null || this.blocked !== null || this.watching !== null) return null;
+    if (this.inputBytes > LEAVING_INPUT_MAX) return null;
     context.loop.output.flush();
     const connection = this.transport?.detach() ?? null;
     if (connection === null) return null;
     const departure = {
       id: session.id,
+      port: context.port,
       ageMs: context.loop.nowMs - session.createdMs,
       session: session.facts(),
       input: new Uint8Array(this.#carry?.bytes.subarray(0, this.#carry.length) ?? []),

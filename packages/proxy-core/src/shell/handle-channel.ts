@@ -2,14 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { type ConnectionLabel, labelOf, labelText } from '../core/connection-label.ts';
 import { hasMethods, loadBinding } from './runtime-binding.ts';
 import type { AcceptedConnection } from './transport.ts';
-
-/** Digits of the number that travels with a connection: every message has one length. */
-const ID_DIGITS = 16;
-
-/** Added to the number of a connection whose client comes from another loop. */
-export const ARRIVAL_BASE = 1e15;
 
 /** A pipe's handle, as far as it is used here. */
 interface PipeHandle {
@@ -47,8 +42,8 @@ interface ClosableHandle {
 export interface HandleSender {
   /** The number of the receiving end's descriptor. */
   readonly receiverFd: number;
-  /** Sends a connection that nobody reads from, with a number, and forgets it. `onLost`: it did not arrive. */
-  send(connection: AcceptedConnection, id: number, onLost: () => void): void;
+  /** Sends a connection that nobody reads from and forgets it. `onLost`: it did not arrive. */
+  send(connection: AcceptedConnection, label: ConnectionLabel, onLost: () => void): void;
   /** Connections on their way are closed. */
   close(): void;
 }
@@ -114,7 +109,7 @@ class PipeSender implements HandleSender {
     this.receiverFd = receiverFd;
   }
 
-  send(connection: AcceptedConnection, id: number, onLost: () => void): void {
+  send(connection: AcceptedConnection, label: ConnectionLabel, onLost: () => void): void {
     if (!isClosable(connection)) throw new TypeError('not a connection of this kind');
     const request = new this.#binding.WriteWrap();
     // The kernel has its own reference once the message is sent.
@@ -127,8 +122,7 @@ class PipeSender implements HandleSender {
       return;
     }
     request.oncomplete = finish;
-    const text = String(id).padStart(ID_DIGITS, '0');
-    const status = this.#pipe.writeLatin1String(request, text, connection);
+    const status = this.#pipe.writeLatin1String(request, labelText(label), connection);
     if (status !== 0) finish(status);
   }
 
@@ -145,7 +139,7 @@ class PipeSender implements HandleSender {
  */
 export function receiveHandles(
   fd: number,
-  onHandle: (connection: AcceptedConnection, id: number) => void,
+  onHandle: (connection: AcceptedConnection, label: ConnectionLabel) => void,
 ): boolean {
   const binding = findBinding();
   if (binding === null) return false;
@@ -160,7 +154,7 @@ export function receiveHandles(
     if (length < 0) pipe.close();
     if (length < 0 || bytes === undefined || handle === null) return;
     const offset = streamBaseState[kArrayBufferOffset] ?? 0;
-    onHandle(handle, Number(Buffer.from(bytes, offset, length).toString('latin1')));
+    onHandle(handle, labelOf(Buffer.from(bytes, offset, length).toString('latin1')));
   };
   return pipe.readStart() === 0;
 }

@@ -1,3 +1,4 @@
+import type { PortKind } from '../core/connection-label.ts';
 import type { BackendStats, DedicatedStats, PubsubStats } from '../core/info.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
@@ -43,11 +44,11 @@ export class LoopGroup {
     return [this.#own.clientCount, ...this.#threads.map((thread) => clientsOf(thread, counters))];
   }
 
-  /** Gives a connection to a loop. Plain clients are the first loop's. */
-  accept(connection: AcceptedConnection, id: number, isPlain: boolean): void {
-    const thread = isPlain ? null : (this.#spread?.choose() ?? null);
-    if (thread === null) this.#own.accept(connection, id, isPlain);
-    else thread.serve(connection, id);
+  /** Gives a connection to a loop. */
+  accept(connection: AcceptedConnection, port: PortKind, id: number): void {
+    const thread = this.#spread?.choose() ?? null;
+    if (thread === null) this.#own.accept(connection, port, id);
+    else thread.serve(connection, port, id);
   }
 
   turnAway(connection: AcceptedConnection): void {

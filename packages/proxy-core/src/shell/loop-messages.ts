@@ -56,9 +56,17 @@ export type GateMessage =
 /** A client that moves, without its connection. */
 export type Arrival = Omit<Departure, 'connection'>;
 
+/** Where a proxy listens. */
+export interface PortAddresses {
+  /** For cluster clients. */
+  readonly address: NodeAddress;
+  /** For plain clients; null: nowhere. */
+  readonly plainAddress: NodeAddress | null;
+}
+
 /** What the control loop says besides. */
 export type LoopOrder =
-  | { readonly kind: 'listening'; readonly address: NodeAddress }
+  | ({ readonly kind: 'listening' } & PortAddresses)
   /** The clients go as soon as they have their replies; no new ones are taken. */
   | { readonly kind: 'drain' }
   /** The reply to a command that the loop passed on. */

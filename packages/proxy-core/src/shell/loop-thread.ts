@@ -1,8 +1,9 @@
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import type { Logger } from '@undermoon/runtime';
 import { NO_DEDICATED, NO_PUBSUB } from '../core/info.ts';
+import type { PortKind } from '../core/connection-label.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
-import { ARRIVAL_BASE, type HandleSender, openHandleChannel } from './handle-channel.ts';
+import { type HandleSender, openHandleChannel } from './handle-channel.ts';
 import {
   type GateMessage,
   isLoopReport,
@@ -14,7 +15,7 @@ import {
 } from './loop-messages.ts';
 import type { Departure } from './proxy-context.ts';
 import type { AcceptedConnection, TransportFactory } from './transport.ts';
-import { isSendingWorking, TRIAL_ID } from './trial-echo.ts';
+import { isSendingWorking } from './trial-echo.ts';
 
 /** Loading the code takes a moment on a busy machine. */
 const START_TIMEOUT_MS = 10_000;
@@ -89,7 +90,7 @@ export class LoopThread {
     const failure = await thread.#started();
     if (failure === '') {
       const send = (connection: AcceptedConnection): void => {
-        sender.send(connection, TRIAL_ID, () => undefined);
+        sender.send(connection, { kind: 'trial', id: 0 }, () => undefined);
       };
       thread.#isServing = await isSendingWorking(plan.transports, send);
       if (thread.#isServing) return thread;
@@ -99,10 +100,10 @@ export class LoopThread {
     return null;
   }
 
-  /** Gives it a connection to serve. */
-  serve(connection: AcceptedConnection, id: number): void {
+  /** Gives it a new connection to serve. */
+  serve(connection: AcceptedConnection, port: PortKind, id: number): void {
     this.connectionsSent++;
-    this.#sender.send(connection, id, () => {
+    this.#sender.send(connection, { kind: port, id }, () => {
       this.connectionsSent--;
     });
   }
@@ -110,7 +111,7 @@ export class LoopThread {
   /** Gives it a client of the control loop; `connectionsSent` counts the client already. */
   adopt({ connection, ...client }: Departure): void {
     this.tellGate({ kind: 'arrival', client });
-    this.#sender.send(connection, ARRIVAL_BASE + client.id, () => {
+    this.#sender.send(connection, { kind: 'arrival', id: client.id }, () => {
       this.connectionsSent--;
       this.tellGate({ kind: 'lost', id: client.id });
     });

@@ -1,9 +1,11 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
+import type { PortKind } from '../core/connection-label.ts';
 import type { Compression } from '../core/compression.ts';
 import { type SlotMarks, withHeld } from '../core/held-slots.ts';
 import { replicaTableOf } from '../core/replica-slots.ts';
 import { peerAddressesOf, plainTableOf, type RoutingTable } from '../core/routing-table.ts';
 import type { BackendGroup } from './backend-pool.ts';
+import type { PortAddresses } from './loop-messages.ts';
 import type { ProxyContext, Spread } from './proxy-context.ts';
 
 /** Groups of connections to these servers, in that order. */
@@ -27,21 +29,26 @@ export class PortContexts {
     };
     this.cluster = { ...facts, contextOf };
     this.#replica = { ...facts, contextOf };
-    this.plain = { ...facts, contextOf, isPlain: true, address: plain.plainAddress };
+    this.plain = { ...facts, contextOf, port: 'plain', isPlain: true, address: plain.plainAddress };
     this.plain.splitBy = this.plain;
     if (facts.isPlain) this.#splitByPlain(true);
     this.#hasPlainClients = plain.hasPlainClients;
   }
 
-  listensAt(address: NodeAddress): void {
+  listensAt({ address, plainAddress }: PortAddresses): void {
     this.cluster.address = address;
     this.#replica.address = address;
+    this.plain.address = plainAddress ?? address;
   }
 
-  /** Clients of the cluster port may go to other loops. */
+  /** For a client of that port. */
+  of(port: PortKind, isReadonly: boolean): ProxyContext {
+    return port === 'plain' ? this.plain : this.cluster.contextOf(isReadonly);
+  }
+
+  /** Clients may go to other loops. */
   spreadBy(spread: Spread): void {
-    this.cluster.spread = spread;
-    this.#replica.spread = spread;
+    for (const context of this.#all()) context.spread = spread;
   }
 
   set laneCount(count: number) {

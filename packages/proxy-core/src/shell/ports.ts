@@ -1,5 +1,7 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
+import type { PortKind } from '../core/connection-label.ts';
 import { Listener } from './listener.ts';
+import type { PortAddresses } from './loop-messages.ts';
 import type { AcceptedConnection, TransportFactory } from './transport.ts';
 
 /** The ports of a proxy: one for cluster clients, and, where it is wanted, a plain one. */
@@ -14,13 +16,13 @@ export class Ports {
 
   constructor(
     wanted: { readonly address: NodeAddress; readonly plainAddress: NodeAddress | null },
-    onAccepted: (connection: AcceptedConnection, isPlain: boolean) => void,
+    onAccepted: (connection: AcceptedConnection, port: PortKind) => void,
     onError: (error: Error) => void,
   ) {
     this.#wanted = wanted;
     this.address = wanted.address;
-    this.#cluster = new Listener((connection) => onAccepted(connection, false), onError);
-    this.#plain = new Listener((connection) => onAccepted(connection, true), onError);
+    this.#cluster = new Listener((connection) => onAccepted(connection, 'cluster'), onError);
+    this.#plain = new Listener((connection) => onAccepted(connection, 'plain'), onError);
   }
 
   /** Listens on both or on none. Throws as `Listener.listen`. */
@@ -34,6 +36,10 @@ export class Ports {
       this.close();
       throw error;
     }
+  }
+
+  addresses(): PortAddresses {
+    return { address: this.address, plainAddress: this.plainAddress };
   }
 
   /** Stops accepting. Safe to call twice. */

@@ -2,6 +2,7 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { RequestScanner, RespValue } from '@undermoon/resp';
 import type { Clock, Logger } from '@undermoon/runtime';
 import type { Compression } from '../core/compression.ts';
+import type { PortKind } from '../core/connection-label.ts';
 import type { Fields } from '../core/info.ts';
 import type { KeyPositions } from '../core/command-keys.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
@@ -51,6 +52,7 @@ export interface Spread {
 /** A client on its way to another loop. */
 export interface Departure {
   readonly id: number;
+  readonly port: PortKind;
   readonly ageMs: number;
   readonly session: SessionFacts;
   /** What it has sent that was not dispatched yet. */
@@ -89,6 +91,7 @@ export interface ScriptFinder {
  * between two chunks.
  */
 export interface ProxyContext {
+  readonly port: PortKind;
   /** Clients see one Redis server, not a cluster: they are not redirected, and keys may be in any slots. */
   readonly isPlain: boolean;
   readonly options: ProxyOptions;

@@ -6,6 +6,7 @@ import {
   setReplOf,
 } from '@undermoon/cluster-meta';
 import { RespWriter } from '@undermoon/resp';
+import type { PortKind } from '../core/connection-label.ts';
 import { NO_DEDICATED, NO_PUBSUB, type ProxyStats } from '../core/info.ts';
 import { ProxyError } from '../errors.ts';
 import {
@@ -99,11 +100,7 @@ class Proxy implements ProxyServer {
     const onError = (error: Error): void => {
       options.logger.error({ error: error.message }, 'cannot accept connections');
     };
-    this.#ports = new Ports(
-      options,
-      (connection, isPlain) => this.#accept(connection, isPlain),
-      onError,
-    );
+    this.#ports = new Ports(options, (connection, port) => this.#accept(connection, port), onError);
   }
 
   get address(): string {
@@ -194,12 +191,12 @@ class Proxy implements ProxyServer {
   /** From here on nothing waits until the end. */
   #run(dataLoop: DataLoop, { threads, counters, gateWord }: ExtraLoops): void {
     const { logger, clock, loopHoldTimeoutMs } = this.#options;
+    const addresses = this.#ports.addresses();
     const control = this.#createControl();
     const questions = new LoopQuestions(threads);
     const own = new ServingLoop({
       options: this.#options,
-      address: this.#ports.address,
-      plainAddress: this.#ports.plainAddress,
+      ...addresses,
       loop: dataLoop,
       desk: new LocalDesk(control),
       loops: threads.length === 0 ? null : questions,
@@ -221,7 +218,7 @@ class Proxy implements ProxyServer {
       logger,
     });
     this.#counters = counters;
-    for (const thread of threads) thread.order({ kind: 'listening', address: this.#ports.address });
+    for (const thread of threads) thread.order({ kind: 'listening', ...addresses });
     const functions = new FunctionCopy(this.#options, (address) => own.control(address));
     this.#running = { control, loops, functions };
     control.onTableChange((table) => loops.useTable(table));
@@ -298,13 +295,13 @@ class Proxy implements ProxyServer {
     });
   }
 
-  #accept(connection: AcceptedConnection, isPlain: boolean): void {
+  #accept(connection: AcceptedConnection, port: PortKind): void {
     const running = this.#running;
     this.#connectionsReceived++;
     const isRefused = this.#closing !== null || this.clientCount >= this.#options.clientsMax;
     if (isRefused) this.#connectionsRejected++;
     if (isRefused) running?.loops.turnAway(connection);
-    else running?.loops.accept(connection, this.#nextSessionId++, isPlain);
+    else running?.loops.accept(connection, port, this.#nextSessionId++);
   }
 
   async #drain(drainTimeoutMs: number): Promise<void> {

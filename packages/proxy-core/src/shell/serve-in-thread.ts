@@ -1,11 +1,12 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { LogFields, Logger } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
+import type { ConnectionLabel } from '../core/connection-label.ts';
 import type { ProxyOptions } from '../options.ts';
 import { chooseTransports } from './choose-transports.ts';
 import { DataLoop } from './data-loop.ts';
 import { Gate } from './gate.ts';
-import { ARRIVAL_BASE, receiveHandles } from './handle-channel.ts';
+import { receiveHandles } from './handle-channel.ts';
 import {
   type Arrival,
   isGateMessage,
@@ -21,7 +22,7 @@ import { RemoteQuestions } from './loop-questions.ts';
 import { RemoteDesk } from './remote-desk.ts';
 import { ServingLoop } from './serving-loop.ts';
 import type { AcceptedConnection } from './transport.ts';
-import { echoTrial, TRIAL_ID } from './trial-echo.ts';
+import { echoTrial } from './trial-echo.ts';
 import { warmUp } from './warm-up.ts';
 
 const REPORT_MS = 100;
@@ -55,9 +56,9 @@ export async function serveInThread(port: MessagePort, boot: LoopBoot): Promise<
     else if (order.kind === 'answers') questions.onAnswers(order.ask, order.answer);
     else served.obey(order);
   });
-  const isReceiving = receiveHandles(boot.connectionsFd, (connection, id) => {
-    if (id === TRIAL_ID) echoTrial(loop.transports, connection);
-    else served.take(connection, id);
+  const isReceiving = receiveHandles(boot.connectionsFd, (connection, label) => {
+    if (label.kind === 'trial') echoTrial(loop.transports, connection);
+    else served.take(connection, label.kind, label.id);
   });
   if (!isReceiving) {
     report({ kind: 'unfit', reason: 'connections cannot be received' });
@@ -137,7 +138,7 @@ class ThreadLoop {
   obey(order: Exclude<LoopOrder, { kind: 'answer' } | { kind: 'answers' }>): void {
     switch (order.kind) {
       case 'listening':
-        this.serving.listensAt(order.address);
+        this.serving.listensAt(order);
         break;
       case 'drain':
         this.#isDraining = true;
@@ -150,14 +151,18 @@ class ThreadLoop {
     }
   }
 
-  take(connection: AcceptedConnection, id: number): void {
-    if (id < ARRIVAL_BASE && !this.#isDraining) {
-      this.serving.accept(connection, id);
+  take(
+    connection: AcceptedConnection,
+    kind: Exclude<ConnectionLabel['kind'], 'trial'>,
+    id: number,
+  ): void {
+    if (kind !== 'arrival' && !this.#isDraining) {
+      this.serving.accept(connection, kind, id);
       return;
     }
     // A client was announced before its connection was sent.
     this.#drainGate();
-    const arrival = this.#arrivals.get(id - ARRIVAL_BASE);
+    const arrival = kind === 'arrival' ? this.#arrivals.get(id) : undefined;
     if (arrival === undefined) {
       const { counters } = this.#boot;
       this.serving.turnAway(connection);

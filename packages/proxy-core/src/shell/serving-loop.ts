@@ -1,6 +1,7 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import { RequestScanner } from '@undermoon/resp';
 import type { Logger } from '@undermoon/runtime';
+import type { PortKind } from '../core/connection-label.ts';
 import { KeyPositions } from '../core/command-keys.ts';
 import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats, PubsubStats } from '../core/info.ts';
@@ -27,6 +28,7 @@ import { LoopAnswerer } from './loop-answerer.ts';
 import { LoopCompression } from './loop-compression.ts';
 import { CLIENTS_CLOSED, CLIENTS_OVER_OUTPUT } from './loop-counters.ts';
 import { PortContexts } from './port-contexts.ts';
+import type { PortAddresses } from './loop-messages.ts';
 import { LaneWatch } from './lane-watch.ts';
 import type {
   AdminDesk,
@@ -55,7 +57,7 @@ export interface ServingLoopParts {
   readonly options: ProxyOptions;
   /** Where the proxy listens. */
   readonly address: NodeAddress;
-  /** The same for plain clients; null: nowhere, or in another loop. */
+  /** The same for plain clients; null: nowhere. */
   readonly plainAddress: NodeAddress | null;
   readonly loop: DataLoop;
   readonly desk: AdminDesk;
@@ -150,8 +152,8 @@ export class ServingLoop {
   }
 
   /** Where the proxy listens, when that is known. */
-  listensAt(address: NodeAddress): void {
-    this.#contexts.cluster.address = address;
+  listensAt(addresses: PortAddresses): void {
+    this.#contexts.listensAt(addresses);
   }
 
   get clientCount(): number {
@@ -168,16 +170,15 @@ export class ServingLoop {
   }
 
   /** Serves a connection. `id` is the proxy's for this client. */
-  accept(connection: AcceptedConnection, id: number, isPlain = false): void {
-    const { cluster, plain } = this.#contexts;
-    this.#serve(isPlain ? plain : cluster, connection, this.#sessionOf(id, 0));
+  accept(connection: AcceptedConnection, port: PortKind, id: number): void {
+    this.#serve(this.#contexts.of(port, false), connection, this.#sessionOf(id, 0));
   }
 
   /** Serves a client that another loop has served before. */
   adopt(connection: AcceptedConnection, from: Omit<Departure, 'connection'>): void {
     const session = this.#sessionOf(from.id, from.ageMs);
     session.restore(from.session);
-    const context = this.#contexts.cluster.contextOf(session.isReadonly);
+    const context = this.#contexts.of(from.port, session.isReadonly);
     this.#serve(context, connection, session).takeOver(Buffer.from(from.input));
   }
 
@@ -330,6 +331,7 @@ function contextOf(
   return {
     ...parts,
     ...own,
+    port: 'cluster',
     isPlain: options.activeRedirection,
     clock: options.clock,
     spread: null,

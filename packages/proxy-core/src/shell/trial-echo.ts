@@ -7,9 +7,6 @@ import type {
   TransportHandler,
 } from './transport.ts';
 
-/** The number of a connection that only shows whether connections arrive. Clients have numbers from 1. */
-export const TRIAL_ID = 0;
-
 /** As many at once, so that a runtime which mixes up those that travel together is found out. */
 const TRIAL_COUNT = 3;
 const TRIAL_TIMEOUT_MS = 2000;

@@ -63,7 +63,9 @@ class LoopFixture {
     const server = net.createServer({ pauseOnConnect: true });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     let nextId = 1;
-    loop.transports.acceptFrom(server, (connection) => serving.accept(connection, nextId++));
+    loop.transports.acceptFrom(server, (connection) =>
+      serving.accept(connection, 'cluster', nextId++),
+    );
     return new LoopFixture(redis, { serving, gate, server });
   }
 

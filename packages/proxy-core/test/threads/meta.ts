@@ -38,3 +38,45 @@ export function metaOf(proxy: ProxyServer, server: RedisServer | null, epoch: nu
     clusterConfig: null,
   };
 }
+
+const HALF_SLOTS: readonly ProxyMeta['nodes'][number]['slots'][] = [
+  [{ ranges: [[0, 8191]], tag: { kind: 'none' } }],
+  [{ ranges: [[8192, 16_383]], tag: { kind: 'none' } }],
+];
+
+/** Who serves a half of the slots: the server and its proxy. The lower half is the first. */
+export type Halves = readonly { readonly proxy: ProxyServer; readonly server: RedisServer }[];
+
+/** `isSwapped`: the first proxy has the upper half. */
+export function halvesOf(
+  proxies: readonly ProxyServer[],
+  servers: readonly RedisServer[],
+  isSwapped: boolean,
+): Halves {
+  const both = proxies.map((proxy, i) => ({ proxy, server: mustBe(servers[i] ?? null) }));
+  return isSwapped ? both.toReversed() : both;
+}
+
+/** The metadata of one of the two proxies. */
+export function metaOfHalf(halves: Halves, proxy: ProxyServer, epoch: number): ProxyMeta {
+  const address = mustBe(parseNodeAddress(proxy.address));
+  const own = halves.findIndex((half) => half.proxy === proxy);
+  const { server } = mustBe(halves[own] ?? null);
+  const other = mustBe(halves[1 - own] ?? null);
+  const node = {
+    address: mustBe(parseNodeAddress(server.address)),
+    proxyAddress: address,
+    slots: HALF_SLOTS[own] ?? [],
+    role: 'master' as const,
+    peers: [],
+  };
+  const peerAddress = mustBe(parseNodeAddress(other.proxy.address));
+  return {
+    address,
+    clusterName: parseClusterName('test'),
+    epoch: mustBe(parseEpoch(epoch)),
+    nodes: [node],
+    peers: [{ proxyAddress: peerAddress, slots: HALF_SLOTS[1 - own] ?? [] }],
+    clusterConfig: null,
+  };
+}
