@@ -47,6 +47,7 @@ function addProxy(n: number): StoreCommand {
     index: null,
     zone: null,
     weight: null,
+    replicaAddress: null,
   };
 }
 

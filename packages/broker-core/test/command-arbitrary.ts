@@ -24,6 +24,7 @@ const registration = fc.tuple(proxyNumber, fc.nat({ max: 9 })).map(([n, label]) 
   addProxyCommand(n, `h${n % HOSTS}`, n - 1, {
     ...(label === 0 ? { zone: `z${(n % HOSTS) % 3}` } : {}),
     ...(label === 1 ? { weight: 40 * n } : {}),
+    ...(label % 3 === 2 ? { replicaAddress: `10.0.0.${n}:${6002 + (label >> 2)}` } : {}),
   }),
 );
 

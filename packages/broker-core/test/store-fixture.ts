@@ -48,7 +48,11 @@ export function addProxyCommand(
   n: number,
   host = `host-${n}`,
   index: number | null = null,
-  labels: { readonly zone?: string; readonly weight?: number } = {},
+  labels: {
+    readonly zone?: string;
+    readonly weight?: number;
+    readonly replicaAddress?: string;
+  } = {},
 ): StoreCommand {
   return {
     kind: 'add-proxy',
@@ -58,6 +62,7 @@ export function addProxyCommand(
     index,
     zone: labels.zone ?? null,
     weight: labels.weight ?? null,
+    replicaAddress: labels.replicaAddress === undefined ? null : address(labels.replicaAddress),
   };
 }
 

@@ -1,7 +1,7 @@
 // Random sequences of mutations. The fixture checks after each one that every slot has exactly one owner, no
 // proxy is in two places, epochs only rise, and every changed document has a higher epoch; here is the rest.
 import assert from 'node:assert/strict';
-import type { NodeAddress } from '@undermoon/cluster-meta';
+import { hostOf, type NodeAddress } from '@undermoon/cluster-meta';
 import fc from 'fast-check';
 import { test } from 'vitest';
 import { allocateChunks } from '../src/core/allocate.ts';
@@ -20,7 +20,13 @@ import { parseDump } from '../src/core/restore.ts';
 import { isFree } from '../src/core/scale-ops.ts';
 import { metaStoreToJson } from '@undermoon/broker-api';
 import { commandOf, HOSTS, PROXIES, storeAction, type StoreAction } from './command-arbitrary.ts';
-import { addProxyCommand, CheckedStore, clusterName, EXPANDING_DUMP } from './store-fixture.ts';
+import {
+  address,
+  addProxyCommand,
+  CheckedStore,
+  clusterName,
+  EXPANDING_DUMP,
+} from './store-fixture.ts';
 
 function membersOf(state: StoreState): Map<NodeAddress, string> {
   const members = new Map<NodeAddress, string>();
@@ -55,7 +61,7 @@ function checkRoles(before: StoreState, store: CheckedStore): void {
     const old = new Map(
       before.clusters
         .get(cluster)
-        ?.chunks.flatMap((chunk) => chunk.proxyAddresses.map((address) => [address, chunk])),
+        ?.chunks.flatMap((chunk) => chunk.proxyAddresses.map((proxy) => [proxy, chunk])),
     );
     for (const chunk of chunks) {
       if (chunk.rolePosition === 'Normal') continue;
@@ -83,7 +89,9 @@ function checkMigrations(before: StoreState, store: CheckedStore): void {
 function migrationsOf(state: StoreState): Map<string, string> {
   const migrations = new Map<string, string>();
   for (const cluster of state.clusters.values()) {
-    for (const { ranges, tag } of clusterView(cluster, 0).nodes.flatMap((node) => node.slots)) {
+    for (const { ranges, tag } of clusterView(state, cluster, 0).nodes.flatMap(
+      (node) => node.slots,
+    )) {
       if (tag.kind === 'none') continue;
       const { epoch, ...ends } = tag.meta;
       migrations.set(
@@ -208,8 +216,8 @@ test('and in the middle of an expansion', () => {
     fc
       .constantFrom(...members)
       .map((proxy) => ({ kind: 'failover', address: proxy.proxyAddress }) as const),
-    fc.constantFrom(...members).map(
-      (proxy) =>
+    fc.tuple(fc.constantFrom(...members), fc.constantFrom(null, 6002, 6003)).map(
+      ([proxy, port]) =>
         ({
           kind: 'add-proxy',
           address: proxy.proxyAddress,
@@ -218,6 +226,7 @@ test('and in the middle of an expansion', () => {
           index: null,
           zone: null,
           weight: null,
+          replicaAddress: port === null ? null : address(`${hostOf(proxy.proxyAddress)}:${port}`),
         }) as const,
     ),
     fc.constant({ kind: 'balance', name: clusterName('demo') } as const),

@@ -4,7 +4,7 @@ export { applyConfigField, clusterConfigFields } from './cluster-config-fields.t
 export type { ClusterConfigFieldName } from './cluster-config-fields.ts';
 export { parseClusterName } from './cluster-name.ts';
 export type { ClusterName } from './cluster-name.ts';
-export type { ClusterMeta, PeerMeta, ProxyMeta } from './cluster.ts';
+export type { ClusterMeta, ListedReplica, PeerMeta, ProxyMeta, ReplicaAddress } from './cluster.ts';
 export { EPOCH_ZERO, nextEpoch, parseEpoch } from './epoch.ts';
 export type { Epoch } from './epoch.ts';
 export { clusterConfigToJson, parseClusterConfigJson } from './json/cluster-config.ts';
@@ -12,6 +12,7 @@ export type { ClusterConfigJson } from './json/cluster-config.ts';
 export { clusterToJson, parseClusterJson } from './json/cluster.ts';
 export type { ClusterJson } from './json/cluster.ts';
 export type { JsonOutcome } from './json/fields.ts';
+export type { ListedReplicaJson, ReplicaAddressJson } from './json/listed-replica.ts';
 export { migrationTaskToJson, parseMigrationTaskJson } from './json/migration-task.ts';
 export type { MigrationTaskJson } from './json/migration-task.ts';
 export { nodeToJson, parseNodeJson } from './json/node.ts';

@@ -8,6 +8,7 @@ import {
   type ClusterMeta,
   type ClusterName,
   type Epoch,
+  type ListedReplica,
   type MigrationMeta,
   type MigrationTask,
   type NodeAddress,
@@ -34,7 +35,7 @@ const host = fc.oneof(
   fc.ipV4(),
   fc.ipV6().map((text) => `[${text}]`),
   fc.domain().filter((name) => name.length < 256),
-  fc.constantFrom('10.0.0.1', 'localhost', 'peer', 'config', 'migrating'),
+  fc.constantFrom('10.0.0.1', 'localhost', 'peer', 'replica', 'config', 'migrating'),
 );
 
 const nodeAddress: fc.Arbitrary<NodeAddress> = fc
@@ -87,12 +88,18 @@ export const clusterConfig: fc.Arbitrary<ClusterConfig> = fc.record({
   splitCommands: fc.boolean(),
 });
 
+const listedReplicas: fc.Arbitrary<readonly ListedReplica[]> = fc.array(
+  fc.record({ master: nodeAddress, address: nodeAddress }),
+  { maxLength: 3 },
+);
+
 export const setCluster: fc.Arbitrary<SetCluster> = fc.record({
   epoch,
   force: fc.boolean(),
   clusterName: fc.option(clusterName),
   local: addressSlots,
   peers: addressSlots,
+  replicas: listedReplicas,
   config: clusterConfig,
   configWarning: fc.constant(null),
 });
@@ -127,6 +134,7 @@ const nodeMeta: fc.Arbitrary<NodeMeta> = fc.record({
 
 export const proxyMeta: fc.Arbitrary<ProxyMeta> = fc.record({
   address: nodeAddress,
+  replicaAddress: fc.option(nodeAddress),
   clusterName: fc.option(clusterName),
   epoch,
   nodes: fc.uniqueArray(nodeMeta, { maxLength: 3, selector: (node) => node.address }),
@@ -134,6 +142,7 @@ export const proxyMeta: fc.Arbitrary<ProxyMeta> = fc.record({
     maxLength: 3,
     selector: (peer) => peer.proxyAddress,
   }),
+  replicas: listedReplicas,
   clusterConfig: fc.option(clusterConfig),
 });
 
@@ -141,6 +150,11 @@ export const clusterMeta: fc.Arbitrary<ClusterMeta> = fc.record({
   name: clusterName,
   epoch,
   nodes: fc.array(nodeMeta, { maxLength: 4 }),
+  replicas: listedReplicas,
+  replicaAddresses: fc.array(
+    fc.record({ proxyAddress: nodeAddress, replicaAddress: nodeAddress }),
+    { maxLength: 3 },
+  ),
   config: clusterConfig,
 });
 

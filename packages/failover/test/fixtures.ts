@@ -78,6 +78,8 @@ export function clusterOf(
     name: clusterName(name),
     epoch: epoch(atEpoch),
     nodes: chunks.flatMap(chunkNodes),
+    replicas: [],
+    replicaAddresses: [],
     config: DEFAULT_CLUSTER_CONFIG,
   };
 }
@@ -85,10 +87,12 @@ export function clusterOf(
 export function freeProxy(proxy: NodeAddress, atEpoch: number): ProxyMeta {
   return {
     address: proxy,
+    replicaAddress: null,
     clusterName: null,
     epoch: epoch(atEpoch),
     nodes: nodesOf(proxy).map((node) => nodeMeta(node, proxy, 'master', [])),
     peers: [],
+    replicas: [],
     clusterConfig: null,
   };
 }

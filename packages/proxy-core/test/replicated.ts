@@ -62,10 +62,12 @@ export function metaOf(proxy: ProxyServer, pairs: readonly Pair[], epoch: number
     .map((pair) => ({ proxyAddress: addressOf(pair.proxy), slots: tagged(pair.slots) }));
   return {
     address: addressOf(proxy),
+    replicaAddress: null,
     clusterName: parseClusterName('test'),
     epoch: must(parseEpoch(epoch)),
     nodes,
     peers,
+    replicas: [],
     clusterConfig: null,
   };
 }

@@ -80,6 +80,8 @@ export interface StoredProxy {
   readonly zone: string | null;
   /** Share of slots, against other proxies. An addition, written where it is not DEFAULT_WEIGHT. */
   readonly weight: number;
+  /** Where clients reach it as a replica. An addition, written where there is one. */
+  readonly replicaAddress: NodeAddress | null;
 }
 
 /** The weight of a proxy that was registered without one. */
@@ -185,6 +187,7 @@ const storedProxySchema: z.ZodType<StoredProxy> = z
     cluster: z.nullable(clusterNameSchema).optional(),
     zone: zoneSchema.nullish(),
     weight: weightSchema.nullish(),
+    replica_address: nodeAddressSchema.nullish(),
   })
   .transform((proxy) => ({
     proxyAddress: proxy.proxy_address,
@@ -194,6 +197,7 @@ const storedProxySchema: z.ZodType<StoredProxy> = z
     cluster: proxy.cluster ?? null,
     zone: proxy.zone ?? null,
     weight: proxy.weight ?? DEFAULT_WEIGHT,
+    replicaAddress: proxy.replica_address ?? null,
   }));
 
 /** The dump without its `version`, which is looked at first: another version has other members. */
@@ -247,6 +251,7 @@ function storedProxyToJson(proxy: StoredProxy): unknown {
     cluster: proxy.cluster,
     ...(proxy.zone === null ? {} : { zone: proxy.zone }),
     ...(proxy.weight === DEFAULT_WEIGHT ? {} : { weight: proxy.weight }),
+    ...(proxy.replicaAddress === null ? {} : { replica_address: proxy.replicaAddress }),
   };
 }
 

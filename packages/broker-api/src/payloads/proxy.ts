@@ -33,6 +33,11 @@ export interface AddProxyRequest {
    * of its two proxies. Registering again changes it. Older brokers ignore it.
    */
   readonly weight?: number | undefined;
+  /**
+   * Where clients reach the proxy as a replica while it has masters too: an address that no other proxy or Redis
+   * server has. Registering again changes it, or removes it when it is left out. Older brokers ignore it.
+   */
+  readonly replicaAddress?: NodeAddress | undefined;
 }
 
 /** Reads `{"proxy": …}`. A body without the member is no proxy: check the status first. */
@@ -52,6 +57,7 @@ export const addProxySchema: z.ZodType<AddProxyRequest> = z
     index: countSchema.nullish(),
     zone: zoneSchema.nullish(),
     weight: weightSchema.nullish(),
+    replica_address: nodeAddressSchema.nullish(),
   })
   .refine((request) => request.nodes[0] !== request.nodes[1], {
     path: ['nodes', 1],
@@ -64,6 +70,7 @@ export const addProxySchema: z.ZodType<AddProxyRequest> = z
     index: request.index ?? undefined,
     zone: request.zone ?? undefined,
     weight: request.weight ?? undefined,
+    replicaAddress: request.replica_address ?? undefined,
   }));
 
 /** The wire form of `ProxyPayload`. */
@@ -80,5 +87,6 @@ export function addProxyToJson(request: AddProxyRequest): unknown {
     index: request.index ?? null,
     ...(request.zone === undefined ? {} : { zone: request.zone }),
     ...(request.weight === undefined ? {} : { weight: request.weight }),
+    ...(request.replicaAddress === undefined ? {} : { replica_address: request.replicaAddress }),
   };
 }

@@ -63,11 +63,23 @@ export const nodeShape: z.ZodType = z
   })
   .meta({ id: 'Node' });
 
+const listedReplicaShape = z
+  .object({ master: nodeAddressSchema, address: nodeAddressSchema })
+  .meta({ id: 'ListedReplica' });
+
 export const clusterShape: z.ZodType = z
   .object({
     name: clusterNameSchema,
     epoch: epochSchema,
     nodes: z.array(nodeShape).meta({ description: 'In chunk order, four of each chunk.' }),
+    replicas: z
+      .array(listedReplicaShape)
+      .optional()
+      .meta({ description: 'Addresses that clients find as replicas. Left out when empty.' }),
+    replica_addresses: z
+      .array(z.object({ proxy_address: nodeAddressSchema, replica_address: nodeAddressSchema }))
+      .optional()
+      .meta({ description: 'As registered, in chunk order. Left out when empty.' }),
     config: clusterConfigShape,
   })
   .meta({ id: 'Cluster' });
@@ -76,9 +88,16 @@ export const proxyShape: z.ZodType = z
   .object({
     cluster_name: z.nullable(clusterNameSchema),
     address: nodeAddressSchema,
+    replica_address: nodeAddressSchema
+      .optional()
+      .meta({ description: 'Left out where the proxy was registered without one.' }),
     epoch: epochSchema,
     nodes: z.array(nodeShape),
     peers: z.array(z.object({ proxy_address: nodeAddressSchema, slots: z.array(slotRange) })),
+    replicas: z
+      .array(listedReplicaShape)
+      .optional()
+      .meta({ description: 'All of the cluster, where the proxy has a `replica_address`.' }),
     cluster_config: z.nullable(clusterConfigShape),
   })
   .meta({ id: 'Proxy' });

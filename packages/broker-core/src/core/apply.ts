@@ -13,6 +13,7 @@ import {
 import { commitMigration } from './migration-ops.ts';
 import type { StoreState } from './model.ts';
 import { addProxy, removeProxy } from './proxy-ops.ts';
+import { renewLists } from './replica-list.ts';
 import { restore } from './restore.ts';
 import {
   addNodes,
@@ -40,10 +41,11 @@ export function apply(state: StoreState, command: StoreCommand, context: ApplyCo
   const step = applyCommand(purgeFailures(state, context), command, context);
   const retried = retryReplacements(step.state, context);
   // A standby broker has the state exactly as it was pushed, so that the next push is not older.
+  const renewed = { ...retried, state: renewLists(state, retried.state) };
   const released =
     command.kind === 'restore'
       ? done(retried.state, [])
-      : releaseMigrations(retried.state, context);
+      : releaseMigrations(renewed.state, context);
   return {
     state: released.state,
     events: [...step.events, ...retried.events, ...released.events],

@@ -32,6 +32,8 @@ const SCHEMAS: { readonly [K in StoreCommand['kind']]: z.ZodType<CommandOf<K>> }
     index: z.nullable(countSchema),
     zone: z.nullable(zoneSchema),
     weight: z.nullable(weightSchema),
+    // Logs of earlier versions have none.
+    replicaAddress: z.nullable(nodeAddressSchema).default(null),
   }),
   'remove-proxy': z.object({ kind: z.literal('remove-proxy'), address: nodeAddressSchema }),
   'create-cluster': z.object({

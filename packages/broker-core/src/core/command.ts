@@ -19,6 +19,8 @@ export type StoreCommand =
       /** Null leaves that of a known proxy as it is; so for `weight`. */
       readonly zone: string | null;
       readonly weight: number | null;
+      /** Null takes that of a known proxy away. */
+      readonly replicaAddress: NodeAddress | null;
     }
   | { readonly kind: 'remove-proxy'; readonly address: NodeAddress }
   | { readonly kind: 'create-cluster'; readonly name: ClusterName; readonly nodeNumber: number }
@@ -79,6 +81,7 @@ export interface ApplyContext {
 export type StoreEvent =
   | { readonly kind: 'proxy-added'; readonly address: NodeAddress }
   | { readonly kind: 'proxy-labelled'; readonly address: NodeAddress }
+  | { readonly kind: 'replica-address-changed'; readonly address: NodeAddress }
   | { readonly kind: 'proxy-recovered'; readonly address: NodeAddress }
   | { readonly kind: 'proxy-removed'; readonly address: NodeAddress }
   | { readonly kind: 'proxy-failed'; readonly address: NodeAddress }

@@ -60,10 +60,11 @@ function documentEpoch(state: StoreState, address: NodeAddress): number {
   return clusterOf(state, address)?.epoch ?? state.globalEpoch;
 }
 
-// A document follows from the proxy's record and its cluster, and these are never edited.
+// A document follows from records of proxies and the cluster, and these are never edited.
 function hasSameSource(before: StoreState, after: StoreState, address: NodeAddress): boolean {
   return (
-    before.proxies.get(address) === after.proxies.get(address) &&
+    before.proxies === after.proxies &&
+    before.failedProxies === after.failedProxies &&
     clusterOf(before, address) === clusterOf(after, address)
   );
 }

@@ -62,9 +62,9 @@ describe('LIM-12: a paused cluster', () => {
     expect(running(store)).toEqual([true, false, false, false, false]);
     commitRunning(store);
     expect(running(store)).toEqual([false, false, false, false]);
-    expect(clusterView(clusterOf(store), 0).nodes.every((node) => node.slots.length <= 1)).toBe(
-      true,
-    );
+    expect(
+      clusterView(store.state, clusterOf(store), 0).nodes.every((node) => node.slots.length <= 1),
+    ).toBe(true);
     // It is in the middle of a change nevertheless.
     expect(clusterInfo(clusterOf(store), 1).isMigrating).toBe(true);
     expect(store.code({ kind: 'expand', name: DEMO })).toBe('MIGRATION_RUNNING');

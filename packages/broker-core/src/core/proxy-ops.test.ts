@@ -7,8 +7,9 @@ import { parseDump } from './restore.ts';
 test('LIM-15: zone and weight are in the dump where there are any, and change with a registration', () => {
   const store = new CheckedStore();
   store.must(addProxyCommand(1));
-  expect(JSON.stringify(metaStoreToJson(store.state))).not.toMatch(/zone|weight/);
+  expect(JSON.stringify(metaStoreToJson(store.state))).not.toMatch(/zone|weight|replica_address/);
   store.must(addProxyCommand(2, 'h2', null, { zone: 'x', weight: 250 }));
+  store.must(addProxyCommand(3, 'h3', null, { replicaAddress: '10.0.0.3:6002' }));
   const labelled = store.state;
   expect(store.code(addProxyCommand(2))).toBe('ALREADY_EXISTED');
   expect(store.state).toBe(labelled);
@@ -19,5 +20,6 @@ test('LIM-15: zone and weight are in the dump where there are any, and change wi
   const dump = JSON.parse(JSON.stringify(metaStoreToJson(store.state))) as unknown;
   const read = parseDump(dump);
   assert(read.ok);
+  expect(read.value.proxies.get(proxyAt(3))?.replicaAddress).toBe('10.0.0.3:6002');
   expect(metaStoreToJson(read.value)).toEqual(dump);
 });

@@ -102,7 +102,7 @@ describe('roles', () => {
     { position: 'SecondChunkMaster', masters: ['2:7002', '2:7001'] },
   ] as const)('$position', ({ position, masters }) => {
     const state = withRoles(storeWithCluster(2, 4).state, 0, position);
-    const { nodes } = clusterView(demoOf(state), 1);
+    const { nodes } = clusterView(state, demoOf(state), 1);
     const owners = ([0, 8192] as const).map((start) =>
       nodes.find((node) => node.slots.some((slots) => slots.ranges[0]?.[0] === start)),
     );
@@ -116,7 +116,7 @@ describe('roles', () => {
 
   test('redirect a running migration', () => {
     const state = withRoles(expandingState(), 1, 'SecondChunkMaster');
-    const importing = clusterView(demoOf(state), 1).nodes.find((node) =>
+    const importing = clusterView(state, demoOf(state), 1).nodes.find((node) =>
       node.slots.some((slots) => slots.tag.kind === 'importing'),
     );
     expect(importing?.address).toBe('10.0.1.4:7002');

@@ -29,6 +29,7 @@ import {
   type NodeIndex,
   type StoreState,
 } from './model.ts';
+import { listedReplicas, replicaAddressesOf } from './replica-list.ts';
 
 /** One page of a sorted listing. */
 export function pageOf<T extends string>(names: Iterable<T>, page: Page): T[] {
@@ -39,12 +40,24 @@ export function pageOf<T extends string>(names: Iterable<T>, page: Page): T[] {
 }
 
 /** The cluster as clients of the API see it, with at most `migrationLimit` migrations (0: all). */
-export function clusterView(cluster: StoredCluster, migrationLimit: number): ClusterMeta {
+export function clusterView(
+  state: StoreState,
+  cluster: StoredCluster,
+  migrationLimit: number,
+): ClusterMeta {
   const { name, epoch, config, chunks } = limitMigrations(cluster, migrationLimit);
   const nodes = chunks.flatMap((chunk) =>
     NODE_INDEXES.map((node) => nodeView(chunks, chunk, node)),
   );
-  return { name, epoch, nodes, config };
+  const replicas = listedReplicas(state, cluster);
+  return {
+    name,
+    epoch,
+    nodes,
+    replicas,
+    replicaAddresses: replicaAddressesOf(state, cluster),
+    config,
+  };
 }
 
 /** A summary of the cluster, on the limited view. */
@@ -70,12 +83,18 @@ export function memberView(cluster: ClusterMeta, address: NodeAddress): ProxyMet
     if (slots === undefined) peers.set(node.proxyAddress, [...node.slots]);
     else slots.push(...node.slots);
   }
+  const replicaAddress =
+    cluster.replicaAddresses.find(({ proxyAddress }) => proxyAddress === address)?.replicaAddress ??
+    null;
   return {
     address,
+    replicaAddress,
     clusterName: cluster.name,
     epoch: cluster.epoch,
     nodes: cluster.nodes.filter((node) => node.proxyAddress === address),
     peers: [...peers].map(([proxyAddress, slots]): PeerMeta => ({ proxyAddress, slots })),
+    // Others may be of a version that refuses what it does not know.
+    replicas: replicaAddress === null ? [] : cluster.replicas,
     clusterConfig: cluster.config,
   };
 }
@@ -93,10 +112,12 @@ export function freeProxyView(state: StoreState, address: NodeAddress): ProxyMet
   }));
   return {
     address,
+    replicaAddress: proxy.replicaAddress,
     clusterName: null,
     epoch: state.globalEpoch,
     nodes,
     peers: [],
+    replicas: [],
     clusterConfig: null,
   };
 }
@@ -116,7 +137,7 @@ export function proxyView(
   const cluster = clusterOf(state, address);
   return cluster === null
     ? freeProxyView(state, address)
-    : memberView(clusterView(cluster, migrationLimit), address);
+    : memberView(clusterView(state, cluster, migrationLimit), address);
 }
 
 /**

@@ -38,7 +38,7 @@ function slotCounts(store: CheckedStore): number[] {
 }
 
 function tasksOf(store: CheckedStore): MigrationTask[] {
-  return clusterView(demo(store), 0).nodes.flatMap((node) =>
+  return clusterView(store.state, demo(store), 0).nodes.flatMap((node) =>
     node.slots
       .filter((slots) => slots.tag.kind === 'migrating')
       .map((slots) => ({ clusterName: DEMO, slots })),

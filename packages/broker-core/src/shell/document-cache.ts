@@ -15,8 +15,9 @@ interface RenderedCluster {
 }
 
 /**
- * Documents of clusters, rendered once. A stored cluster never changes, so what was rendered from it holds
- * as long as the cluster object lives, and goes away with it.
+ * Documents of clusters, rendered once. A stored cluster never changes, and a change of its replicas alone makes
+ * another one of it (`renewLists`), so what was rendered from it holds as long as the cluster object lives, and
+ * goes away with it.
  */
 export class DocumentCache {
   readonly #migrationLimit: number;
@@ -29,8 +30,8 @@ export class DocumentCache {
   }
 
   /** The answer for a cluster. */
-  cluster(cluster: StoredCluster): JsonDocument {
-    const rendered = this.#renderedOf(cluster);
+  cluster(state: StoreState, cluster: StoredCluster): JsonDocument {
+    const rendered = this.#renderedOf(state, cluster);
     return this.#document(rendered, '', () => clusterPayloadToJson({ cluster: rendered.view }));
   }
 
@@ -40,16 +41,16 @@ export class DocumentCache {
     if (cluster === null) {
       return new JsonDocument(proxyPayloadToJson({ proxy: freeProxyView(state, address) }));
     }
-    const rendered = this.#renderedOf(cluster);
+    const rendered = this.#renderedOf(state, cluster);
     return this.#document(rendered, address, () =>
       proxyPayloadToJson({ proxy: memberView(rendered.view, address) }),
     );
   }
 
-  #renderedOf(cluster: StoredCluster): RenderedCluster {
+  #renderedOf(state: StoreState, cluster: StoredCluster): RenderedCluster {
     let rendered = this.#rendered.get(cluster);
     if (rendered === undefined) {
-      const view = clusterView(cluster, this.#migrationLimit);
+      const view = clusterView(state, cluster, this.#migrationLimit);
       rendered = { view, documents: new Map(), bytes: 0 };
       this.#rendered.set(cluster, rendered);
     }

@@ -112,7 +112,9 @@ function cluster({ runner, cache }: RouteContext, call: RouteCall): RouteReply {
   const name = parseClusterName(call.params['name']);
   const stored = name === null ? undefined : runner.state.clusters.get(name);
   return document(
-    stored === undefined ? new JsonDocument({ cluster: null }) : cache.cluster(stored),
+    stored === undefined
+      ? new JsonDocument({ cluster: null })
+      : cache.cluster(runner.state, stored),
   );
 }
 
@@ -173,7 +175,7 @@ function proxy({ runner, cache }: RouteContext, call: RouteCall): RouteReply {
 function addProxy(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
   const body = parsePayload(addProxySchema, call.body);
   if (!body.ok) return body;
-  const { proxyAddress, nodes, host, index, zone, weight } = body.value;
+  const { proxyAddress, nodes, host, index, zone, weight, replicaAddress } = body.value;
   const address = parseNodeAddress(proxyAddress);
   if (address === null) {
     const message = 'proxy_address: expected an address "host:port"';
@@ -187,6 +189,7 @@ function addProxy(context: RouteContext, call: RouteCall): RouteReply | Promise<
     index: index ?? null,
     zone: zone ?? null,
     weight: weight ?? null,
+    replicaAddress: replicaAddress ?? null,
   });
 }
 

@@ -152,7 +152,7 @@ async function change(
   const added = step.events.find((event) => event.kind === 'nodes-added');
   const cluster = step.state.clusters.get(command.name);
   if (added === undefined || cluster === undefined) return EMPTY;
-  const { nodes } = clusterView(cluster, context.options.migrationLimit);
+  const { nodes } = clusterView(step.state, cluster, context.options.migrationLimit);
   return json(nodesToJson(nodes.slice(-added.nodeNumber)));
 }
 

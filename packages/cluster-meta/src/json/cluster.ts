@@ -13,6 +13,14 @@ import {
   parseJsonObject,
   type JsonOutcome,
 } from './fields.ts';
+import {
+  listedReplicasToJson,
+  parseListedReplicaJson,
+  parseReplicaAddressJson,
+  replicaAddressesToJson,
+  type ListedReplicaJson,
+  type ReplicaAddressJson,
+} from './listed-replica.ts';
 import { nodeToJson, parseNodeJson, type NodeJson } from './node.ts';
 
 /** JSON form of `ClusterMeta`. */
@@ -20,6 +28,9 @@ export interface ClusterJson {
   readonly name: string;
   readonly epoch: number;
   readonly nodes: readonly NodeJson[];
+  /** Left out when empty, as the next. */
+  readonly replicas?: readonly ListedReplicaJson[];
+  readonly replica_addresses?: readonly ReplicaAddressJson[];
   readonly config: ClusterConfigJson;
 }
 
@@ -29,6 +40,8 @@ export function clusterToJson(cluster: ClusterMeta): ClusterJson {
     name: cluster.name,
     epoch: cluster.epoch,
     nodes: cluster.nodes.map(nodeToJson),
+    ...listedReplicasToJson(cluster.replicas),
+    ...replicaAddressesToJson(cluster.replicaAddresses),
     config: clusterConfigToJson(cluster.config),
   };
 }
@@ -39,6 +52,8 @@ export function parseClusterJson(value: unknown, path = ''): JsonOutcome<Cluster
     name: ['name', parseClusterNameJson],
     epoch: ['epoch', parseEpochJson],
     nodes: ['nodes', jsonArrayOf(parseNodeJson)],
+    replicas: ['replicas', jsonOptional(jsonArrayOf(parseListedReplicaJson), [])],
+    replicaAddresses: ['replica_addresses', jsonOptional(jsonArrayOf(parseReplicaAddressJson), [])],
     config: ['config', jsonOptional(parseClusterConfigJson, DEFAULT_CLUSTER_CONFIG)],
   });
 }

@@ -13,6 +13,11 @@ import {
   parseNoClusterNameJson,
   type JsonOutcome,
 } from './fields.ts';
+import {
+  listedReplicasToJson,
+  parseListedReplicaJson,
+  type ListedReplicaJson,
+} from './listed-replica.ts';
 import { nodeToJson, parseNodeJson, type NodeJson } from './node.ts';
 import { parseTaggedSlotsJson, taggedSlotsToJson, type TaggedSlotsJson } from './tagged-slots.ts';
 
@@ -26,9 +31,13 @@ export interface PeerJson {
 export interface ProxyJson {
   readonly cluster_name: string | null;
   readonly address: string;
+  /** Left out when there is none. */
+  readonly replica_address?: string;
   readonly epoch: number;
   readonly nodes: readonly NodeJson[];
   readonly peers: readonly PeerJson[];
+  /** Left out when empty. */
+  readonly replicas?: readonly ListedReplicaJson[];
   readonly cluster_config: ClusterConfigJson | null;
 }
 
@@ -37,12 +46,14 @@ export function proxyToJson(proxy: ProxyMeta): ProxyJson {
   return {
     cluster_name: proxy.clusterName,
     address: proxy.address,
+    ...(proxy.replicaAddress === null ? {} : { replica_address: proxy.replicaAddress }),
     epoch: proxy.epoch,
     nodes: proxy.nodes.map(nodeToJson),
     peers: proxy.peers.map(({ proxyAddress, slots }) => ({
       proxy_address: proxyAddress,
       slots: slots.map(taggedSlotsToJson),
     })),
+    ...listedReplicasToJson(proxy.replicas),
     cluster_config: proxy.clusterConfig === null ? null : clusterConfigToJson(proxy.clusterConfig),
   };
 }
@@ -54,10 +65,12 @@ export function proxyToJson(proxy: ProxyMeta): ProxyJson {
 export function parseProxyJson(value: unknown, path = ''): JsonOutcome<ProxyMeta> {
   return parseJsonObject<ProxyMeta>(value, path, {
     address: ['address', parseAddressJson],
+    replicaAddress: ['replica_address', jsonOptional(parseAddressJson, null)],
     clusterName: ['cluster_name', jsonOptional(parseNoClusterNameJson, null)],
     epoch: ['epoch', parseEpochJson],
     nodes: ['nodes', jsonArrayOf(parseNodeJson)],
     peers: ['peers', jsonArrayOf(parsePeer)],
+    replicas: ['replicas', jsonOptional(jsonArrayOf(parseListedReplicaJson), [])],
     clusterConfig: ['cluster_config', jsonOptional(parseClusterConfigJson, null)],
   });
 }

@@ -1,5 +1,6 @@
 import { accept } from '@undermoon/runtime';
 import type { ClusterConfig } from '../cluster-config.ts';
+import type { ListedReplica } from '../cluster.ts';
 import type { TaggedSlots } from '../migration.ts';
 import type { SliceMeter, Slices } from '../slices.ts';
 import type { AddressSlots, SetCluster } from '../umctl/commands.ts';
@@ -17,6 +18,11 @@ import {
   refuseJson,
   type JsonOutcome,
 } from './fields.ts';
+import {
+  listedReplicasToJson,
+  parseListedReplicaJson,
+  type ListedReplicaJson,
+} from './listed-replica.ts';
 import { parseTaggedSlotsJson, taggedSlotsToJson, type TaggedSlotsJson } from './tagged-slots.ts';
 
 /** What an address and one of its lists of slots cost, in items of a slice. */
@@ -32,6 +38,8 @@ export interface SetClusterJson {
   readonly cluster_name: string;
   readonly local: Readonly<Record<string, readonly TaggedSlotsJson[]>>;
   readonly peer: Readonly<Record<string, readonly TaggedSlotsJson[]>>;
+  /** Left out when empty. */
+  readonly replicas?: readonly ListedReplicaJson[];
   readonly cluster_config: ClusterConfigJson;
 }
 
@@ -41,6 +49,7 @@ export function setClusterToJson(payload: SetClusterPayload): SetClusterJson {
     cluster_name: payload.clusterName ?? '',
     local: addressSlotsToJson(payload.local),
     peer: addressSlotsToJson(payload.peers),
+    ...listedReplicasToJson(payload.replicas),
     cluster_config: clusterConfigToJson(payload.config),
   };
 }
@@ -66,12 +75,16 @@ export function* decodeSetClusterJson(
   const peerPlace = { path: memberPath(path, 'peer'), nodesMax };
   const peers = yield* decodeAddressSlots(value['peer'], peerPlace, meter);
   if (!peers.ok) return peers;
+  const replicaPlace = { path: memberPath(path, 'replicas'), nodesMax };
+  const replicas = yield* decodeReplicas(value['replicas'], replicaPlace, meter);
+  if (!replicas.ok) return replicas;
   const config = parseConfig(value['cluster_config'], memberPath(path, 'cluster_config'));
   if (!config.ok) return config;
   return accept({
     clusterName: name.value,
     local: local.value,
     peers: peers.value,
+    replicas: replicas.value,
     ...config.value,
   });
 }
@@ -112,6 +125,25 @@ function* decodeAddressSlots(
       if (meter.isFullAfter(weight)) yield;
     }
     list.push({ address: address.value, slots });
+    if (meter.isFullAfter(ITEM_WEIGHT)) yield;
+  }
+  return accept(list);
+}
+
+function* decodeReplicas(
+  value: unknown,
+  { path, nodesMax }: SetClusterPlace,
+  meter: SliceMeter,
+): Slices<JsonOutcome<readonly ListedReplica[]>> {
+  if (value === undefined || value === null) return accept([]);
+  if (!Array.isArray(value) || value.length > nodesMax) {
+    return refuseJson(value, path, `an array of at most ${nodesMax} replicas`);
+  }
+  const list: ListedReplica[] = [];
+  for (const item of value as readonly unknown[]) {
+    const replica = parseListedReplicaJson(item, `${path}[${list.length}]`);
+    if (!replica.ok) return replica;
+    list.push(replica.value);
     if (meter.isFullAfter(ITEM_WEIGHT)) yield;
   }
   return accept(list);

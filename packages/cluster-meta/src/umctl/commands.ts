@@ -1,4 +1,5 @@
 import type { ClusterConfig } from '../cluster-config.ts';
+import type { ListedReplica } from '../cluster.ts';
 import type { ClusterName } from '../cluster-name.ts';
 import type { Epoch } from '../epoch.ts';
 import type { TaggedSlots } from '../migration.ts';
@@ -22,6 +23,8 @@ export interface SetCluster {
   readonly local: readonly AddressSlots[];
   /** Other proxies. */
   readonly peers: readonly AddressSlots[];
+  /** Addresses to list as replicas. Empty: not told. */
+  readonly replicas: readonly ListedReplica[];
   readonly config: ClusterConfig;
   /** Which part of CONFIG was skipped or replaced by its default, or null. Set by the parser only. */
   readonly configWarning: string | null;

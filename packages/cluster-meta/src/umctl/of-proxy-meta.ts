@@ -19,6 +19,7 @@ export function setClusterOf(meta: ProxyMeta, options: CommandOptions = {}): Set
       .filter(({ role }) => role === 'master')
       .map(({ address, slots }) => ({ address, slots })),
     peers: meta.peers.map(({ proxyAddress, slots }) => ({ address: proxyAddress, slots })),
+    replicas: meta.replicas,
     config: meta.clusterConfig ?? DEFAULT_CLUSTER_CONFIG,
     configWarning: null,
   };

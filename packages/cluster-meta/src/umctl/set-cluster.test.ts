@@ -94,6 +94,7 @@ describe('parseSetCluster', () => {
       peers: [
         { address: '127.0.0.1:7000', slots: [{ ranges: [[8001, 16_383]], tag: { kind: 'none' } }] },
       ],
+      replicas: [],
       config: DEFAULT_CLUSTER_CONFIG,
       configWarning: null,
     });
@@ -228,6 +229,13 @@ describe('parseSetCluster', () => {
       'v2 1 NOFLAG c h:1 IMPORTING 1 1-2 1 a:1 b:2 c d:4',
       'InvalidArgs: local[0]: destination proxy address "c": not host:port',
     ],
+    ['v2 1 NOFLAG c REPLICA h:1', 'InvalidArgs: replica[0]: address: missing'],
+    [
+      'v2 1 NOFLAG c REPLICA h:1 CONFIG',
+      'InvalidArgs: replica[0]: address "CONFIG": not host:port',
+    ],
+    ['v2 1 NOFLAG c REPLICA h:1 h:2 h:3 x', 'InvalidArgs: replica[1]: address "x": not host:port'],
+    ['v2 1 NOFLAG c REPLICA x h:2', 'InvalidArgs: replica[0]: master "x": not host:port'],
     ['v2 1 NOFLAG c CONFIG a', 'InvalidArgs: config: field "a" has no value'],
     ['v2 1 COMPRESS e30=', 'InvalidArgs: payload: not gzip (Z_DATA_ERROR)'],
   ])('refuses %j: %s', (text, refusal) => {
@@ -238,6 +246,24 @@ describe('parseSetCluster', () => {
     const refusal = refusalOf(parseSetCluster(['v2', '1', '', 'c', `\r\n${'x'.repeat(10_000)}`]));
     expect(refusal).toMatch(
       /^InvalidArgs: local\[0\]: address "\\r\\nx{62}"… \(10002 characters\)/,
+    );
+  });
+
+  it('reads replicas in any place, and refuses more than the limit in both forms', () => {
+    const sent = 'v2 1 NOFLAG c replica h:1 h:2 h:3 h:4 PEER h:1 1 1-2';
+    const command = valueOf(parse(sent));
+    expect(command.replicas).toEqual([
+      { master: 'h:1', address: 'h:2' },
+      { master: 'h:3', address: 'h:4' },
+    ]);
+    expect(command.peers).toHaveLength(1);
+    const nodesMax = 1;
+    expect(refusalOf(parseSetCluster(words(sent), { nodesMax }))).toBe(
+      'InvalidArgs: replica[1]: more than 1 replicas',
+    );
+    const packed = encodeSetCluster(command, { compress: true });
+    expect(refusalOf(parseSetCluster(packed, { nodesMax }))).toBe(
+      'InvalidArgs: payload.replicas: not an array of at most 1 replicas',
     );
   });
 
@@ -369,6 +395,8 @@ describe('the compressed form is checked as the plain one', () => {
       { ...valid, peer: { 'h:1': [...slots, { range_list: [[0, 16_384]], tag: 'None' }] } },
       'payload.peer."h:1"[1].range_list[0]: not a pair of slots [start, end]',
     ],
+    [{ ...valid, replicas: {} }, 'payload.replicas: not an array of at most'],
+    [{ ...valid, replicas: [{ master: 'h:1' }] }, 'payload.replicas[0].address: missing'],
     [{ ...valid, cluster_config: undefined }, 'payload.cluster_config: missing'],
   ])('refuses %j: %s', (json, message) => {
     const outcome = parseSetCluster(['v2', '1', 'COMPRESS', compressJson(json)]);
@@ -384,6 +412,7 @@ describe('the compressed form is checked as the plain one', () => {
       clusterName: null,
       local: [],
       peers: [],
+      replicas: [],
       config: DEFAULT_CLUSTER_CONFIG,
       configWarning: null,
     });

@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer';
 import { accept, refuse, type Outcome } from '@undermoon/runtime';
 import { clusterConfigFields } from '../cluster-config-fields.ts';
 import { DEFAULT_CLUSTER_CONFIG } from '../cluster-config.ts';
+import type { ListedReplica } from '../cluster.ts';
 import { parseClusterName } from '../cluster-name.ts';
 import type { Epoch } from '../epoch.ts';
 import { readJson } from '../json/json-reader.ts';
@@ -17,6 +18,7 @@ import type { AddressSlots, SetCluster } from './commands.ts';
 import { compressJson, decodeBase64, inflate } from './compress.ts';
 import { takeConfig, type LenientConfig } from './config-words.ts';
 import { encodeFlags, parseFlags } from './flags.ts';
+import { pushListedReplicas, takeListedReplicas } from './listed-replicas.ts';
 import { DEFAULT_UMCTL_LIMITS, type UmctlLimits } from './limits.ts';
 import {
   refuseWords,
@@ -50,6 +52,7 @@ export function encodeSetCluster(
     words.push('PEER');
     pushAddressSlots(words, command.peers);
   }
+  pushListedReplicas(words, command.replicas);
   words.push('CONFIG');
   for (const [field, value] of clusterConfigFields(command.config)) words.push(field, value);
   return words;
@@ -144,6 +147,7 @@ function commandOf(epoch: Epoch, force: boolean, payload: SetClusterPayload): Se
     clusterName: payload.clusterName,
     local: withSlots(payload.local),
     peers: withSlots(payload.peers),
+    replicas: payload.replicas,
     config: payload.config,
     configWarning: payload.configWarning,
   };
@@ -171,6 +175,7 @@ function* takePlain(
   const local = yield* takeAddressSlots(cursor, section, meter);
   if (!local.ok) return local;
   let peers: readonly AddressSlots[] = [];
+  let replicas: readonly ListedReplica[] = [];
   let config: LenientConfig = { config: DEFAULT_CLUSTER_CONFIG, warning: null };
   // A section that is repeated replaces the earlier one.
   for (let part = cursor.next(); part !== undefined; part = cursor.next()) {
@@ -179,6 +184,10 @@ function* takePlain(
       const taken = yield* takeAddressSlots(cursor, { ...section, name: 'peer' }, meter);
       if (!taken.ok) return taken;
       peers = taken.value;
+    } else if (isReplicaWord(part)) {
+      const taken = yield* takeListedReplicas(cursor, { ...section, name: 'replica' }, meter);
+      if (!taken.ok) return taken;
+      replicas = taken.value;
     } else {
       const taken = yield* takeConfig(cursor, isSectionWord, meter);
       if (!taken.ok) return taken;
@@ -189,6 +198,7 @@ function* takePlain(
     clusterName,
     local: local.value,
     peers,
+    replicas,
     config: config.config,
     configWarning: config.warning,
   });
@@ -198,6 +208,10 @@ function isPeerWord(word: string): boolean {
   return /^peer$/i.test(word);
 }
 
+function isReplicaWord(word: string): boolean {
+  return /^replica$/i.test(word);
+}
+
 function isSectionWord(word: string): boolean {
-  return isPeerWord(word) || /^config$/i.test(word);
+  return isPeerWord(word) || isReplicaWord(word) || /^config$/i.test(word);
 }

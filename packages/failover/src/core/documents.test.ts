@@ -60,6 +60,18 @@ describe('documents of a cluster', () => {
     );
   });
 
+  test('replicas are told to proxies that have an address as a replica', () => {
+    const replicaAddress = address('10.0.1.1:6002');
+    const replicas = [{ master: B, address: replicaAddress }];
+    const replicaAddresses = [{ proxyAddress: A, replicaAddress }];
+    const [a, b] = documentsOf({ ...CLUSTER, replicas, replicaAddresses }, []);
+    expect(a!.meta).toMatchObject({ replicaAddress, replicas });
+    expect(b!.meta).toMatchObject({ replicaAddress: null, replicas: [] });
+    expect(encodeSetCluster(setClusterOf(a!.meta), { compress: false }).join(' ')).toContain(
+      ' REPLICA 10.0.1.2:6001 10.0.1.1:6002 CONFIG ',
+    );
+  });
+
   test('rank: asked for first, then importing, then without slots, then the rest', () => {
     const rankOf = (first: readonly (typeof A)[]): Record<string, number> =>
       Object.fromEntries(documentsOf(CLUSTER, first).map(({ meta, rank }) => [meta.address, rank]));

@@ -31,17 +31,26 @@ export function documentsOf(
     if (masters.length === 0) continue;
     peers.push({ proxyAddress, slots: masters.flatMap((node) => node.slots) });
   }
-  return [...nodesByProxy].map(([address, nodes]) => ({
-    rank: rankOf(address, nodes, first),
-    meta: {
-      address,
-      clusterName: cluster.name,
-      epoch: cluster.epoch,
-      nodes,
-      peers: peers.filter((peer) => peer.proxyAddress !== address),
-      clusterConfig: cluster.config,
-    },
-  }));
+  const replicaAddresses = new Map(
+    cluster.replicaAddresses.map((proxy) => [proxy.proxyAddress, proxy.replicaAddress]),
+  );
+  return [...nodesByProxy].map(([address, nodes]) => {
+    const replicaAddress = replicaAddresses.get(address) ?? null;
+    return {
+      rank: rankOf(address, nodes, first),
+      meta: {
+        address,
+        replicaAddress,
+        clusterName: cluster.name,
+        epoch: cluster.epoch,
+        nodes,
+        peers: peers.filter((peer) => peer.proxyAddress !== address),
+        // Others may be of a version that refuses what it does not know.
+        replicas: replicaAddress === null ? [] : cluster.replicas,
+        clusterConfig: cluster.config,
+      },
+    };
+  });
 }
 
 /** The proxies of a cluster, each once, in chunk order. */

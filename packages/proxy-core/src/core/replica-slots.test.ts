@@ -47,6 +47,7 @@ function tableOf(
     clusterName: parseClusterName('test'),
     local: local.map(slotsOf),
     peers: peers.map(slotsOf),
+    replicas: [],
     config: {} as never,
     configWarning: null,
   });

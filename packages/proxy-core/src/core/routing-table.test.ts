@@ -163,6 +163,7 @@ function command(local: AddressSlots[], peers: AddressSlots[]): SetCluster {
     clusterName: parseClusterName('c'),
     local,
     peers,
+    replicas: [],
     config: DEFAULT_CLUSTER_CONFIG,
     configWarning: null,
   };

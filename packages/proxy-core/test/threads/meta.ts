@@ -31,10 +31,12 @@ export function metaOf(proxy: ProxyServer, server: RedisServer | null, epoch: nu
   const peer = mustBe(parseNodeAddress(`10.0.0.1:${epoch}`));
   return {
     address,
+    replicaAddress: null,
     clusterName: parseClusterName('test'),
     epoch: mustBe(parseEpoch(epoch)),
     nodes,
     peers: server === null ? [{ proxyAddress: peer, slots }] : [],
+    replicas: [],
     clusterConfig: null,
   };
 }
