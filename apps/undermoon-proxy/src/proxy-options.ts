@@ -42,6 +42,7 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
       sampleRate: values.slowlog_sample_rate,
     },
     latencyMonitorThresholdMs: values.latency_monitor_threshold,
+    aclLogEntriesMax: values.acllog_max_len,
     queryBufferBytesMax: values.query_buffer_bytes_max,
     transactionBytesMax: values.transaction_bytes_max,
     transactionCommandsMax: values.transaction_commands_max,

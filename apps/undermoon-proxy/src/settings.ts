@@ -419,6 +419,14 @@ export const PROXY_SETTINGS = {
     unit: 'milliseconds',
     doc: '`LATENCY` shows events that last so long; 0 shows none.',
   },
+  acllog_max_len: {
+    type: 'int',
+    group: 'Slow log',
+    default: 128,
+    min: 0,
+    unit: 'entries',
+    doc: 'Failed logins that `ACL LOG` keeps, for each thread.',
+  },
   thread_number: {
     type: 'int',
     group: 'Process',

@@ -131,6 +131,8 @@ export interface ProxyServerOptions {
   slowLog?: Partial<SlowLogSettings>;
   /** Milliseconds from which on LATENCY notes an event; 0: nothing is noted. Default 0. */
   latencyMonitorThresholdMs?: number;
+  /** Failed logins that ACL LOG keeps, per event loop. Default 128. */
+  aclLogEntriesMax?: number;
   /** Limits of the protocol parser. */
   limits?: Partial<RespLimits>;
   /** Where keys are redirected while the proxy is in no cluster. Default: nowhere. */
@@ -230,6 +232,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     slotScansMax: given.slotScansMax ?? 4,
     slowLog: { slowerThanUs: 50_000, entriesMax: 1024, sampleRate: 1000, ...given.slowLog },
     latencyMonitorThresholdMs: given.latencyMonitorThresholdMs ?? 0,
+    aclLogEntriesMax: given.aclLogEntriesMax ?? 128,
     limits: { ...DEFAULT_RESP_LIMITS, ...given.limits },
     defaultRedirectionAddress: addressOrNull(
       'defaultRedirectionAddress',
@@ -306,6 +309,7 @@ function checkCounts(options: ProxyOptions): void {
     'slotScanBytesMax',
     'slotScansMax',
     'latencyMonitorThresholdMs',
+    'aclLogEntriesMax',
   ] as const) {
     checkInteger(name, options[name], 0);
   }

@@ -930,7 +930,7 @@ export const COMMAND_SUMMARIES: readonly string[] = [
   'Lists the subcommands',
   'The one user and its rules',
   '',
-  'Refusals by rules; always none',
+  'Logins at this proxy that failed',
   '',
   '',
   'The one user',

@@ -77,6 +77,7 @@ export interface CounterStats {
   /** Clients closed for what they sent or did not take. */
   readonly clientsOverInput: number;
   readonly clientsOverOutput: number;
+  readonly loginsDenied: number;
   /** Links that broke, and messages that were too long. */
   readonly pubsubLinksLost: number;
   readonly pubsubMessagesDropped: number;
@@ -242,6 +243,7 @@ function statsFields({ stats }: InfoFacts): Fields {
     ['total_net_output_bytes', stats.netOutputBytes],
     ['rejected_connections', stats.connectionsRejected],
     ['total_error_replies', stats.errorReplies],
+    ['acl_access_denied_auth', stats.loginsDenied],
     ['client_query_buffer_limit_disconnections', stats.clientsOverInput],
     ['client_output_buffer_limit_disconnections', stats.clientsOverOutput],
     ['pubsub_channels', stats.pubsub.channelCount],

@@ -1,4 +1,5 @@
 import type { ClientFilter } from './client-filter.ts';
+import { type DeniedLogin, mergeDenied } from './denied-logins.ts';
 import { type LatencyEvent, mergeLatency } from './latency-events.ts';
 import type { TopicKind } from './subscriptions.ts';
 import type { SlowCommand, SlowLogSettings } from './slow-log.ts';
@@ -40,6 +41,11 @@ export type LoopQuestion =
   | { readonly kind: 'latency-reset'; readonly names: readonly string[] | null }
   /** From now on; 0: nothing is noted. */
   | { readonly kind: 'latency-change'; readonly thresholdMs: number }
+  /** ACL LOG: the logins that failed. */
+  | { readonly kind: 'denied' }
+  | { readonly kind: 'denied-clear' }
+  /** From now on so many are kept. */
+  | { readonly kind: 'denied-change'; readonly entriesMax: number }
   /** So many clients more monitor. */
   | { readonly kind: 'monitors'; readonly change: number }
   /** What clients that monitor get. */
@@ -73,6 +79,8 @@ export interface LoopAnswer {
   readonly slow: readonly SlowCommand[];
   /** Each event once. */
   readonly latency: readonly LatencyEvent[];
+  /** The latest first. */
+  readonly denied: readonly DeniedLogin[];
 }
 
 /** The answer to a question that only wants something done. */
@@ -85,6 +93,7 @@ export const DONE: LoopAnswer = {
   counts: [],
   slow: [],
   latency: [],
+  denied: [],
 };
 
 /** The answers of all loops as one. */
@@ -103,6 +112,7 @@ export function mergeAnswers(answers: readonly LoopAnswer[]): LoopAnswer {
     }, []),
     slow: answers.flatMap(({ slow }) => slow),
     latency: mergeLatency(answers.flatMap(({ latency }) => latency)),
+    denied: mergeDenied(answers.map(({ denied }) => denied)),
   };
 }
 

@@ -8,7 +8,8 @@ import {
   writeAclUser,
 } from '../core/acl-reply.ts';
 import { integerOf } from '../core/command-argument.ts';
-import { errorReply, quotedBytes, REPLY_OK } from '../core/replies.ts';
+import { errorReply, quotedBytes } from '../core/replies.ts';
+import { aclLog } from './acl-log.ts';
 import type { Client } from './proxy-context.ts';
 import { written } from './written.ts';
 
@@ -58,7 +59,8 @@ export function aclCommand(client: Client, args: readonly Buffer[]): void {
       client.reply(written(client, (writer) => writeAclDryRun(writer, word, rest.slice(1))));
       break;
     default:
-      log(client, name, rest);
+      if (rest.length > 1) client.reply(tooManyReply(name));
+      else aclLog(client, rest[0]);
   }
 }
 
@@ -75,14 +77,6 @@ function genPass(client: Client, name: Buffer | undefined, [given, more]: readon
       .slice(0, digits);
     client.reply(written(client, (writer) => writer.bulk(text)));
   }
-}
-
-/** Nobody is ever refused by a rule, so nothing is logged. */
-function log(client: Client, name: Buffer | undefined, [given, more]: readonly Buffer[]): void {
-  if (more !== undefined) client.reply(tooManyReply(name));
-  else if (given !== undefined && String(given).toLowerCase() === 'reset') client.reply(REPLY_OK);
-  else if (given !== undefined && Number.isNaN(integerOf(given))) client.reply(NOT_AN_INTEGER);
-  else client.reply(written(client, (writer) => writer.array(0)));
 }
 
 function tooManyReply(name: Buffer | undefined): Buffer {

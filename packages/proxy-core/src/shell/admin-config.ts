@@ -9,6 +9,7 @@ import {
 import { SERVER_PARAMETERS, toldParameters } from '../core/server-parameters.ts';
 import type { LoopQuestion } from '../core/loop-question.ts';
 import { byteErrorReply, quotedBytes } from '../core/replies.ts';
+import { aclLogParameter } from './acl-log.ts';
 import { latencyParameter } from './latency-config.ts';
 import { limitParameters } from './limit-config.ts';
 import { slowLogParameters } from './slow-log-config.ts';
@@ -95,6 +96,9 @@ export function configSourceOf(
     ),
     latencyParameter(options.latencyMonitorThresholdMs, (thresholdMs) =>
       tell({ kind: 'latency-change', thresholdMs }),
+    ),
+    aclLogParameter(options.aclLogEntriesMax, (entriesMax) =>
+      tell({ kind: 'denied-change', entriesMax }),
     ),
   ];
 }

@@ -9,6 +9,7 @@ import {
   REPLY_SYNTAX,
 } from '../core/replies.ts';
 import { secretEquals } from '../core/secret.ts';
+import { noteDenied } from './acl-log.ts';
 import { BAD_CLIENT_NAME, isPrintableWord } from './client-command.ts';
 import type { Client } from './proxy-context.ts';
 import { written } from './written.ts';
@@ -22,8 +23,11 @@ const HELLO_NOAUTH =
   'HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and ' +
   'select the RESP protocol version at the same time';
 
+const DEFAULT_USER = Buffer.from('default');
+const EMPTY = Buffer.alloc(0);
+
 interface Credentials {
-  readonly user: string;
+  readonly user: Buffer;
   readonly password: Buffer;
 }
 
@@ -40,8 +44,8 @@ export function auth(client: Client, args: readonly Buffer[]): void {
   else if (second === undefined && client.context.options.password === null) {
     client.reply(errorReply(NO_PASSWORD));
   } else {
-    const user = second === undefined ? 'default' : first.toString();
-    const isKnown = logIn(client, { user, password: second ?? first });
+    const user = second === undefined ? DEFAULT_USER : first;
+    const isKnown = logIn(client, args[0], { user, password: second ?? first });
     client.reply(isKnown ? REPLY_OK : errorReply(WRONG_PASSWORD));
   }
 }
@@ -55,7 +59,7 @@ export function hello(client: Client, args: readonly Buffer[]): void {
     return;
   }
   const request = parsed.value;
-  if (request.credentials !== null && !logIn(client, request.credentials)) {
+  if (request.credentials !== null && !logIn(client, args[0], request.credentials)) {
     client.reply(errorReply(WRONG_PASSWORD));
   } else if (!session.isAuthenticated) client.reply(errorReply(HELLO_NOAUTH));
   // Replies of requests before HELLO are in the old protocol and come over the old backend connection.
@@ -63,13 +67,15 @@ export function hello(client: Client, args: readonly Buffer[]): void {
   else client.whenQuiet(() => greet(client, request));
 }
 
-function logIn(client: Client, credentials: Credentials): boolean {
+/** `command`: the word that asks for it. */
+function logIn(client: Client, command: Buffer | undefined, credentials: Credentials): boolean {
   const { password } = client.context.options;
   // As in Redis, the default user without a password accepts any.
   const isKnown =
-    credentials.user === 'default' &&
+    credentials.user.equals(DEFAULT_USER) &&
     (password === null || secretEquals(credentials.password, password));
   if (isKnown) client.session.logIn();
+  else noteDenied(client, command, credentials.user);
   return isKnown;
 }
 
@@ -103,7 +109,7 @@ function parseHello(
   // One character per byte: what is not ASCII is quoted as it was.
   const [, version, ...options] = args.map((arg) => arg.toString('latin1'));
   if (version === undefined) return accept({ protocol, credentials: null, name: null });
-  if (Number.isNaN(integerOf(args[1] ?? Buffer.alloc(0)))) {
+  if (Number.isNaN(integerOf(args[1] ?? EMPTY))) {
     return refuse('ERR', 'Protocol version is not an integer or out of range');
   }
   if (version !== '2' && version !== '3') return refuse('NOPROTO', 'unsupported protocol version');
@@ -113,7 +119,7 @@ function parseHello(
     const option = options[i]?.toLowerCase();
     const [first, second] = options.slice(i + 1, i + 3);
     if (option === 'auth' && first !== undefined && second !== undefined) {
-      credentials = { user: first, password: args[i + 4] ?? Buffer.from(second) };
+      credentials = { user: args[i + 3] ?? EMPTY, password: args[i + 4] ?? EMPTY };
       i += 3;
     } else if (option === 'setname' && first !== undefined) {
       if (!isPrintableWord(first)) return refuse('ERR', BAD_CLIENT_NAME);

@@ -1,6 +1,7 @@
 import { DONE, type LoopAnswer, type LoopQuestion } from '../core/loop-question.ts';
 import type { LoopClients } from './client-directory.ts';
 import { invalidationFor } from '../core/invalidation.ts';
+import { answerDenied } from './acl-log.ts';
 import { answerMonitors } from './monitor-answer.ts';
 import type { AllLoops, Client, ProxyContext } from './proxy-context.ts';
 import { answerLatency } from './latency-answer.ts';
@@ -27,15 +28,9 @@ export class LoopAnswerer implements AllLoops {
       case 'kill':
         take({ ...DONE, ...this.#clients.kill(question.filter, question.asker) });
         break;
-      case 'pause': {
-        const untilMs = context.clock.monotonicMs() + question.forMs;
-        this.#clients.pause({ isForAll: question.isForAll, untilMs });
-        take(DONE);
-        break;
-      }
+      case 'pause':
       case 'unpause':
-        this.#clients.unpause();
-        take(DONE);
+        take(pause(this.#clients, context.clock.monotonicMs(), question));
         break;
       case 'unblock':
         unblock(this.#clients.find(question.client), question.reason, take);
@@ -74,6 +69,11 @@ export class LoopAnswerer implements AllLoops {
       case 'latency-change':
         take(answerLatency(context.loop.latency, question));
         break;
+      case 'denied':
+      case 'denied-clear':
+      case 'denied-change':
+        take(answerDenied(context, question));
+        break;
       case 'scripts-flushed':
         forgetScripts(context);
         take(DONE);
@@ -84,6 +84,16 @@ export class LoopAnswerer implements AllLoops {
         break;
     }
   }
+}
+
+function pause(
+  clients: LoopClients,
+  nowMs: number,
+  question: Extract<LoopQuestion, { kind: 'pause' | 'unpause' }>,
+): LoopAnswer {
+  if (question.kind === 'unpause') clients.unpause();
+  else clients.pause({ isForAll: question.isForAll, untilMs: nowMs + question.forMs });
+  return DONE;
 }
 
 function answerTopics(

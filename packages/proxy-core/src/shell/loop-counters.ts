@@ -28,8 +28,11 @@ export const COMMANDS_UNREACHABLE = 12;
 /** How often a client was read. */
 export const CLIENT_READS = 13;
 
+/** Logins that failed. */
+export const LOGINS_DENIED = 14;
+
 /** How many there are. */
-const COUNTER_COUNT = 14;
+const COUNTER_COUNT = 15;
 
 /** The counters of a proxy: an array for each loop, which alone writes there. */
 export class LoopCounters {
@@ -66,6 +69,7 @@ export class LoopCounters {
       netOutputBytes: this.sum(NET_OUTPUT_BYTES),
       clientsOverInput: this.sum(CLIENTS_OVER_INPUT),
       clientsOverOutput: this.sum(CLIENTS_OVER_OUTPUT),
+      loginsDenied: this.sum(LOGINS_DENIED),
       pubsubLinksLost: this.sum(PUBSUB_LINKS_LOST),
       pubsubMessagesDropped: this.sum(PUBSUB_MESSAGES_DROPPED),
       losses: {

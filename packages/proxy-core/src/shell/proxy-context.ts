@@ -3,6 +3,7 @@ import type { RequestScanner, RespValue } from '@undermoon/resp';
 import type { Clock, Logger } from '@undermoon/runtime';
 import type { Compression } from '../core/compression.ts';
 import type { PortKind } from '../core/connection-label.ts';
+import type { DeniedLogins } from '../core/denied-logins.ts';
 import type { Fields } from '../core/info.ts';
 import type { KeyPositions } from '../core/command-keys.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
@@ -124,6 +125,7 @@ export interface ProxyContext {
   readonly slotScans: { count: number };
   readonly monitor: Monitoring;
   readonly slowLog: SlowLog;
+  readonly deniedLogins: DeniedLogins;
   /** Frames commands again while `loop.scanner` is in use. */
   readonly secondScanner: RequestScanner;
   /** Where the keys of the command in hand are; reused. */

@@ -3,6 +3,7 @@ import { RequestScanner } from '@undermoon/resp';
 import type { Logger } from '@undermoon/runtime';
 import type { PortKind } from '../core/connection-label.ts';
 import { KeyPositions } from '../core/command-keys.ts';
+import { DeniedLogins } from '../core/denied-logins.ts';
 import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats, PubsubStats } from '../core/info.ts';
 import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
@@ -328,6 +329,7 @@ function contextOf(
   >,
 ): Omit<ProxyContext, 'contextOf'> {
   const { options } = parts;
+  const numbers = { next: parts.loopIndex, step: parts.loopCount };
   return {
     ...parts,
     ...own,
@@ -342,7 +344,8 @@ function contextOf(
     }),
     scriptLookup: new ScriptLookup(),
     redirects: new Redirects(),
-    slowLog: new SlowLog(options.slowLog, { next: parts.loopIndex, step: parts.loopCount }),
+    slowLog: new SlowLog(options.slowLog, numbers),
+    deniedLogins: new DeniedLogins(options.aclLogEntriesMax, numbers),
     secondScanner: new RequestScanner(options.limits),
     monitor: new CommandMonitor(parts.loop),
     keys: new KeyPositions(),

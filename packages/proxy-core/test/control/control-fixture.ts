@@ -33,6 +33,7 @@ export const NO_STATS: ProxyStats = {
     readyLinkCount: 0,
   },
   pubsubLinksLost: 0,
+  loginsDenied: 0,
   pubsubMessagesDropped: 0,
   losses: { retriedCount: 0, resentCount: 0, lostCount: 0, unreachableCount: 0 },
   limits: [['clients_max', 10_000]],
