@@ -28,6 +28,7 @@ import {
   errorReply,
   execAbortReply,
   REPLY_NOAUTH,
+  REPLY_SLOT_DOWN,
   unknownCommandReply,
   unknownSubcommandReply,
 } from '../core/replies.ts';
