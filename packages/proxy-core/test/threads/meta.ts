@@ -75,10 +75,12 @@ export function metaOfHalf(halves: Halves, proxy: ProxyServer, epoch: number): P
   const peerAddress = mustBe(parseNodeAddress(other.proxy.address));
   return {
     address,
+    replicaAddress: null,
     clusterName: parseClusterName('test'),
     epoch: mustBe(parseEpoch(epoch)),
     nodes: [node],
     peers: [{ proxyAddress: peerAddress, slots: HALF_SLOTS[1 - own] ?? [] }],
+    replicas: [],
     clusterConfig: null,
   };
 }
