@@ -10,6 +10,8 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
   return {
     address: values.address,
     plainAddress: values.plain_address,
+    replicaAddress: values.replica_address,
+    announceReplicaAddress: values.announce_replica_address,
     activeRedirection: values.active_redirection,
     ...(announced === null ? {} : { announceAddress: announced }),
     defaultRedirectionAddress: values.default_redirection_address || null,

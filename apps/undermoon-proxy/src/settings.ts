@@ -18,12 +18,27 @@ export const PROXY_SETTINGS = {
     isListener: true,
     doc: 'Where the proxy listens for clients that know no clusters: they see one Redis server.',
   },
+  replica_address: {
+    type: 'address',
+    group: 'Addresses',
+    default: null,
+    unset: 'no such port',
+    isListener: true,
+    doc: 'Where the proxy listens for cluster clients that read from replicas, while it has masters too.',
+  },
   announce_address: {
     type: 'address',
     group: 'Addresses',
     default: null,
     unset: 'the value of `address`',
     doc: 'How clients and other proxies reach this one; the address that is registered at the broker.',
+  },
+  announce_replica_address: {
+    type: 'address',
+    group: 'Addresses',
+    default: null,
+    unset: 'the value of `replica_address`',
+    doc: 'How clients reach `replica_address`; what is registered at the broker as such.',
   },
   default_redirection_address: {
     type: 'address',

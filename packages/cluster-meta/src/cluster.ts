@@ -49,7 +49,7 @@ export interface ProxyMeta {
   readonly epoch: Epoch;
   readonly nodes: readonly NodeMeta[];
   readonly peers: readonly PeerMeta[];
-  /** All replicas of the cluster, for proxies that were registered with an address as a replica; empty for others. */
-  readonly replicas: readonly ListedReplica[];
+  /** All replicas of the cluster; null for proxies that were registered without an address as a replica. */
+  readonly replicas: readonly ListedReplica[] | null;
   readonly clusterConfig: ClusterConfig | null;
 }

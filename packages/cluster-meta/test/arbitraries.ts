@@ -99,7 +99,7 @@ export const setCluster: fc.Arbitrary<SetCluster> = fc.record({
   clusterName: fc.option(clusterName),
   local: addressSlots,
   peers: addressSlots,
-  replicas: listedReplicas,
+  replicas: fc.option(listedReplicas),
   config: clusterConfig,
   configWarning: fc.constant(null),
 });
@@ -142,7 +142,7 @@ export const proxyMeta: fc.Arbitrary<ProxyMeta> = fc.record({
     maxLength: 3,
     selector: (peer) => peer.proxyAddress,
   }),
-  replicas: listedReplicas,
+  replicas: fc.option(listedReplicas),
   clusterConfig: fc.option(clusterConfig),
 });
 
@@ -153,7 +153,8 @@ export const clusterMeta: fc.Arbitrary<ClusterMeta> = fc.record({
   replicas: listedReplicas,
   replicaAddresses: fc.array(
     fc.record({ proxyAddress: nodeAddress, replicaAddress: nodeAddress }),
-    { maxLength: 3 },
+    // Replicas are in the document where there is one.
+    { minLength: 1, maxLength: 3 },
   ),
   config: clusterConfig,
 });

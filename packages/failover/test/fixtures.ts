@@ -92,7 +92,7 @@ export function freeProxy(proxy: NodeAddress, atEpoch: number): ProxyMeta {
     epoch: epoch(atEpoch),
     nodes: nodesOf(proxy).map((node) => nodeMeta(node, proxy, 'master', [])),
     peers: [],
-    replicas: [],
+    replicas: null,
     clusterConfig: null,
   };
 }

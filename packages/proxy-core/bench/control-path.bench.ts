@@ -92,7 +92,9 @@ async function run(name: string, shape: MetadataShape, compress: boolean): Promi
   const source = { table, self: SELF, links: [], idOf: sha1 };
   const view = await step(`${name}: view`, meters.of('SLOTS'), (m) => clusterViewSlices(source, m));
   await step(`${name}: SLOTS`, meters.of('SLOTS'), (meter) => slotsSlices(view, 2, meter));
-  await step(`${name}: NODES`, meters.of('NODES'), (meter) => nodesSlices(view, 2, meter));
+  await step(`${name}: NODES`, meters.of('NODES'), (meter) =>
+    nodesSlices(view, { protocol: 2, selfId: '' }, meter),
+  );
   await step(`${name}: SHARDS`, meters.of('SHARDS'), (meter) => shardsSlices(view, 2, meter));
   await step(`${name}: UMCTL INFO`, meters.of('METADATA'), (meter) => metadataSlices(table, meter));
 }

@@ -15,7 +15,13 @@ const PEER_SUFFIX = Buffer.from(' 127.0.0.1:7001\r\n');
 
 /** The parts of a client that the dispatcher uses; what is forwarded ends here. */
 class Sink {
-  readonly session = new Session({ id: 1, lane: 0, createdMs: 0, needsPassword: false });
+  readonly session = new Session({
+    id: 1,
+    lane: 0,
+    createdMs: 0,
+    port: 'cluster',
+    needsPassword: false,
+  });
   readonly isAccepting = true;
   readonly context: object;
   readonly backend = { options: { isPeer: false } };

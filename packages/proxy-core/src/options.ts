@@ -16,10 +16,17 @@ export interface ProxyServerOptions {
    * owns the keys, and those on several keys are split. Default: nowhere.
    */
   plainAddress?: string | null;
-  /** Clients of `address` are served in that way too. Default false. */
+  /**
+   * Where cluster clients find this proxy as a replica: they keep one mode per address, and at `address` it is a master.
+   * Its commands are those of `address`. Default: nowhere.
+   */
+  replicaAddress?: string | null;
+  /** Clients of `address` are served as those of `plainAddress`, too. Default false. */
   activeRedirection?: boolean;
   /** How clients and peers reach this proxy; must be the address registered at the broker. Default: the listening address. */
   announceAddress?: string;
+  /** The same for `replicaAddress`: the `replica_address` registered at the broker. Default: `replicaAddress`. */
+  announceReplicaAddress?: string | null;
   /** Password that clients must give. Default: none. */
   password?: string | null;
   /** Credentials for the Redis servers beside this proxy. Default: none. */
@@ -168,15 +175,23 @@ export type ProxyOptions = {
     K in keyof Required<
       Omit<
         ProxyServerOptions,
-        'address' | 'plainAddress' | 'announceAddress' | 'slowLog' | 'limits'
+        | 'address'
+        | 'plainAddress'
+        | 'replicaAddress'
+        | 'announceAddress'
+        | 'announceReplicaAddress'
+        | 'slowLog'
+        | 'limits'
       >
     >
   ]: Required<ProxyServerOptions>[K];
 } & {
   readonly address: NodeAddress;
   readonly plainAddress: NodeAddress | null;
-  /** Null: the listening address. */
+  readonly replicaAddress: NodeAddress | null;
+  /** Null: the listening address; so for the next. */
   readonly announceAddress: NodeAddress | null;
+  readonly announceReplicaAddress: NodeAddress | null;
   readonly slowLog: SlowLogSettings;
   readonly limits: RespLimits;
 };
@@ -191,6 +206,8 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     plainAddress: addressOrNull('plainAddress', given.plainAddress),
     activeRedirection: given.activeRedirection ?? false,
     announceAddress: addressOrNull('announceAddress', given.announceAddress),
+    replicaAddress: addressOrNull('replicaAddress', given.replicaAddress),
+    announceReplicaAddress: addressOrNull('announceReplicaAddress', given.announceReplicaAddress),
     password: given.password ?? null,
     backendPassword: given.backendPassword ?? null,
     backendUsername: given.backendUsername ?? null,
@@ -253,6 +270,10 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
 }
 
 function checkCounts(options: ProxyOptions): void {
+  if (options.announceReplicaAddress !== null && options.replicaAddress === null) {
+    const message = 'announceReplicaAddress: there is no replicaAddress to announce';
+    throw new ProxyError('INVALID_OPTION', message);
+  }
   const atLeastOne = [
     'backendConnNum',
     'backendConnNumLarge',

@@ -18,7 +18,12 @@ const END = '<!-- end of CONFIG GET -->';
 function parameters(): ConfigParameter[] {
   const address = parseNodeAddress('127.0.0.1:5299')!;
   const nothing = (): void => undefined;
-  const own = configSourceOf(resolveOptions({}), address, nothing, nothing);
+  const own = configSourceOf(
+    resolveOptions({}),
+    { address, replicaAddress: null },
+    nothing,
+    nothing,
+  );
   const all = [...own, ...FIXED_PARAMETERS, ...portParameters(false), ...SERVER_PARAMETERS];
   return all.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -2,6 +2,7 @@ import {
   parseClusterName,
   parseEpoch,
   parseNodeAddress,
+  type ListedReplica,
   type NodeAddress,
   type NodeMeta,
   type ProxyMeta,
@@ -62,14 +63,25 @@ export function metaOf(proxy: ProxyServer, pairs: readonly Pair[], epoch: number
     .map((pair) => ({ proxyAddress: addressOf(pair.proxy), slots: tagged(pair.slots) }));
   return {
     address: addressOf(proxy),
-    replicaAddress: null,
+    replicaAddress:
+      proxy.replicaAddress === null ? null : must(parseNodeAddress(proxy.replicaAddress)),
     clusterName: parseClusterName('test'),
     epoch: must(parseEpoch(epoch)),
     nodes,
     peers,
-    replicas: [],
+    replicas: proxy.replicaAddress === null ? null : listedOf(pairs),
     clusterConfig: null,
   };
+}
+
+/** What a broker would say of these pairs: a proxy with a master is found as a replica at its second address. */
+function listedOf(pairs: readonly Pair[]): readonly ListedReplica[] {
+  return pairs.flatMap(({ proxy, replicaProxy }) => {
+    const hasMaster = pairs.some((pair) => pair.proxy === replicaProxy);
+    const address = hasMaster ? replicaProxy.replicaAddress : replicaProxy.address;
+    if (address === null) return [];
+    return [{ master: addressOf(proxy), address: must(parseNodeAddress(address)) }];
+  });
 }
 
 /** Tells all proxies of the pairs. */
@@ -79,8 +91,12 @@ export function tell(pairs: readonly Pair[], epoch: number): void {
 }
 
 /** A client in READONLY mode that is served from a copy of `key`. */
-export async function readerOf(proxy: ProxyServer, key: string): Promise<RawClient> {
-  const client = await RawClient.connect(proxy.address);
+export async function readerOf(
+  proxy: ProxyServer,
+  key: string,
+  address: string = proxy.address,
+): Promise<RawClient> {
+  const client = await RawClient.connect(address);
   await client.command('READONLY');
   await expect
     .poll(async () => (await client.command('EXISTS', key)).type, { timeout: 10_000 })

@@ -113,7 +113,7 @@ function wholeCluster(redisPorts: readonly number[]): SetCluster {
       slots: [{ ranges: [[index * share, (index + 1) * share - 1]], tag: NO_TAG }],
     })),
     peers: [],
-    replicas: [],
+    replicas: null,
     config: DEFAULT_CLUSTER_CONFIG,
     configWarning: null,
   };

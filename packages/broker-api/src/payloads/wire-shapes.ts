@@ -72,10 +72,9 @@ export const clusterShape: z.ZodType = z
     name: clusterNameSchema,
     epoch: epochSchema,
     nodes: z.array(nodeShape).meta({ description: 'In chunk order, four of each chunk.' }),
-    replicas: z
-      .array(listedReplicaShape)
-      .optional()
-      .meta({ description: 'Addresses that clients find as replicas. Left out when empty.' }),
+    replicas: z.array(listedReplicaShape).optional().meta({
+      description: 'Addresses that clients find as replicas. Left out without `replica_addresses`.',
+    }),
     replica_addresses: z
       .array(z.object({ proxy_address: nodeAddressSchema, replica_address: nodeAddressSchema }))
       .optional()

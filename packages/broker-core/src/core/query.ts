@@ -94,7 +94,7 @@ export function memberView(cluster: ClusterMeta, address: NodeAddress): ProxyMet
     nodes: cluster.nodes.filter((node) => node.proxyAddress === address),
     peers: [...peers].map(([proxyAddress, slots]): PeerMeta => ({ proxyAddress, slots })),
     // Others may be of a version that refuses what it does not know.
-    replicas: replicaAddress === null ? [] : cluster.replicas,
+    replicas: replicaAddress === null ? null : cluster.replicas,
     clusterConfig: cluster.config,
   };
 }
@@ -117,7 +117,7 @@ export function freeProxyView(state: StoreState, address: NodeAddress): ProxyMet
     epoch: state.globalEpoch,
     nodes,
     peers: [],
-    replicas: [],
+    replicas: null,
     clusterConfig: null,
   };
 }

@@ -28,7 +28,7 @@ export interface ClusterJson {
   readonly name: string;
   readonly epoch: number;
   readonly nodes: readonly NodeJson[];
-  /** Left out when empty, as the next. */
+  /** Left out when no proxy has such an address, as the next. */
   readonly replicas?: readonly ListedReplicaJson[];
   readonly replica_addresses?: readonly ReplicaAddressJson[];
   readonly config: ClusterConfigJson;
@@ -40,7 +40,7 @@ export function clusterToJson(cluster: ClusterMeta): ClusterJson {
     name: cluster.name,
     epoch: cluster.epoch,
     nodes: cluster.nodes.map(nodeToJson),
-    ...listedReplicasToJson(cluster.replicas),
+    ...listedReplicasToJson(cluster.replicaAddresses.length === 0 ? null : cluster.replicas),
     ...replicaAddressesToJson(cluster.replicaAddresses),
     config: clusterConfigToJson(cluster.config),
   };

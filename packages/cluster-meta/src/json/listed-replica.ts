@@ -13,15 +13,15 @@ export interface ReplicaAddressJson {
   readonly replica_address: string;
 }
 
-/** The member `replicas` of a document; none when there are no replicas, as in documents of undermoon 0.6.2. */
-export function listedReplicasToJson(replicas: readonly ListedReplica[]): {
+/** The member `replicas` of a document; none when they are not told, as in documents of undermoon 0.6.2. */
+export function listedReplicasToJson(replicas: readonly ListedReplica[] | null): {
   readonly replicas?: readonly ListedReplicaJson[];
 } {
-  if (replicas.length === 0) return {};
+  if (replicas === null) return {};
   return { replicas: replicas.map(({ master, address }) => ({ master, address })) };
 }
 
-/** The member `replica_addresses` of a document, in the same way. */
+/** The member `replica_addresses` of a document; none when there are none. */
 export function replicaAddressesToJson(addresses: readonly ReplicaAddress[]): {
   readonly replica_addresses?: readonly ReplicaAddressJson[];
 } {

@@ -36,7 +36,7 @@ export interface ProxyJson {
   readonly epoch: number;
   readonly nodes: readonly NodeJson[];
   readonly peers: readonly PeerJson[];
-  /** Left out when empty. */
+  /** Left out when they are not told. */
   readonly replicas?: readonly ListedReplicaJson[];
   readonly cluster_config: ClusterConfigJson | null;
 }
@@ -70,7 +70,7 @@ export function parseProxyJson(value: unknown, path = ''): JsonOutcome<ProxyMeta
     epoch: ['epoch', parseEpochJson],
     nodes: ['nodes', jsonArrayOf(parseNodeJson)],
     peers: ['peers', jsonArrayOf(parsePeer)],
-    replicas: ['replicas', jsonOptional(jsonArrayOf(parseListedReplicaJson), [])],
+    replicas: ['replicas', jsonOptional(jsonArrayOf(parseListedReplicaJson), null)],
     clusterConfig: ['cluster_config', jsonOptional(parseClusterConfigJson, null)],
   });
 }

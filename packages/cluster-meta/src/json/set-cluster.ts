@@ -38,7 +38,7 @@ export interface SetClusterJson {
   readonly cluster_name: string;
   readonly local: Readonly<Record<string, readonly TaggedSlotsJson[]>>;
   readonly peer: Readonly<Record<string, readonly TaggedSlotsJson[]>>;
-  /** Left out when empty. */
+  /** Left out when they are not told. */
   readonly replicas?: readonly ListedReplicaJson[];
   readonly cluster_config: ClusterConfigJson;
 }
@@ -134,8 +134,8 @@ function* decodeReplicas(
   value: unknown,
   { path, nodesMax }: SetClusterPlace,
   meter: SliceMeter,
-): Slices<JsonOutcome<readonly ListedReplica[]>> {
-  if (value === undefined || value === null) return accept([]);
+): Slices<JsonOutcome<readonly ListedReplica[] | null>> {
+  if (value === undefined || value === null) return accept(null);
   if (!Array.isArray(value) || value.length > nodesMax) {
     return refuseJson(value, path, `an array of at most ${nodesMax} replicas`);
   }

@@ -23,8 +23,8 @@ export interface SetCluster {
   readonly local: readonly AddressSlots[];
   /** Other proxies. */
   readonly peers: readonly AddressSlots[];
-  /** Addresses to list as replicas. Empty: not told. */
-  readonly replicas: readonly ListedReplica[];
+  /** All addresses to list as replicas. Null: not told. */
+  readonly replicas: readonly ListedReplica[] | null;
   readonly config: ClusterConfig;
   /** Which part of CONFIG was skipped or replaced by its default, or null. Set by the parser only. */
   readonly configWarning: string | null;

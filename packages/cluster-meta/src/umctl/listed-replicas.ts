@@ -7,9 +7,12 @@ import { refuseWords, takeAddress, type WordCursor, type WordsOutcome } from './
 /** What a pair costs, in items of a slice. */
 const PAIR_WEIGHT = 3;
 
-/** Appends the section of replicas; nothing when there are none, since proxies of undermoon 0.6.2 do not know it. */
-export function pushListedReplicas(words: string[], replicas: readonly ListedReplica[]): void {
-  if (replicas.length === 0) return;
+/** Appends the section of replicas; nothing when they are not told, since proxies of undermoon 0.6.2 do not know it. */
+export function pushListedReplicas(
+  words: string[],
+  replicas: readonly ListedReplica[] | null,
+): void {
+  if (replicas === null) return;
   words.push('REPLICA');
   for (const { master, address } of replicas) words.push(master, address);
 }

@@ -94,7 +94,7 @@ describe('parseSetCluster', () => {
       peers: [
         { address: '127.0.0.1:7000', slots: [{ ranges: [[8001, 16_383]], tag: { kind: 'none' } }] },
       ],
-      replicas: [],
+      replicas: null,
       config: DEFAULT_CLUSTER_CONFIG,
       configWarning: null,
     });
@@ -252,6 +252,7 @@ describe('parseSetCluster', () => {
   it('reads replicas in any place, and refuses more than the limit in both forms', () => {
     const sent = 'v2 1 NOFLAG c replica h:1 h:2 h:3 h:4 PEER h:1 1 1-2';
     const command = valueOf(parse(sent));
+    expect(valueOf(parse('v2 1 NOFLAG c REPLICA')).replicas).toEqual([]);
     expect(command.replicas).toEqual([
       { master: 'h:1', address: 'h:2' },
       { master: 'h:3', address: 'h:4' },
@@ -412,7 +413,7 @@ describe('the compressed form is checked as the plain one', () => {
       clusterName: null,
       local: [],
       peers: [],
-      replicas: [],
+      replicas: null,
       config: DEFAULT_CLUSTER_CONFIG,
       configWarning: null,
     });

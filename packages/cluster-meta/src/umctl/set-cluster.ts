@@ -175,7 +175,7 @@ function* takePlain(
   const local = yield* takeAddressSlots(cursor, section, meter);
   if (!local.ok) return local;
   let peers: readonly AddressSlots[] = [];
-  let replicas: readonly ListedReplica[] = [];
+  let replicas: readonly ListedReplica[] | null = null;
   let config: LenientConfig = { config: DEFAULT_CLUSTER_CONFIG, warning: null };
   // A section that is repeated replaces the earlier one.
   for (let part = cursor.next(); part !== undefined; part = cursor.next()) {

@@ -66,7 +66,7 @@ describe('documents of a cluster', () => {
     const replicaAddresses = [{ proxyAddress: A, replicaAddress }];
     const [a, b] = documentsOf({ ...CLUSTER, replicas, replicaAddresses }, []);
     expect(a!.meta).toMatchObject({ replicaAddress, replicas });
-    expect(b!.meta).toMatchObject({ replicaAddress: null, replicas: [] });
+    expect(b!.meta).toMatchObject({ replicaAddress: null, replicas: null });
     expect(encodeSetCluster(setClusterOf(a!.meta), { compress: false }).join(' ')).toContain(
       ' REPLICA 10.0.1.2:6001 10.0.1.1:6002 CONFIG ',
     );

@@ -46,7 +46,7 @@ export function documentsOf(
         nodes,
         peers: peers.filter((peer) => peer.proxyAddress !== address),
         // Others may be of a version that refuses what it does not know.
-        replicas: replicaAddress === null ? [] : cluster.replicas,
+        replicas: replicaAddress === null ? null : cluster.replicas,
         clusterConfig: cluster.config,
       },
     };

@@ -3,7 +3,7 @@ import type { SliceMeter, Slices } from '@undermoon/cluster-meta';
 import { RespWriter } from '@undermoon/resp';
 import { SLOT_COUNT } from '@undermoon/slots';
 import {
-  mastersOf,
+  isFollowing,
   slotOwnersOf,
   type ClusterMember,
   type ClusterView,
@@ -33,17 +33,17 @@ export function replicasOf(view: ClusterView, member: ClusterMember): readonly C
   return view.replicas.get(member.nodeId) ?? [];
 }
 
-/** CLUSTER NODES, in slices. */
+/** CLUSTER NODES for somebody who reached the node `selfId`, in slices. */
 export function* nodesSlices(
   view: ClusterView,
-  protocol: RespProtocol,
+  { protocol, selfId }: { readonly protocol: RespProtocol; readonly selfId: string },
   meter: SliceMeter,
 ): Slices<Buffer> {
   const { members, ownRanges, ownRangesAt, rangeStarts, rangeEnds } = view;
   const expectedBytes = members.length * NODE_BYTES + view.rangeCount * RANGE_BYTES;
   const lines = new RespWriter(protocol, expectedBytes);
   for (const [index, member] of members.entries()) {
-    let line = nodeHead(view, member);
+    let line = nodeHead(view, member, selfId);
     const end = ownRangesAt[index + 1] ?? 0;
     for (let at = ownRangesAt[index] ?? 0; at < end; at++) {
       const range = ownRanges[at] ?? 0;
@@ -63,8 +63,8 @@ export function* nodesSlices(
 }
 
 /** A line of CLUSTER NODES up to the slots; all of it for a replica. */
-export function nodeHead(view: ClusterView, member: ClusterMember): string {
-  const flags = `${member.isSelf ? 'myself,' : ''}${member.master === null ? 'master' : 'slave'}`;
+export function nodeHead(view: ClusterView, member: ClusterMember, selfId: string): string {
+  const flags = `${member.nodeId === selfId ? 'myself,' : ''}${member.master === null ? 'master' : 'slave'}`;
   const address = `${member.host}:${member.port}@${member.port + BUS_PORT_OFFSET}`;
   const master = member.master?.nodeId ?? '-';
   return `${member.nodeId} ${address} ${flags} ${master} 0 0 ${view.epoch} connected`;
@@ -160,7 +160,8 @@ export function renderClusterInfo(
 ): Buffer {
   const { table, self, links } = source;
   const owners = slotOwnersOf(table, self);
-  const known = new Set([self, ...mastersOf(links, owners).keys()]);
+  const followers = links.filter((link) => isFollowing(link, owners));
+  const known = new Set([self, ...followers.map(({ address }) => address)]);
   for (const { address } of table.peers) known.add(address);
   const { coveredCount } = owners;
   const fields: readonly (readonly [string, string | number])[] = [

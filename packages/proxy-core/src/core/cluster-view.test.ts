@@ -74,12 +74,41 @@ test('properties: ranges are sorted, merged and say of each slot what the table 
 
 test('members are this proxy and all peers, with or without slots, by address', () => {
   const view = draw(tableOf([]), (text) => text);
-  expect(view.members.map(({ nodeId, isSelf }) => `${nodeId} ${isSelf}`)).toEqual([
-    '10.0.0.1:6001 true',
-    '10.0.0.2:6001 false',
-    '10.0.0.3:6001 false',
-    '[::1]:6001 false',
+  expect(view.members.map(({ nodeId }) => nodeId)).toEqual([
+    '10.0.0.1:6001',
+    '10.0.0.2:6001',
+    '10.0.0.3:6001',
+    '[::1]:6001',
   ]);
   expect(view.members.at(-1)).toMatchObject({ host: '::1', port: 6001 });
   expect(view.rangeCount).toBe(0);
+});
+
+test('replicas are addresses without slots that follow proxies with slots, whatever their number', () => {
+  const half = SLOT_COUNT / 2;
+  const table = tableOf([
+    { length: half, value: 0 },
+    { length: half, value: -2 },
+  ]);
+  const [peer, empty] = PEERS.map(({ address }) => address);
+  const links = [
+    { master: SELF, address: parseNodeAddress('10.0.0.2:6002')! },
+    { master: peer!, address: parseNodeAddress('10.0.0.1:6002')! },
+    // Has slots itself; follows a proxy without slots.
+    { master: SELF, address: peer! },
+    { master: empty!, address: parseNodeAddress('10.0.0.4:6002')! },
+  ];
+  const source = { table, self: SELF, links, idOf: (address: string) => address };
+  const view = finishSlices(clusterViewSlices(source, new SliceMeter()));
+  expect(view.members.map(({ nodeId, master }) => [nodeId, master?.nodeId ?? null])).toEqual([
+    ['10.0.0.1:6001', null],
+    ['10.0.0.1:6002', '10.0.0.2:6001'],
+    ['10.0.0.2:6001', null],
+    ['10.0.0.2:6002', '10.0.0.1:6001'],
+    ['10.0.0.3:6001', null],
+    ['[::1]:6001', null],
+  ]);
+  expect([...view.replicas.keys()]).toEqual(['10.0.0.2:6001', '10.0.0.1:6001']);
+  expect(rangesOf(view, 1)).toEqual([]);
+  expect(rangesOf(view, 2)).toEqual([[half, SLOT_COUNT - 1]]);
 });

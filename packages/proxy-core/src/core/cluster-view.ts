@@ -2,6 +2,7 @@ import {
   hostOf,
   portOf,
   type Epoch,
+  type ListedReplica,
   type NodeAddress,
   type ReplEntry,
   type SliceMeter,
@@ -12,14 +13,13 @@ import { peerIndexOf, SLOT_UNCOVERED, type RoutingTable } from './routing-table.
 import { sortedSlices } from './sorted-slices.ts';
 
 /**
- * One proxy as clients see it: a master with all slots of the Redis servers behind it, or, if all of these are
- * replicas, a replica of the proxy that they follow.
+ * An address as clients see it: a master with all slots of the Redis servers behind that proxy, or a replica of the
+ * proxy that the servers behind this one follow.
  */
 export interface ClusterMember {
   readonly host: string;
   readonly port: number;
   readonly nodeId: string;
-  readonly isSelf: boolean;
   /** Null: a master. */
   readonly master: { readonly nodeId: string } | null;
 }
@@ -44,17 +44,12 @@ export interface ClusterView {
   readonly replicas: ReadonlyMap<string, readonly ClusterMember[]>;
 }
 
-/** A proxy with a Redis server that follows one behind another proxy. */
-export interface ReplicaLink {
-  readonly replica: NodeAddress;
-  readonly master: NodeAddress;
-}
-
 /** What a view is drawn from. */
 export interface ViewSource {
   readonly table: RoutingTable;
   readonly self: NodeAddress;
-  readonly links: readonly ReplicaLink[];
+  /** Who follows whom, as far as it is known. */
+  readonly links: readonly ListedReplica[];
   /** The id of a proxy. */
   readonly idOf: (address: NodeAddress) => string;
 }
@@ -74,12 +69,12 @@ const SLOT_WEIGHT = 0.1;
 export function replicaLinksOf(
   entries: readonly ReplEntry[],
   self: NodeAddress,
-): readonly ReplicaLink[] {
+): readonly ListedReplica[] {
   return entries.flatMap(({ role, peers }) =>
     peers.map(({ proxyAddress }) =>
       role === 'master'
-        ? { replica: proxyAddress, master: self }
-        : { replica: self, master: proxyAddress },
+        ? { address: proxyAddress, master: self }
+        : { address: self, master: proxyAddress },
     ),
   );
 }
@@ -105,16 +100,26 @@ export function slotOwnersOf(table: RoutingTable, self: NodeAddress): SlotOwners
   return { addresses, coveredCount };
 }
 
-/** By replica: the proxy it follows. Only proxies without slots follow, and only proxies with slots lead. */
-export function mastersOf(
-  links: readonly ReplicaLink[],
+/** Whether a replica is one for clients. Only addresses without slots follow, and only proxies with slots lead. */
+export function isFollowing(
+  { address, master }: ListedReplica,
   { addresses }: Pick<SlotOwners, 'addresses'>,
-): ReadonlyMap<NodeAddress, NodeAddress> {
-  return new Map(
-    links
-      .filter(({ replica, master }) => !addresses.has(replica) && addresses.has(master))
-      .map(({ replica, master }) => [replica, master]),
-  );
+): boolean {
+  return !addresses.has(address) && addresses.has(master);
+}
+
+/** By replica: the proxy it follows. */
+function* mastersOf(
+  { links }: ViewSource,
+  owners: Pick<SlotOwners, 'addresses'>,
+  meter: SliceMeter,
+): Slices<ReadonlyMap<NodeAddress, NodeAddress>> {
+  const masters = new Map<NodeAddress, NodeAddress>();
+  for (const link of links) {
+    if (isFollowing(link, owners)) masters.set(link.address, link.master);
+    if (meter.isFullAfter(1)) yield;
+  }
+  return masters;
 }
 
 /**
@@ -123,9 +128,9 @@ export function mastersOf(
  * node of a chunk that was failed over, and nobody to ask when that one dies too.
  */
 export function* clusterViewSlices(source: ViewSource, meter: SliceMeter): Slices<ClusterView> {
-  const { table, self, links } = source;
+  const { table, self } = source;
   const runs = yield* slotRuns(table, meter);
-  const masters = mastersOf(links, yield* ownersOf(runs, source, meter));
+  const masters = yield* mastersOf(source, yield* ownersOf(runs, source, meter), meter);
   const candidates = yield* candidatesOf(table, self, masters, meter);
   const indexOf = new Uint16Array(table.peers.length + 1);
   const members: ClusterMember[] = [];
@@ -237,7 +242,10 @@ function* candidatesOf(
   meter: SliceMeter,
 ): Slices<readonly Candidate[]> {
   const candidates = new Map<NodeAddress, Candidate>();
-  for (const address of masters.keys()) candidates.set(address, { address, ownerKey: NOBODY });
+  for (const address of masters.keys()) {
+    candidates.set(address, { address, ownerKey: NOBODY });
+    if (meter.isFullAfter(1)) yield;
+  }
   for (const [index, { address }] of peers.entries()) {
     candidates.set(address, { address, ownerKey: index + 1 });
     if (meter.isFullAfter(1)) yield;
@@ -272,7 +280,7 @@ function* groupRanges(
 }
 
 function memberOf(
-  { self, idOf }: ViewSource,
+  { idOf }: ViewSource,
   address: NodeAddress,
   master: NodeAddress | undefined,
 ): ClusterMember {
@@ -280,7 +288,6 @@ function memberOf(
     host: hostOf(address),
     port: portOf(address),
     nodeId: idOf(address),
-    isSelf: address === self,
     master: master === undefined ? null : { nodeId: idOf(master) },
   };
 }

@@ -1,5 +1,5 @@
 /** The ports of a proxy, by the kind of clients that connect there. */
-export type PortKind = 'cluster' | 'plain';
+export type PortKind = 'cluster' | 'plain' | 'replica';
 
 /** What a loop is told about a connection that comes to it from the loop that accepts. */
 export interface ConnectionLabel {
@@ -13,7 +13,7 @@ export interface ConnectionLabel {
 }
 
 /** In the order of the numbers that stand for them. */
-const KINDS = ['trial', 'cluster', 'plain', 'arrival'] as const;
+const KINDS = ['trial', 'cluster', 'plain', 'replica', 'arrival'] as const;
 /** Above every number of a client. */
 const KIND_STEP = 1e15;
 

@@ -49,7 +49,7 @@ function* draw(
   const source = { table, self, links: [], idOf: (address: NodeAddress) => address };
   const view = yield* clusterViewSlices(source, meters.of('SLOTS'));
   yield* slotsSlices(view, 2, meters.of('SLOTS'));
-  yield* nodesSlices(view, 2, meters.of('NODES'));
+  yield* nodesSlices(view, { protocol: 2, selfId: self }, meters.of('NODES'));
   yield* shardsSlices(view, 2, meters.of('SHARDS'));
   yield* metadataSlices(table, meters.of('METADATA'));
 }

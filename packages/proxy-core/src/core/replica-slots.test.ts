@@ -47,7 +47,7 @@ function tableOf(
     clusterName: parseClusterName('test'),
     local: local.map(slotsOf),
     peers: peers.map(slotsOf),
-    replicas: [],
+    replicas: null,
     config: {} as never,
     configWarning: null,
   });

@@ -163,7 +163,7 @@ function command(local: AddressSlots[], peers: AddressSlots[]): SetCluster {
     clusterName: parseClusterName('c'),
     local,
     peers,
-    replicas: [],
+    replicas: null,
     config: DEFAULT_CLUSTER_CONFIG,
     configWarning: null,
   };

@@ -10,6 +10,7 @@ import {
   type ClusterConfig,
   type ClusterName,
   type Epoch,
+  type ListedReplica,
   type MigrationMeta,
   type NodeAddress,
   type SetCluster,
@@ -51,6 +52,8 @@ export interface RoutingTable {
   readonly peerStart: number;
   readonly peers: readonly PeerTarget[];
   readonly config: ClusterConfig;
+  /** Addresses to list as replicas; null: the metadata does not tell. */
+  readonly listed: readonly ListedReplica[] | null;
   /** For reads of clients that asked for copies; null: there are none. */
   readonly replicas: ReplicaSlots | null;
   /** What the table was built from; null before the first metadata. */
@@ -66,6 +69,7 @@ export const EMPTY_TABLE: RoutingTable = {
   peerStart: 0,
   peers: [],
   config: DEFAULT_CLUSTER_CONFIG,
+  listed: null,
   replicas: null,
   meta: null,
 };
@@ -133,6 +137,7 @@ export function* routingTableSlices(
     peerStart: targets.local.size,
     peers: targets.peers.targets,
     config: meta.config,
+    listed: isMember ? meta.replicas : null,
     replicas: null,
     meta,
   };

@@ -1,3 +1,4 @@
+import type { PortKind } from './connection-label.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -38,6 +39,8 @@ export class Session {
   /** Spreads the sessions of a loop over its connections to a server. */
   readonly lane: number;
   readonly createdMs: number;
+  /** Where its client connected. */
+  readonly port: PortKind;
   protocol: 2 | 3 = 2;
   /** Bits of `DETOUR`. 0: a command for one local server is forwarded without a further look. */
   detours: number;
@@ -57,10 +60,17 @@ export class Session {
   libraryVersion = '';
   readonly #needsPassword: boolean;
 
-  constructor(options: { id: number; lane: number; createdMs: number; needsPassword: boolean }) {
+  constructor(options: {
+    readonly id: number;
+    readonly lane: number;
+    readonly createdMs: number;
+    readonly port: PortKind;
+    readonly needsPassword: boolean;
+  }) {
     this.id = options.id;
     this.lane = options.lane;
     this.createdMs = options.createdMs;
+    this.port = options.port;
     this.#needsPassword = options.needsPassword;
     this.detours = options.needsPassword ? DETOUR.PASSWORD : 0;
   }

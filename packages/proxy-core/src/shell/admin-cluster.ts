@@ -4,7 +4,7 @@ import { keySlot } from '@undermoon/slots';
 import { nodeHead, replicasOf } from '../core/cluster-rendering.ts';
 import type { ClusterMember, ClusterView } from '../core/cluster-view.ts';
 import { byteErrorReply, quotedBytes } from '../core/replies.ts';
-import type { ControlCall, ControlState } from './control-state.ts';
+import type { ControlCall, ControlSession, ControlState } from './control-state.ts';
 import { wordAt, writeArityError, writeError, writeUnknownSubcommand } from './admin-words.ts';
 
 /** Sub-commands with their number of arguments: [least, most]. */
@@ -66,7 +66,7 @@ const HELP: readonly string[] = [
   '    Return cluster configuration seen by node. Output format:',
   '    <id> <ip:port> <flags> <master> <pings> <pongs> <epoch> <link> <slot> ...',
   'REPLICAS <node-id>',
-  '    Return the replicas of <node-id>: proxies that hold copies only.',
+  '    Return the replicas of <node-id>: addresses with copies of its keys.',
   'SHARDS',
   '    Return information about slot range mappings and the nodes associated with them.',
   'SLOT-STATS SLOTSRANGE <start-slot> <end-slot> | ORDERBY key-count [LIMIT <limit>] [ASC|DESC]',
@@ -95,7 +95,7 @@ export function executeCluster(state: ControlState, call: ControlCall): void {
 
 function answer(state: ControlState, call: ControlCall, name: string): void {
   const { args, session, writer } = call;
-  const { protocol } = session;
+  const { protocol, isReplicaPort } = session;
   const { clusterReplies, table } = state;
   switch (name) {
     case 'SHARDS':
@@ -109,7 +109,7 @@ function answer(state: ControlState, call: ControlCall, name: string): void {
       writer.raw(clusterReplies.clusterInfo(table, protocol));
       break;
     case 'NODES':
-      writer.raw(clusterReplies.bytesOf(table, name, protocol));
+      writer.raw(clusterReplies.bytesOf(table, nodesReplyOf(session), protocol));
       break;
     case 'KEYSLOT': {
       const key = args[2] ?? new Uint8Array();
@@ -120,17 +120,21 @@ function answer(state: ControlState, call: ControlCall, name: string): void {
       writer.array(0);
       break;
     case 'MYID':
-      writer.bulk(clusterReplies.selfId());
+      writer.bulk(clusterReplies.selfIdIn(table, isReplicaPort));
       break;
     case 'MYSHARDID':
-      writer.bulk(clusterReplies.shardIdIn(table));
+      writer.bulk(clusterReplies.shardIdIn(table, isReplicaPort));
       break;
     case 'COUNT-FAILURE-REPORTS':
       if (memberOf(viewNow(state), idAt(args), writer) !== undefined) writer.integer(0);
       break;
     case 'REPLICAS':
     case 'SLAVES':
-      writeReplicas(viewNow(state), idAt(args), writer);
+      writeReplicas(
+        viewNow(state),
+        { id: idAt(args), selfId: clusterReplies.selfIdIn(table, isReplicaPort) },
+        writer,
+      );
       break;
     default:
       writer.array(HELP.length);
@@ -155,14 +159,23 @@ export function viewOf(
   return clusterReplies.viewSlices(clusterReplies.drawnOf(table), meter);
 }
 
-/** CLUSTER REPLICAS; `id` has one character per byte. */
-export function writeReplicas(view: ClusterView, id: string, writer: RespWriter): void {
+/** Which reply CLUSTER NODES is. */
+export function nodesReplyOf({ isReplicaPort }: ControlSession): 'NODES' | 'REPLICA NODES' {
+  return isReplicaPort ? 'REPLICA NODES' : 'NODES';
+}
+
+/** CLUSTER REPLICAS of `id`, which has one character per byte; `selfId`: the node that was reached. */
+export function writeReplicas(
+  view: ClusterView,
+  { id, selfId }: { readonly id: string; readonly selfId: string },
+  writer: RespWriter,
+): void {
   const member = memberOf(view, id, writer);
   if (member === undefined) return;
   if (member.master !== null) return writeError(writer, 'ERR The specified node is not a master');
   const replicas = replicasOf(view, member);
   writer.array(replicas.length);
-  for (const replica of replicas) writer.bulk(nodeHead(view, replica));
+  for (const replica of replicas) writer.bulk(nodeHead(view, replica, selfId));
 }
 
 /** The member with that id; without one, the reply is an error. */

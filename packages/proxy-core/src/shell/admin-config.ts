@@ -1,4 +1,4 @@
-import { hostOf, portOf, type NodeAddress } from '@undermoon/cluster-meta';
+import { hostOf, portOf } from '@undermoon/cluster-meta';
 import {
   planConfigSet,
   portParameters,
@@ -17,6 +17,7 @@ import { KEEP_ALIVE_DELAY_MS } from './transport.ts';
 import { limitsOf, type ProxyOptions } from '../options.ts';
 import type { ControlCall, ControlSession, ControlState } from './control-state.ts';
 import { wordAt, writeArityError, writeError, writeUnknownSubcommand } from './admin-words.ts';
+import type { OwnAddresses } from './cluster-replies.ts';
 
 const WORD_BYTES_MAX = 512;
 
@@ -56,7 +57,7 @@ const MEANINGS: ReadonlyMap<string, string> = new Map([
  */
 export function configSourceOf(
   options: ProxyOptions,
-  announceAddress: NodeAddress,
+  { address: announceAddress, replicaAddress }: OwnAddresses,
   tell: (question: LoopQuestion) => void,
   limitClients: (clientsMax: number) => void,
 ): ConfigSource {
@@ -65,6 +66,7 @@ export function configSourceOf(
     ['address', options.address],
     ['announce_address', announceAddress],
     ['announce_host', hostOf(announceAddress)],
+    ['announce_replica_address', replicaAddress ?? ''],
     ['backend_conn_num', options.backendConnNum],
     ['backend_conn_num_large', options.backendConnNumLarge],
     ['backend_socket_path', options.backendSocketPath ?? ''],
@@ -78,6 +80,7 @@ export function configSourceOf(
     ['port', portOf(announceAddress)],
     ['proto-max-bulk-len', options.limits.bulkBytesMax],
     ['redirect_timeout_ms', options.redirectTimeoutMs],
+    ['replica_address', options.replicaAddress ?? ''],
     ['spread_clients', options.spreadClients],
     ['thread_number', options.threads],
     ['tcp-keepalive', KEEP_ALIVE_DELAY_MS / 1000],

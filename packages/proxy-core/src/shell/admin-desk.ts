@@ -44,5 +44,11 @@ export class LocalDesk implements AdminDesk {
 
 /** What replies to a client depend on. */
 export function sessionOf({ session, context }: Client): ControlSession {
-  return { protocol: session.protocol, isPlain: context.isPlain, fromServers: [] };
+  const { protocol, port } = session;
+  return {
+    protocol,
+    isPlain: context.isPlain,
+    isReplicaPort: port === 'replica',
+    fromServers: [],
+  };
 }

@@ -46,6 +46,7 @@ function fixture(announce = '127.0.0.1:5299'): Fixture {
   let slower = 50_000;
   const control = createProxyControl({
     announceAddress: parseNodeAddress(announce)!,
+    announceReplicaAddress: null,
     config: [
       readOnlyParameter('maxclients', () => '77'),
       integerParameter({
@@ -82,7 +83,11 @@ function askWords(
 ): string {
   const writer = new RespWriter(protocol);
   const args = words.map((word) => (typeof word === 'string' ? Buffer.from(word) : word));
-  control.execute(args, { protocol, isPlain: false, fromServers: [] }, writer);
+  control.execute(
+    args,
+    { protocol, isPlain: false, isReplicaPort: false, fromServers: [] },
+    writer,
+  );
   return writer.take().toString();
 }
 

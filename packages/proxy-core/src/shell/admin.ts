@@ -100,7 +100,7 @@ export function createProxyControl(options: ProxyControlOptions): ProxyControl {
     },
     begin(request, session, taker) {
       const { protocol } = session;
-      const started = later.begin(request, protocol, taker);
+      const started = later.begin(request, session, taker);
       if (started === 'later') return null;
       if (started !== 'quick') return started;
       const writer = new RespWriter(protocol);
@@ -118,8 +118,9 @@ function createState(
   onTable: (table: RoutingTable) => void,
 ): { state: ControlState; routes: ReplicaRoutes } {
   const settings = { ...DEFAULT_REPLICATION, ...options.replication };
-  const { clock, logger, announceAddress } = options;
-  const clusterReplies = new ClusterReplies(announceAddress, sha1Hex);
+  const { clock, logger, announceAddress: address } = options;
+  const own = { address, replicaAddress: options.announceReplicaAddress };
+  const clusterReplies = new ClusterReplies(own, sha1Hex);
   const replication = new ReplicationRunner({
     ...settings,
     clock,
@@ -135,7 +136,7 @@ function createState(
     meters: new SliceMeters(),
     replication,
     clusterReplies,
-    nodeId: clusterReplies.selfId(),
+    nodeId: clusterReplies.selfIdIn(EMPTY_TABLE),
     table: EMPTY_TABLE,
     replicationEpoch: EPOCH_ZERO,
     isShuttingDown: false,

@@ -75,7 +75,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
     if (connection === null) return null;
     const departure = {
       id: session.id,
-      port: context.port,
+      port: session.port,
       ageMs: context.loop.nowMs - session.createdMs,
       session: session.facts(),
       input: new Uint8Array(this.#carry?.bytes.subarray(0, this.#carry.length) ?? []),

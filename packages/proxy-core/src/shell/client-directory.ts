@@ -1,5 +1,6 @@
 import { type ClientFilter, isWanted } from '../core/client-filter.ts';
 import { type ClientFacts, renderClient } from '../core/client-line.ts';
+import { portAddressOf } from '../core/port-addresses.ts';
 import type { ClientLine } from '../core/loop-question.ts';
 import { DETOUR } from '../core/session.ts';
 import type { Client, ClientDirectory, ClientPause, OutputReader } from './proxy-context.ts';
@@ -137,7 +138,7 @@ export function factsOf(client: Client, command: string | null): ClientFacts {
   return {
     id: session.id,
     address: client.peer,
-    localAddress: context.address,
+    localAddress: portAddressOf(context.addresses, session.port),
     name: session.name,
     ageSeconds: Math.floor((nowMs - session.createdMs) / 1000),
     idleSeconds: Math.max(0, Math.floor((nowMs - client.activeMs) / 1000)),

@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer';
 import {
   finishSlices,
   SliceMeter,
+  type ListedReplica,
   type NodeAddress,
   type ReplEntry,
   type Slices,
@@ -15,23 +16,32 @@ import {
 } from '../core/cluster-rendering.ts';
 import {
   clusterViewSlices,
-  mastersOf,
+  isFollowing,
   replicaLinksOf,
   slotOwnersOf,
   type ClusterView,
-  type ReplicaLink,
 } from '../core/cluster-view.ts';
 import { metadataSlices } from '../core/metadata-rendering.ts';
 import { nodeIdOf, shardIdOf, type Sha1Hex } from '../core/node-id.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 
-/** Replies, or parts of replies, that depend on nothing but the metadata and the protocol version. */
-export type RenderedReply = 'METADATA' | 'NODES' | 'SHARDS' | 'SLOTS';
+/**
+ * Replies, or parts of replies, that depend on nothing but the metadata and the protocol version. REPLICA NODES is
+ * CLUSTER NODES at the address as a replica.
+ */
+export type RenderedReply = 'METADATA' | 'NODES' | 'REPLICA NODES' | 'SHARDS' | 'SLOTS';
+
+/** The addresses of one proxy, as clients see them. */
+export interface OwnAddresses {
+  readonly address: NodeAddress;
+  /** The one as a replica; null: it has none. */
+  readonly replicaAddress: NodeAddress | null;
+}
 
 /** What was made of one piece of metadata so far. */
 export interface DrawnReplies {
   readonly table: RoutingTable;
-  readonly links: readonly ReplicaLink[];
+  readonly links: readonly ListedReplica[];
   readonly rendered: Map<string, Buffer>;
   /** Ids that were asked for. */
   readonly ids: Map<NodeAddress, string>;
@@ -42,11 +52,14 @@ export interface DrawnReplies {
 export class ClusterReplies {
   readonly #self: NodeAddress;
   readonly #sha1Hex: Sha1Hex;
-  #links: readonly ReplicaLink[] = [];
+  readonly #replicaAddress: NodeAddress | null;
+  /** What the roles of the servers beside this proxy tell, where the metadata does not. */
+  #links: readonly ListedReplica[] = [];
   #drawn: DrawnReplies | null = null;
 
-  constructor(self: NodeAddress, sha1Hex: Sha1Hex) {
-    this.#self = self;
+  constructor({ address, replicaAddress }: OwnAddresses, sha1Hex: Sha1Hex) {
+    this.#self = address;
+    this.#replicaAddress = replicaAddress;
     this.#sha1Hex = sha1Hex;
   }
 
@@ -58,8 +71,8 @@ export class ClusterReplies {
   /** What belongs to this table and the roles of now. */
   drawnOf(table: RoutingTable): DrawnReplies {
     const known = this.#drawn;
-    if (known !== null && known.table === table && known.links === this.#links) return known;
-    const links = this.#links;
+    const links = this.#linksOf(table);
+    if (known !== null && known.table === table && known.links === links) return known;
     // Most proxies are those of the metadata before: their ids need no new hash.
     const ids = new Map(known?.ids);
     this.#drawn = { table, links, rendered: new Map(), ids, view: null };
@@ -94,7 +107,7 @@ export class ClusterReplies {
     const { table, links } = drawn;
     const used = new Map<NodeAddress, string>();
     const idOf = (address: NodeAddress): string => {
-      const id = drawn.ids.get(address) ?? nodeIdOf(address, this.#sha1Hex);
+      const id = used.get(address) ?? drawn.ids.get(address) ?? nodeIdOf(address, this.#sha1Hex);
       used.set(address, id);
       return id;
     };
@@ -108,7 +121,7 @@ export class ClusterReplies {
 
   /** CLUSTER INFO. */
   clusterInfo(table: RoutingTable, protocol: RespProtocol): Buffer {
-    return renderClusterInfo({ table, self: this.#self, links: this.#links }, protocol);
+    return renderClusterInfo({ table, self: this.#self, links: this.#linksOf(table) }, protocol);
   }
 
   /** Slots that have an owner. */
@@ -116,20 +129,43 @@ export class ClusterReplies {
     return slotOwnersOf(table, this.#self).coveredCount;
   }
 
-  /** The id of this proxy; metadata does not change it. */
-  selfId(): string {
-    return nodeIdOf(this.#self, this.#sha1Hex);
+  /**
+   * The id of the node that clients of the cluster port, or of the address as a replica, have reached. That address
+   * is a node while it is listed.
+   */
+  selfIdIn(table: RoutingTable, isReplicaPort = false): string {
+    return nodeIdOf(this.#reachedIn(table, isReplicaPort).self, this.#sha1Hex);
   }
 
-  /** The id of the shard that this proxy belongs to. */
-  shardIdIn(table: RoutingTable): string {
-    const masters = mastersOf(this.#links, slotOwnersOf(table, this.#self));
-    return shardIdOf(masters.get(this.#self) ?? this.#self, this.#sha1Hex);
+  /** The id of the shard that this node belongs to. */
+  shardIdIn(table: RoutingTable, isReplicaPort = false): string {
+    const { self, master } = this.#reachedIn(table, isReplicaPort);
+    return shardIdOf(master ?? self, this.#sha1Hex);
   }
 
   /** A reply at once, however long it takes. */
   bytesOf(table: RoutingTable, kind: RenderedReply, protocol: RespProtocol): Buffer {
     return finishSlices(this.slices(this.drawnOf(table), kind, protocol, new SliceMeter()));
+  }
+
+  #linksOf(table: RoutingTable): readonly ListedReplica[] {
+    return table.listed ?? this.#links;
+  }
+
+  #reachedIn(
+    table: RoutingTable,
+    isReplicaPort: boolean,
+  ): { readonly self: NodeAddress; readonly master: NodeAddress | null } {
+    const owners = slotOwnersOf(table, this.#self);
+    const links = this.#linksOf(table);
+    const masterOf = (replica: NodeAddress): NodeAddress | null =>
+      links.find((link) => link.address === replica && isFollowing(link, owners))?.master ?? null;
+    const replica = this.#replicaAddress;
+    if (isReplicaPort && replica !== null) {
+      const master = masterOf(replica);
+      if (master !== null) return { self: replica, master };
+    }
+    return { self: this.#self, master: masterOf(this.#self) };
   }
 
   *#render(
@@ -141,7 +177,10 @@ export class ClusterReplies {
     const view = yield* this.viewSlices(drawn, meter);
     switch (kind) {
       case 'NODES':
-        return yield* nodesSlices(view, protocol, meter);
+      case 'REPLICA NODES': {
+        const selfId = this.selfIdIn(drawn.table, kind === 'REPLICA NODES');
+        return yield* nodesSlices(view, { protocol, selfId }, meter);
+      }
       case 'SHARDS':
         return yield* shardsSlices(view, protocol, meter);
       case 'SLOTS':

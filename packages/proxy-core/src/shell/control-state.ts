@@ -12,6 +12,8 @@ import type { SliceMeters } from '../core/slice-meters.ts';
 export interface ProxyControlOptions {
   /** This proxy's identity: how clients and peers reach it. */
   readonly announceAddress: NodeAddress;
+  /** How clients reach it as a replica; null: they do not. */
+  readonly announceReplicaAddress: NodeAddress | null;
   /** Parameters of CONFIG besides the fixed ones. On equal names these win. */
   readonly config: ConfigSource;
   readonly logger: Logger;
@@ -63,6 +65,8 @@ export interface ControlSession {
   readonly protocol: 2 | 3;
   /** The asker sees one Redis server, not a cluster. */
   readonly isPlain: boolean;
+  /** The asker came to this proxy's address as a replica. */
+  readonly isReplicaPort: boolean;
   /** What the servers said: about their keys, for INFO, or values of theirs, for CONFIG GET. */
   readonly fromServers: Fields;
 }

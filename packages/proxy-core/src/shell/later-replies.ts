@@ -2,11 +2,11 @@ import type { Buffer } from 'node:buffer';
 import { RespWriter } from '@undermoon/resp';
 import type { RespProtocol } from '../core/cluster-rendering.ts';
 import { controlWarmUpSlices } from '../core/control-warm-up.ts';
-import { viewOf, writeReplicas } from './admin-cluster.ts';
+import { nodesReplyOf, viewOf, writeReplicas } from './admin-cluster.ts';
 import { writeInfo } from './admin-umctl.ts';
 import type { RenderedReply } from './cluster-replies.ts';
 import type { ControlRequest } from './control-request.ts';
-import type { ControlState } from './control-state.ts';
+import type { ControlSession, ControlState } from './control-state.ts';
 import { MetadataQueue } from './metadata-queue.ts';
 import { SharedReplies, type ReplyTaker } from './shared-replies.ts';
 import { SliceRunner } from './slice-runner.ts';
@@ -17,11 +17,7 @@ const HANDED_OUT_BYTES_MIN = 32_768;
 /** Commands up to this size are always taken: there are no more of them than clients. */
 const SMALL_BYTES = 4096;
 
-const RENDERED: ReadonlyMap<string, Exclude<RenderedReply, 'METADATA'>> = new Map([
-  ['NODES', 'NODES'],
-  ['SHARDS', 'SHARDS'],
-  ['SLOTS', 'SLOTS'],
-] as const);
+type ClusterReply = Exclude<RenderedReply, 'METADATA'>;
 
 /** A reply; or what became of the request instead. */
 export type Started = Buffer | 'later' | 'quick';
@@ -59,21 +55,23 @@ export class LaterReplies {
    * Begins a command. 'later': the taker gets the reply in a later turn. 'quick': it is none of these
    * commands, or takes no time.
    */
-  begin(request: ControlRequest, protocol: RespProtocol, taker: ReplyTaker): Started {
+  begin(request: ControlRequest, session: ControlSession, taker: ReplyTaker): Started {
     switch (`${request.name} ${request.subcommand}`) {
       case 'UMCTL SETCLUSTER':
       case 'UMCTL SETREPL':
         this.#metadata.add(request, taker);
         return 'later';
       case 'UMCTL INFO':
-        return this.#metadataInfo(protocol, taker);
+        return this.#metadataInfo(session.protocol, taker);
       case 'CLUSTER NODES':
+        return this.#rendered(request, { kind: nodesReplyOf(session), ...session }, taker);
       case 'CLUSTER SHARDS':
+        return this.#rendered(request, { kind: 'SHARDS', ...session }, taker);
       case 'CLUSTER SLOTS':
-        return this.#rendered(request, protocol, taker);
+        return this.#rendered(request, { kind: 'SLOTS', ...session }, taker);
       case 'CLUSTER REPLICAS':
       case 'CLUSTER SLAVES':
-        return this.#replicas(request, protocol, taker);
+        return this.#replicas(request, session, taker);
       default:
         return 'quick';
     }
@@ -84,21 +82,28 @@ export class LaterReplies {
     this.#runner.close();
   }
 
-  #rendered(request: ControlRequest, protocol: RespProtocol, taker: ReplyTaker): Started {
+  #rendered(
+    request: ControlRequest,
+    { kind, protocol }: { readonly kind: ClusterReply; readonly protocol: RespProtocol },
+    taker: ReplyTaker,
+  ): Started {
     const { clusterReplies, meters, table } = this.#state;
-    const kind = RENDERED.get(request.subcommand);
-    if (kind === undefined || request.wordCount !== 2) return 'quick';
-    if (table.clusterName === null && kind !== 'NODES') return 'quick';
+    if (request.wordCount !== 2) return 'quick';
+    if (table.clusterName === null && (kind === 'SHARDS' || kind === 'SLOTS')) return 'quick';
     const drawn = clusterReplies.drawnOf(table);
     const known = clusterReplies.cached(drawn, kind, protocol);
     if (known !== null && known.length < HANDED_OUT_BYTES_MIN) return known;
-    const meter = meters.of(kind);
+    const meter = meters.of(kind === 'REPLICA NODES' ? 'NODES' : kind);
     const slices = () => clusterReplies.slices(drawn, kind, protocol, meter);
     this.#shared.ask(`${kind} ${protocol}`, { source: drawn, slices }, taker);
     return 'later';
   }
 
-  #replicas(request: ControlRequest, protocol: RespProtocol, taker: ReplyTaker): Started {
+  #replicas(
+    request: ControlRequest,
+    { protocol, isReplicaPort }: ControlSession,
+    taker: ReplyTaker,
+  ): Started {
     const { clusterReplies, table } = this.#state;
     const drawn = clusterReplies.drawnOf(table);
     if (request.wordCount !== 3 || drawn.view !== null) return 'quick';
@@ -107,10 +112,15 @@ export class LaterReplies {
     const slices = function* () {
       const view = yield* viewOf(state, state.meters.of('REPLICAS'));
       const writer = new RespWriter(protocol);
-      writeReplicas(view, id, writer);
+      const selfId = clusterReplies.selfIdIn(table, isReplicaPort);
+      writeReplicas(view, { id, selfId }, writer);
       return writer.take();
     };
-    this.#shared.ask(`REPLICAS ${protocol} ${id}`, { source: drawn, slices }, taker);
+    this.#shared.ask(
+      `REPLICAS ${protocol} ${isReplicaPort} ${id}`,
+      { source: drawn, slices },
+      taker,
+    );
     return 'later';
   }
 

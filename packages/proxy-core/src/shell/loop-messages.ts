@@ -4,6 +4,7 @@ import type { LogFields } from '@undermoon/runtime';
 import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats, PubsubStats } from '../core/info.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
+import type { PortAddresses } from '../core/port-addresses.ts';
 import type { ReplicaSlots, RoutingTable } from '../core/routing-table.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { ControlSession } from './control-state.ts';
@@ -55,14 +56,6 @@ export type GateMessage =
 
 /** A client that moves, without its connection. */
 export type Arrival = Omit<Departure, 'connection'>;
-
-/** Where a proxy listens. */
-export interface PortAddresses {
-  /** For cluster clients. */
-  readonly address: NodeAddress;
-  /** For plain clients; null: nowhere. */
-  readonly plainAddress: NodeAddress | null;
-}
 
 /** What the control loop says besides. */
 export type LoopOrder =
@@ -179,5 +172,5 @@ function shared(slots: Int16Array): Int16Array {
 
 /** The table as it is used in another thread; the metadata stays with the control loop. */
 export function takeTable(table: SharedTable): RoutingTable {
-  return { ...table, meta: null };
+  return { ...table, listed: null, meta: null };
 }

@@ -5,7 +5,7 @@ import { type SlotMarks, withHeld } from '../core/held-slots.ts';
 import { replicaTableOf } from '../core/replica-slots.ts';
 import { peerAddressesOf, plainTableOf, type RoutingTable } from '../core/routing-table.ts';
 import type { BackendGroup } from './backend-pool.ts';
-import type { PortAddresses } from './loop-messages.ts';
+import type { PortAddresses } from '../core/port-addresses.ts';
 import type { ProxyContext, Spread } from './proxy-context.ts';
 
 /** Groups of connections to these servers, in that order. */
@@ -20,25 +20,20 @@ export class PortContexts {
   readonly #replica: ProxyContext;
   readonly #hasPlainClients: boolean;
 
-  constructor(
-    facts: Omit<ProxyContext, 'contextOf'>,
-    plain: { readonly plainAddress: NodeAddress; readonly hasPlainClients: boolean },
-  ) {
+  constructor(facts: Omit<ProxyContext, 'contextOf'>, hasPlainClients: boolean) {
     const contextOf = (isReadonly: boolean): ProxyContext => {
       return isReadonly ? this.#replica : this.cluster;
     };
     this.cluster = { ...facts, contextOf };
     this.#replica = { ...facts, contextOf };
-    this.plain = { ...facts, contextOf, port: 'plain', isPlain: true, address: plain.plainAddress };
+    this.plain = { ...facts, contextOf, isPlain: true };
     this.plain.splitBy = this.plain;
     if (facts.isPlain) this.#splitByPlain(true);
-    this.#hasPlainClients = plain.hasPlainClients;
+    this.#hasPlainClients = hasPlainClients;
   }
 
-  listensAt({ address, plainAddress }: PortAddresses): void {
-    this.cluster.address = address;
-    this.#replica.address = address;
-    this.plain.address = plainAddress ?? address;
+  set addresses(addresses: PortAddresses) {
+    for (const context of this.#all()) context.addresses = addresses;
   }
 
   /** For a client of that port. */

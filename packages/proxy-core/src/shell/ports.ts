@@ -1,50 +1,60 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { PortKind } from '../core/connection-label.ts';
 import { Listener } from './listener.ts';
-import type { PortAddresses } from './loop-messages.ts';
+import type { PortAddresses } from '../core/port-addresses.ts';
 import type { AcceptedConnection, TransportFactory } from './transport.ts';
 
-/** The ports of a proxy: one for cluster clients, and, where it is wanted, a plain one. */
+/** The ports of a proxy: one for cluster clients, and those besides that are wanted. */
 export class Ports {
-  /** Where cluster clients connect; before `listen`, where they will. */
-  address: NodeAddress;
-  /** Where plain clients connect; null: nowhere. */
-  plainAddress: NodeAddress | null = null;
-  readonly #wanted: { readonly address: NodeAddress; readonly plainAddress: NodeAddress | null };
-  readonly #cluster: Listener;
-  readonly #plain: Listener;
+  readonly #wanted: PortAddresses;
+  readonly #listeners: Readonly<Record<PortKind, Listener>>;
+  #addresses: PortAddresses;
 
   constructor(
-    wanted: { readonly address: NodeAddress; readonly plainAddress: NodeAddress | null },
+    { address, plainAddress, replicaAddress }: PortAddresses,
     onAccepted: (connection: AcceptedConnection, port: PortKind) => void,
     onError: (error: Error) => void,
   ) {
-    this.#wanted = wanted;
-    this.address = wanted.address;
-    this.#cluster = new Listener((connection) => onAccepted(connection, 'cluster'), onError);
-    this.#plain = new Listener((connection) => onAccepted(connection, 'plain'), onError);
+    const listener = (port: PortKind): Listener =>
+      new Listener((connection) => onAccepted(connection, port), onError);
+    this.#wanted = { address, plainAddress, replicaAddress };
+    this.#addresses = { address, plainAddress: null, replicaAddress: null };
+    this.#listeners = {
+      cluster: listener('cluster'),
+      plain: listener('plain'),
+      replica: listener('replica'),
+    };
   }
 
-  /** Listens on both or on none. Throws as `Listener.listen`. */
+  /** Where the proxy listens; before `listen`, where cluster clients will connect. */
+  get addresses(): PortAddresses {
+    return this.#addresses;
+  }
+
+  /** Listens on all of them or on none. Throws as `Listener.listen`. */
   async listen(transports: TransportFactory): Promise<void> {
-    const { address, plainAddress } = this.#wanted;
-    this.address = await this.#cluster.listen(address, transports);
-    if (plainAddress === null) return;
+    const { address, plainAddress, replicaAddress } = this.#wanted;
+    const { cluster, plain, replica } = this.#listeners;
+    const listenIf = async (
+      listener: Listener,
+      wanted: NodeAddress | null,
+    ): Promise<NodeAddress | null> =>
+      wanted === null ? null : await listener.listen(wanted, transports);
+    const taken = await cluster.listen(address, transports);
     try {
-      this.plainAddress = await this.#plain.listen(plainAddress, transports);
+      this.#addresses = {
+        address: taken,
+        plainAddress: await listenIf(plain, plainAddress),
+        replicaAddress: await listenIf(replica, replicaAddress),
+      };
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  addresses(): PortAddresses {
-    return { address: this.address, plainAddress: this.plainAddress };
-  }
-
   /** Stops accepting. Safe to call twice. */
   close(): void {
-    this.#cluster.close();
-    this.#plain.close();
+    for (const listener of Object.values(this.#listeners)) listener.close();
   }
 }

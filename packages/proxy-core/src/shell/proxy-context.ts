@@ -7,6 +7,7 @@ import type { DeniedLogins } from '../core/denied-logins.ts';
 import type { Fields } from '../core/info.ts';
 import type { KeyPositions } from '../core/command-keys.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
+import type { PortAddresses } from '../core/port-addresses.ts';
 import type { Redirection } from '../core/redirection.ts';
 import type { LearnedByName, LearnedCommand } from '../core/learned-command.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
@@ -92,12 +93,11 @@ export interface ScriptFinder {
  * between two chunks.
  */
 export interface ProxyContext {
-  readonly port: PortKind;
   /** Clients see one Redis server, not a cluster: they are not redirected, and keys may be in any slots. */
   readonly isPlain: boolean;
   readonly options: ProxyOptions;
   /** Where the proxy listens. */
-  address: NodeAddress;
+  addresses: PortAddresses;
   readonly loop: DataLoop;
   readonly logger: Logger;
   readonly clock: Clock;

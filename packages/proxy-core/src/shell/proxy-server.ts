@@ -51,6 +51,8 @@ export interface ProxyServer {
   readonly address: string;
   /** The same for clients that see one Redis server; null when there is no such port. */
   readonly plainAddress: string | null;
+  /** The same for clients that come to read from copies; null when there is no such port. */
+  readonly replicaAddress: string | null;
   /** Clients connected now. */
   readonly clientCount: number;
   /** Epoch of the routing metadata; 0 before any. */
@@ -104,11 +106,15 @@ class Proxy implements ProxyServer {
   }
 
   get address(): string {
-    return this.#ports.address;
+    return this.#ports.addresses.address;
   }
 
   get plainAddress(): string | null {
-    return this.#ports.plainAddress;
+    return this.#ports.addresses.plainAddress;
+  }
+
+  get replicaAddress(): string | null {
+    return this.#ports.addresses.replicaAddress;
   }
 
   get clientCount(): number {
@@ -145,8 +151,8 @@ class Proxy implements ProxyServer {
     }
     this.#run(dataLoop, extra);
     const { kind } = dataLoop.transports;
-    const { address, plainAddress } = this.#ports;
-    const facts = { address, ...(plainAddress === null ? {} : { plainAddress }), sockets: kind };
+    const wanted = Object.entries(this.#ports.addresses).filter(([, address]) => address !== null);
+    const facts = { ...Object.fromEntries(wanted), sockets: kind };
     logger.info({ ...facts, loops: 1 + extra.threads.length }, 'proxy listening');
   }
 
@@ -191,12 +197,12 @@ class Proxy implements ProxyServer {
   /** From here on nothing waits until the end. */
   #run(dataLoop: DataLoop, { threads, counters, gateWord }: ExtraLoops): void {
     const { logger, clock, loopHoldTimeoutMs } = this.#options;
-    const addresses = this.#ports.addresses();
+    const { addresses } = this.#ports;
     const control = this.#createControl();
     const questions = new LoopQuestions(threads);
     const own = new ServingLoop({
       options: this.#options,
-      ...addresses,
+      addresses,
       loop: dataLoop,
       desk: new LocalDesk(control),
       loops: threads.length === 0 ? null : questions,
@@ -236,12 +242,15 @@ class Proxy implements ProxyServer {
 
   #createControl(): ProxyControl {
     const options = this.#options;
-    const announceAddress = options.announceAddress ?? this.#ports.address;
+    const listening = this.#ports.addresses;
+    const announceAddress = options.announceAddress ?? listening.address;
+    const announceReplicaAddress = options.announceReplicaAddress ?? listening.replicaAddress;
     return createProxyControl({
       announceAddress,
+      announceReplicaAddress,
       config: configSourceOf(
-        { ...options, address: this.#ports.address },
-        announceAddress,
+        { ...options, address: listening.address },
+        { address: announceAddress, replicaAddress: announceReplicaAddress },
         (question) => this.#running?.loops.tell(question),
         (clientsMax) => {
           this.#options = { ...this.#options, clientsMax };
@@ -332,7 +341,7 @@ function install(control: ProxyControl, meta: ProxyMeta, options: { force?: bool
     const writer = new RespWriter();
     control.execute(
       words.map((word) => Buffer.from(word)),
-      { protocol: 2, isPlain: false, fromServers: [] },
+      { protocol: 2, isPlain: false, isReplicaPort: false, fromServers: [] },
       writer,
     );
     const reply = writer.take().toString().trim();

@@ -95,8 +95,7 @@ class ThreadLoop {
     this.#gate = new Gate(boot.gateWord, () => this.#drainGate());
     this.serving = new ServingLoop({
       options,
-      address: options.address,
-      plainAddress: null,
+      addresses: { ...options, plainAddress: null, replicaAddress: null },
       loop,
       desk,
       loops: questions,

@@ -6,6 +6,7 @@ import { KeyPositions } from '../core/command-keys.ts';
 import { DeniedLogins } from '../core/denied-logins.ts';
 import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats, PubsubStats } from '../core/info.ts';
+import type { PortAddresses } from '../core/port-addresses.ts';
 import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
 import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
 import { ScriptCache } from '../core/script-cache.ts';
@@ -29,7 +30,6 @@ import { LoopAnswerer } from './loop-answerer.ts';
 import { LoopCompression } from './loop-compression.ts';
 import { CLIENTS_CLOSED, CLIENTS_OVER_OUTPUT } from './loop-counters.ts';
 import { PortContexts } from './port-contexts.ts';
-import type { PortAddresses } from './loop-messages.ts';
 import { LaneWatch } from './lane-watch.ts';
 import type {
   AdminDesk,
@@ -57,9 +57,7 @@ const TURNED_AWAY: TransportHandler = {
 export interface ServingLoopParts {
   readonly options: ProxyOptions;
   /** Where the proxy listens. */
-  readonly address: NodeAddress;
-  /** The same for plain clients; null: nowhere. */
-  readonly plainAddress: NodeAddress | null;
+  readonly addresses: PortAddresses;
   readonly loop: DataLoop;
   readonly desk: AdminDesk;
   /** Null: this is the only loop. */
@@ -145,16 +143,13 @@ export class ServingLoop {
       laneCount: lanes.usual,
     });
     const hasPlainClients = options.plainAddress !== null || options.activeRedirection;
-    this.#contexts = new PortContexts(cluster, {
-      plainAddress: parts.plainAddress ?? parts.address,
-      hasPlainClients,
-    });
+    this.#contexts = new PortContexts(cluster, hasPlainClients);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   /** Where the proxy listens, when that is known. */
   listensAt(addresses: PortAddresses): void {
-    this.#contexts.listensAt(addresses);
+    this.#contexts.addresses = addresses;
   }
 
   get clientCount(): number {
@@ -172,12 +167,12 @@ export class ServingLoop {
 
   /** Serves a connection. `id` is the proxy's for this client. */
   accept(connection: AcceptedConnection, port: PortKind, id: number): void {
-    this.#serve(this.#contexts.of(port, false), connection, this.#sessionOf(id, 0));
+    this.#serve(this.#contexts.of(port, false), connection, this.#sessionOf(id, port, 0));
   }
 
   /** Serves a client that another loop has served before. */
   adopt(connection: AcceptedConnection, from: Omit<Departure, 'connection'>): void {
-    const session = this.#sessionOf(from.id, from.ageMs);
+    const session = this.#sessionOf(from.id, from.port, from.ageMs);
     session.restore(from.session);
     const context = this.#contexts.of(from.port, session.isReadonly);
     this.#serve(context, connection, session).takeOver(Buffer.from(from.input));
@@ -267,10 +262,11 @@ export class ServingLoop {
     client.destroy();
   }
 
-  #sessionOf(id: number, ageMs: number): Session {
+  #sessionOf(id: number, port: PortKind, ageMs: number): Session {
     return new Session({
       id,
       lane: this.#acceptedCount++,
+      port,
       createdMs: this.#contexts.cluster.loop.nowMs - ageMs,
       needsPassword: this.#options.password !== null,
     });
@@ -333,7 +329,6 @@ function contextOf(
   return {
     ...parts,
     ...own,
-    port: 'cluster',
     isPlain: options.activeRedirection,
     clock: options.clock,
     spread: null,

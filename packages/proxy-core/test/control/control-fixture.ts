@@ -56,6 +56,7 @@ export function controlAt(
   let maxclients = 10_000;
   return createProxyControl({
     announceAddress: parseNodeAddress(announceAddress)!,
+    announceReplicaAddress: null,
     config: [
       ...FIXED_PARAMETERS,
       readOnlyParameter('notify-keyspace-events', () => ''),
@@ -87,7 +88,11 @@ export function askControl(
 ): string {
   const writer = new RespWriter(protocol);
   const args = words.map((word) => (typeof word === 'string' ? Buffer.from(word) : word));
-  control.execute(args, { protocol, isPlain: false, fromServers: [] }, writer);
+  control.execute(
+    args,
+    { protocol, isPlain: false, isReplicaPort: false, fromServers: [] },
+    writer,
+  );
   return writer.take().toString();
 }
 

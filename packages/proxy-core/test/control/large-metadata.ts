@@ -43,7 +43,7 @@ export function largeMetadata(
     clusterName: parseClusterName('large'),
     local: nodes.slice(0, 1),
     peers: nodes.slice(1),
-    replicas: [],
+    replicas: null,
     config: DEFAULT_CLUSTER_CONFIG,
     configWarning: null,
   };

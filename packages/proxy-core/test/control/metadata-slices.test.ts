@@ -141,7 +141,11 @@ test('metadata that the program installs between two slices counts', async () =>
   const late = new Promise<Buffer>((resolve) => {
     const request = new ControlRequest(scanner, frame, 0, end);
     expect(
-      control.begin(request, { protocol: 2, isPlain: false, fromServers: [] }, resolve),
+      control.begin(
+        request,
+        { protocol: 2, isPlain: false, isReplicaPort: false, fromServers: [] },
+        resolve,
+      ),
     ).toBeNull();
   });
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));

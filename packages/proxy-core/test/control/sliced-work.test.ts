@@ -89,7 +89,9 @@ describe.each(DOCUMENTS)('$name', ({ document, rangeCount }) => {
       return clusterViewSlices(source, meter);
     });
     expect(view.rangeCount).toBe(rangeCount);
-    for (const slices of [slotsSlices, nodesSlices, shardsSlices]) {
+    const nodes = { protocol: 3, selfId: SELF } as const;
+    expect(work((meter) => nodesSlices(view, nodes, meter)).length).toBeGreaterThan(10_000);
+    for (const slices of [slotsSlices, shardsSlices]) {
       expect(work((meter) => slices(view, 3, meter)).length).toBeGreaterThan(10_000);
     }
     expect(work((meter) => metadataSlices(table, meter)).length).toBeGreaterThan(10_000);

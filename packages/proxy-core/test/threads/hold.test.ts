@@ -48,8 +48,7 @@ class LoopFixture {
     });
     const serving: ServingLoop = new ServingLoop({
       options,
-      address: options.address,
-      plainAddress: null,
+      addresses: { address: options.address, plainAddress: null, replicaAddress: null },
       loop,
       desk: new LocalDesk(controlAt('127.0.0.1:6000')),
       loops: null,

@@ -241,7 +241,8 @@ test('a thread that does not start leaves one loop; one that dies later is repor
     fields: { reason: 'broken on purpose' },
   });
   const { threads } = await start('./dying-worker.ts');
-  threads[0]?.order({ kind: 'listening', address: options.address, plainAddress: null });
+  const { address } = options;
+  threads[0]?.order({ kind: 'listening', address, plainAddress: null, replicaAddress: null });
   const [thread, error] = await death;
   expect(threads).toEqual([thread]);
   expect(error.message).toBe('dies on purpose');

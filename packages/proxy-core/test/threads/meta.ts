@@ -36,7 +36,7 @@ export function metaOf(proxy: ProxyServer, server: RedisServer | null, epoch: nu
     epoch: mustBe(parseEpoch(epoch)),
     nodes,
     peers: server === null ? [{ proxyAddress: peer, slots }] : [],
-    replicas: [],
+    replicas: null,
     clusterConfig: null,
   };
 }
@@ -80,7 +80,7 @@ export function metaOfHalf(halves: Halves, proxy: ProxyServer, epoch: number): P
     epoch: mustBe(parseEpoch(epoch)),
     nodes: [node],
     peers: [{ proxyAddress: peerAddress, slots: HALF_SLOTS[1 - own] ?? [] }],
-    replicas: [],
+    replicas: null,
     clusterConfig: null,
   };
 }

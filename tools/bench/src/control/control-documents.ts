@@ -49,7 +49,7 @@ export function setClusterFrame(document: ControlDocument, epoch: number): Buffe
     clusterName: mustBe(parseClusterName('bench')),
     local: nodes.slice(0, 1),
     peers: nodes.slice(1),
-    replicas: [],
+    replicas: null,
     config: DEFAULT_CLUSTER_CONFIG,
     configWarning: null,
   };
