@@ -31,6 +31,8 @@ export type { Slices } from './slices.ts';
 export type { AddressSlots, ReplEntry, SetCluster, SetRepl } from './umctl/commands.ts';
 export { DEFAULT_UMCTL_LIMITS } from './umctl/limits.ts';
 export type { UmctlLimits } from './umctl/limits.ts';
+export { PackedSlots, packSetCluster, unpackSetCluster } from './umctl/packed-slots.ts';
+export type { PackedSetCluster } from './umctl/packed-slots.ts';
 export { encodeMigrationTask, parseMigrationTask } from './umctl/migration-task.ts';
 export { setClusterOf, setReplOf } from './umctl/of-proxy-meta.ts';
 export type { CommandOptions } from './umctl/of-proxy-meta.ts';

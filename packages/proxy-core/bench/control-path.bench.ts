@@ -9,7 +9,7 @@ import {
   FrameWords,
   inflateLater,
   parseNodeAddress,
-  type SetCluster,
+  type PackedSetCluster,
   type SliceMeter,
   type Slices,
 } from '@undermoon/cluster-meta';
@@ -61,7 +61,7 @@ async function step<T>(
   }
 }
 
-async function read(name: string, words: FrameWords): Promise<SetCluster> {
+async function read(name: string, words: FrameWords): Promise<PackedSetCluster> {
   const decoded = await step(`${name}: words`, meters.of('decode'), (meter) =>
     decodeSetCluster(words, {}, meter),
   );

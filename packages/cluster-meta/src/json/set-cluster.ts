@@ -1,10 +1,10 @@
 import { accept } from '@undermoon/runtime';
 import type { ClusterConfig } from '../cluster-config.ts';
 import type { ListedReplica } from '../cluster.ts';
-import type { TaggedSlots } from '../migration.ts';
 import type { SliceMeter, Slices } from '../slices.ts';
 import type { AddressSlots, SetCluster } from '../umctl/commands.ts';
 import { configWarning } from '../umctl/config-words.ts';
+import { PackedSlots, type PackedSetCluster } from '../umctl/packed-slots.ts';
 import {
   clusterConfigToJson,
   readClusterConfigJson,
@@ -31,7 +31,10 @@ const ITEM_WEIGHT = 3;
 const RANGES_PER_ITEM = 8;
 
 /** What a SETCLUSTER says past its epoch and flags. */
-export type SetClusterPayload = Omit<SetCluster, 'epoch' | 'force'>;
+type SetClusterPayload = Omit<SetCluster, 'epoch' | 'force'>;
+
+/** The same as it is read. */
+export type PackedPayload = Omit<PackedSetCluster, 'epoch' | 'force'>;
 
 /** JSON form of it: the COMPRESS payload. */
 export interface SetClusterJson {
@@ -65,7 +68,7 @@ export function* decodeSetClusterJson(
   value: unknown,
   { path, nodesMax }: SetClusterPlace,
   meter: SliceMeter,
-): Slices<JsonOutcome<SetClusterPayload>> {
+): Slices<JsonOutcome<PackedPayload>> {
   if (!isJsonObject(value)) return refuseJson(value, path, 'an object');
   const name = parseNoClusterNameJson(value['cluster_name'], memberPath(path, 'cluster_name'));
   if (!name.ok) return name;
@@ -103,9 +106,9 @@ function* decodeAddressSlots(
   value: unknown,
   { path, nodesMax }: SetClusterPlace,
   meter: SliceMeter,
-): Slices<JsonOutcome<readonly AddressSlots[]>> {
+): Slices<JsonOutcome<PackedSlots>> {
   if (!isJsonObject(value)) return refuseJson(value, path, 'an object');
-  const list: AddressSlots[] = [];
+  const packed = new PackedSlots();
   const entries = Object.entries(value);
   if (entries.length > nodesMax) {
     return refuseJson(value, path, `an object of at most ${nodesMax} addresses`);
@@ -116,18 +119,20 @@ function* decodeAddressSlots(
     const address = parseAddressJson(key, itemPath);
     if (!address.ok) return address;
     if (!Array.isArray(items)) return refuseJson(items, itemPath, 'an array');
-    const slots: TaggedSlots[] = [];
+    let index = 0;
     for (const item of items as readonly unknown[]) {
-      const parsed = parseTaggedSlotsJson(item, `${itemPath}[${slots.length}]`);
+      const parsed = parseTaggedSlotsJson(item, `${itemPath}[${index}]`);
       if (!parsed.ok) return parsed;
-      slots.push(parsed.value);
-      const weight = ITEM_WEIGHT + parsed.value.ranges.length / RANGES_PER_ITEM;
+      const { ranges, tag } = parsed.value;
+      for (const [start, end] of ranges) packed.addRange(start, end);
+      packed.addItem(address.value, tag);
+      index += 1;
+      const weight = ITEM_WEIGHT + ranges.length / RANGES_PER_ITEM;
       if (meter.isFullAfter(weight)) yield;
     }
-    list.push({ address: address.value, slots });
     if (meter.isFullAfter(ITEM_WEIGHT)) yield;
   }
-  return accept(list);
+  return accept(packed);
 }
 
 function* decodeReplicas(

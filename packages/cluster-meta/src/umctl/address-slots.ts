@@ -1,9 +1,9 @@
 import { accept } from '@undermoon/runtime';
-import type { TaggedSlots } from '../migration.ts';
 import type { NodeAddress } from '../node-address.ts';
 import type { SliceMeter, Slices } from '../slices.ts';
 import type { AddressSlots } from './commands.ts';
-import { pushTaggedSlots, takeTaggedSlots } from './tagged-slots.ts';
+import { PackedSlots } from './packed-slots.ts';
+import { pushTaggedSlots, takeSlots } from './tagged-slots.ts';
 import { refuseWords, takeAddress, type WordCursor, type WordsOutcome } from './word-cursor.ts';
 
 /** Appends one `<address> <slots>` item per entry of `slots`. An address without any leaves no trace. */
@@ -19,11 +19,6 @@ export function pushAddressSlots(words: string[], list: readonly AddressSlots[])
 /** What an item costs beside its ranges, in items of a slice. */
 const ITEM_WEIGHT = 3;
 
-interface Entry {
-  readonly address: NodeAddress;
-  readonly slots: TaggedSlots[];
-}
-
 /** Which part of a command items belong to. */
 export interface AddressSection {
   /** Names the part in messages. */
@@ -34,46 +29,41 @@ export interface AddressSection {
   readonly isEnd: (word: string) => boolean;
 }
 
-/**
- * Takes items up to the end or a word that begins another section. Items of one address are gathered
- * into one entry, in the order of first appearance.
- */
+/** Takes items up to the end or a word that begins another section. */
 export function* takeAddressSlots(
   cursor: WordCursor,
   section: AddressSection,
   meter: SliceMeter,
-): Slices<WordsOutcome<readonly AddressSlots[]>> {
-  const entries = new Map<string, Entry>();
-  let index = 0;
+): Slices<WordsOutcome<PackedSlots>> {
+  const packed = new PackedSlots();
+  const known = new Map<string, NodeAddress>();
   for (let word = cursor.peek(); word !== undefined && !section.isEnd(word); word = cursor.peek()) {
-    const entry = takeEntry(cursor, word, entries);
-    if (!entry.ok) return refuseWords(`${section.name}[${index}]: ${entry.message}`);
-    if (entries.size > section.nodesMax) {
-      return refuseWords(`${section.name}[${index}]: more than ${section.nodesMax} addresses`);
+    const place = `${section.name}[${packed.length}]`;
+    const address = takeKnownAddress(cursor, word, known);
+    if (!address.ok) return refuseWords(`${place}: ${address.message}`);
+    if (known.size > section.nodesMax) {
+      return refuseWords(`${place}: more than ${section.nodesMax} addresses`);
     }
-    const slots = yield* takeTaggedSlots(cursor, meter);
-    if (!slots.ok) return refuseWords(`${section.name}[${index}]: ${slots.message}`);
-    entry.value.slots.push(slots.value);
-    index += 1;
+    const tag = yield* takeSlots(cursor, packed, meter);
+    if (!tag.ok) return refuseWords(`${place}: ${tag.message}`);
+    packed.addItem(address.value, tag.value);
     if (meter.isFullAfter(ITEM_WEIGHT)) yield;
   }
-  return accept([...entries.values()]);
+  return accept(packed);
 }
 
-/** Takes the address `word`; one that is known has been checked before. */
-function takeEntry(
+/** Takes the address `word`; one that is known has been checked before, and one text for all its items is enough. */
+function takeKnownAddress(
   cursor: WordCursor,
   word: string,
-  entries: Map<string, Entry>,
-): WordsOutcome<Entry> {
-  const known = entries.get(word);
-  if (known !== undefined) {
+  known: Map<string, NodeAddress>,
+): WordsOutcome<NodeAddress> {
+  const before = known.get(word);
+  if (before !== undefined) {
     cursor.next();
-    return accept(known);
+    return accept(before);
   }
   const address = takeAddress(cursor, 'address');
-  if (!address.ok) return address;
-  const entry: Entry = { address: address.value, slots: [] };
-  entries.set(word, entry);
-  return accept(entry);
+  if (address.ok) known.set(word, address.value);
+  return address;
 }

@@ -6,20 +6,17 @@ import type { ListedReplica } from '../cluster.ts';
 import { parseClusterName } from '../cluster-name.ts';
 import type { Epoch } from '../epoch.ts';
 import { readJson } from '../json/json-reader.ts';
-import {
-  decodeSetClusterJson,
-  setClusterToJson,
-  type SetClusterPayload,
-} from '../json/set-cluster.ts';
+import { decodeSetClusterJson, setClusterToJson, type PackedPayload } from '../json/set-cluster.ts';
 import { quote } from '../quote.ts';
 import { finishSlices, SliceMeter, type Slices } from '../slices.ts';
 import { pushAddressSlots, takeAddressSlots } from './address-slots.ts';
-import type { AddressSlots, SetCluster } from './commands.ts';
+import type { SetCluster } from './commands.ts';
 import { compressJson, decodeBase64, inflate } from './compress.ts';
 import { takeConfig, type LenientConfig } from './config-words.ts';
 import { encodeFlags, parseFlags } from './flags.ts';
 import { pushListedReplicas, takeListedReplicas } from './listed-replicas.ts';
 import { DEFAULT_UMCTL_LIMITS, type UmctlLimits } from './limits.ts';
+import { PackedSlots, unpackSetCluster, type PackedSetCluster } from './packed-slots.ts';
 import {
   refuseWords,
   takeEpoch,
@@ -72,14 +69,16 @@ export function parseSetCluster(
   const decoded = finishSlices(decodeSetCluster(new TextWords(words), limits, meter));
   if (!decoded.ok) return decoded;
   const { value } = decoded;
-  if (value.kind === 'whole') return accept(value.command);
+  if (value.kind === 'whole') return accept(unpackSetCluster(value.command));
   const inflated = inflate(value.packed, value.inflatedBytesMax);
-  return inflated.ok ? finishSlices(decodeInflated(value, inflated.value, meter)) : inflated;
+  if (!inflated.ok) return inflated;
+  const command = finishSlices(decodeInflated(value, inflated.value, meter));
+  return command.ok ? accept(unpackSetCluster(command.value)) : command;
 }
 
 /** What the words of a SETCLUSTER hold. */
 export type DecodedSetCluster =
-  | { readonly kind: 'whole'; readonly command: SetCluster }
+  | { readonly kind: 'whole'; readonly command: PackedSetCluster }
   /** The COMPRESS form: `packed` is to be inflated, by `inflateLater`, and given to `decodeInflated`. */
   | CompressedSetCluster;
 
@@ -131,7 +130,7 @@ export function* decodeInflated(
   head: CompressedSetCluster,
   inflated: Buffer,
   meter: SliceMeter,
-): Slices<Outcome<SetCluster, UmctlErrorCode>> {
+): Slices<Outcome<PackedSetCluster, UmctlErrorCode>> {
   const json = yield* readJson(inflated, meter);
   if (!json.ok) return json;
   const place = { path: 'payload', nodesMax: head.nodesMax };
@@ -140,28 +139,15 @@ export function* decodeInflated(
   return accept(commandOf(head.epoch, head.force, payload.value));
 }
 
-function commandOf(epoch: Epoch, force: boolean, payload: SetClusterPayload): SetCluster {
-  return {
-    epoch,
-    force,
-    clusterName: payload.clusterName,
-    local: withSlots(payload.local),
-    peers: withSlots(payload.peers),
-    replicas: payload.replicas,
-    config: payload.config,
-    configWarning: payload.configWarning,
-  };
-}
-
-function withSlots(list: readonly AddressSlots[]): readonly AddressSlots[] {
-  return list.filter(({ slots }) => slots.length > 0);
+function commandOf(epoch: Epoch, force: boolean, payload: PackedPayload): PackedSetCluster {
+  return { epoch, force, ...payload };
 }
 
 function* takePlain(
   cursor: WordCursor,
   nodesMax: number,
   meter: SliceMeter,
-): Slices<Outcome<SetClusterPayload, UmctlErrorCode>> {
+): Slices<Outcome<PackedPayload, UmctlErrorCode>> {
   const word = takeWord(cursor, 'cluster name');
   if (!word.ok) return word;
   const clusterName = parseClusterName(word.value);
@@ -174,7 +160,7 @@ function* takePlain(
   const section = { name: 'local', nodesMax, isEnd: isSectionWord };
   const local = yield* takeAddressSlots(cursor, section, meter);
   if (!local.ok) return local;
-  let peers: readonly AddressSlots[] = [];
+  let peers = new PackedSlots();
   let replicas: readonly ListedReplica[] | null = null;
   let config: LenientConfig = { config: DEFAULT_CLUSTER_CONFIG, warning: null };
   // A section that is repeated replaces the earlier one.

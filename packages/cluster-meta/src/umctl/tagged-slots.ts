@@ -1,8 +1,9 @@
 import { accept } from '@undermoon/runtime';
-import { normalizeRanges, SLOT_COUNT, type SlotRange, type SlotRanges } from '@undermoon/slots';
+import { SLOT_COUNT } from '@undermoon/slots';
 import { NO_TAG, type MigrationMeta, type MigrationTag, type TaggedSlots } from '../migration.ts';
 import { quote } from '../quote.ts';
 import type { SliceMeter, Slices } from '../slices.ts';
+import { RangeList } from './range-list.ts';
 import {
   refuseWords,
   takeAddress,
@@ -28,12 +29,30 @@ export function* takeTaggedSlots(
   cursor: WordCursor,
   meter: SliceMeter,
 ): Slices<WordsOutcome<TaggedSlots>> {
+  const list = new RangeList();
+  const tag = yield* takeSlots(cursor, list, meter);
+  if (!tag.ok) return tag;
+  list.normalizeFrom(0);
+  return accept({ ranges: list.toRanges(0, list.length), tag: tag.value });
+}
+
+/** The same; the ranges go to `ranges` as they stand, the tag is returned. */
+export function* takeSlots(
+  cursor: WordCursor,
+  ranges: RangeSink,
+  meter: SliceMeter,
+): Slices<WordsOutcome<MigrationTag>> {
   const kind = takeTagKind(cursor);
-  const ranges = yield* takeRanges(cursor, meter);
-  if (!ranges.ok) return ranges;
-  if (kind === 'none') return accept({ ranges: ranges.value, tag: NO_TAG });
+  const taken = yield* takeRanges(cursor, ranges, meter);
+  if (!taken.ok) return taken;
+  if (kind === 'none') return accept(NO_TAG);
   const meta = takeMigrationMeta(cursor);
-  return meta.ok ? accept({ ranges: ranges.value, tag: { kind, meta: meta.value } }) : meta;
+  return meta.ok ? accept({ kind, meta: meta.value }) : meta;
+}
+
+/** Takes ranges whose ends are slots. */
+interface RangeSink {
+  addRange(start: number, end: number): void;
 }
 
 function takeTagKind(cursor: WordCursor): MigrationTag['kind'] {
@@ -43,34 +62,37 @@ function takeTagKind(cursor: WordCursor): MigrationTag['kind'] {
   return /^m/i.test(word) ? 'migrating' : 'importing';
 }
 
-function* takeRanges(cursor: WordCursor, meter: SliceMeter): Slices<WordsOutcome<SlotRanges>> {
+function* takeRanges(
+  cursor: WordCursor,
+  ranges: RangeSink,
+  meter: SliceMeter,
+): Slices<WordsOutcome<null>> {
   const count = takeCount(cursor, 'slot range count', 1);
   if (!count.ok) return count;
   if (count.value > SLOT_COUNT) {
     return refuseWords(`slot range count ${count.value}: more than there are slots`);
   }
-  const ranges: SlotRange[] = [];
   for (let i = 0; i < count.value; i++) {
     const packed = cursor.nextRange();
-    if (packed !== NOT_PLAIN) ranges.push([rangeStart(packed), rangeEnd(packed)]);
+    if (packed !== NOT_PLAIN) ranges.addRange(rangeStart(packed), rangeEnd(packed));
     else {
-      const range = takeUnusualRange(cursor.next() ?? '');
-      if (!range.ok) return range;
-      ranges.push(range.value);
+      const taken = takeUnusualRange(cursor.next() ?? '', ranges);
+      if (!taken.ok) return taken;
     }
     if (meter.isFullAfter(1)) yield;
   }
-  return accept(normalizeRanges(ranges) ?? []);
+  return accept(null);
 }
 
-function takeUnusualRange(word: string): WordsOutcome<SlotRange> {
+function takeUnusualRange(word: string, ranges: RangeSink): WordsOutcome<null> {
   const match = /^(\d{1,20})-(\d{1,20})$/.exec(word);
   if (match === null) return refuseWords(`slot range ${quote(word)}: not start-end`);
-  const range: SlotRange = [Number(match[1]), Number(match[2])];
-  if (Math.max(...range) >= SLOT_COUNT) {
+  const [start, end] = [Number(match[1]), Number(match[2])];
+  if (Math.max(start, end) >= SLOT_COUNT) {
     return refuseWords(`slot range ${quote(word)}: not a slot (they end at ${SLOT_COUNT - 1})`);
   }
-  return accept(range);
+  ranges.addRange(start, end);
+  return accept(null);
 }
 
 function takeMigrationMeta(cursor: WordCursor): WordsOutcome<MigrationMeta> {

@@ -10,6 +10,7 @@ import {
 } from '@undermoon/cluster-meta';
 import { SLOT_COUNT, type SlotRange } from '@undermoon/slots';
 import { peerIndexOf, SLOT_UNCOVERED, type RoutingTable } from './routing-table.ts';
+import { inParts } from './slice-parts.ts';
 import { sortedSlices } from './sorted-slices.ts';
 
 /**
@@ -147,10 +148,12 @@ export function* clusterViewSlices(source: ViewSource, meter: SliceMeter): Slice
     if (meter.isFullAfter(MEMBER_WEIGHT)) yield;
   }
   const rangeOwners = new Uint16Array(SLOT_COUNT);
-  for (let range = 0; range < runs.count; range++) {
-    rangeOwners[range] = indexOf[runs.ownerKeys[range] ?? 0] ?? 0;
-    if (meter.isFullAfter(SLOT_WEIGHT)) yield;
-  }
+  const part = (from: number, to: number): void => {
+    for (let range = from; range < to; range++) {
+      rangeOwners[range] = indexOf[runs.ownerKeys[range] ?? 0] ?? 0;
+    }
+  };
+  yield* inParts(runs.count, { weightEach: SLOT_WEIGHT, part }, meter);
   const owners = rangeOwners.subarray(0, runs.count);
   return {
     epoch: table.epoch,
@@ -175,33 +178,40 @@ export function rangesOf(view: ClusterView, index: number): SlotRange[] {
 const SELF_KEY = 0;
 const NOBODY = -1;
 
-interface SlotRuns {
-  readonly count: number;
-  readonly starts: Uint16Array;
-  readonly ends: Uint16Array;
-  readonly ownerKeys: Uint16Array;
+/** The ranges of slots with one owner, by slot. */
+class SlotRuns {
+  count = 0;
+  readonly starts: Uint16Array = new Uint16Array(SLOT_COUNT);
+  readonly ends: Uint16Array = new Uint16Array(SLOT_COUNT);
+  readonly ownerKeys: Uint16Array = new Uint16Array(SLOT_COUNT);
+  #lastKey = NOBODY;
+
+  /** Goes on with the slots `[from, to)`. */
+  take(slots: Int16Array, from: number, to: number): void {
+    const { starts, ends, ownerKeys } = this;
+    let count = this.count;
+    let lastKey = this.#lastKey;
+    for (let slot = from; slot < to; slot++) {
+      const key = ownerKeyOf(slots[slot] ?? SLOT_UNCOVERED);
+      if (key !== NOBODY && key === lastKey) ends[count - 1] = slot;
+      else if (key !== NOBODY) {
+        starts[count] = slot;
+        ends[count] = slot;
+        ownerKeys[count] = key;
+        count += 1;
+      }
+      lastKey = key;
+    }
+    this.count = count;
+    this.#lastKey = lastKey;
+  }
 }
 
-/** The ranges of slots with one owner, by slot. */
-function* slotRuns(table: RoutingTable, meter: SliceMeter): Slices<SlotRuns> {
-  const starts = new Uint16Array(SLOT_COUNT);
-  const ends = new Uint16Array(SLOT_COUNT);
-  const ownerKeys = new Uint16Array(SLOT_COUNT);
-  let count = 0;
-  let last = NOBODY;
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
-    const key = ownerKeyOf(table.slots[slot] ?? SLOT_UNCOVERED);
-    if (key !== NOBODY && key === last) ends[count - 1] = slot;
-    else if (key !== NOBODY) {
-      starts[count] = slot;
-      ends[count] = slot;
-      ownerKeys[count] = key;
-      count += 1;
-    }
-    last = key;
-    if (meter.isFullAfter(SLOT_WEIGHT)) yield;
-  }
-  return { count, starts, ends, ownerKeys };
+function* slotRuns({ slots }: RoutingTable, meter: SliceMeter): Slices<SlotRuns> {
+  const runs = new SlotRuns();
+  const part = (from: number, to: number): void => runs.take(slots, from, to);
+  yield* inParts(SLOT_COUNT, { weightEach: SLOT_WEIGHT, part }, meter);
+  return runs;
 }
 
 /** The proxies with slots. */
@@ -211,10 +221,10 @@ function* ownersOf(
   meter: SliceMeter,
 ): Slices<Pick<SlotOwners, 'addresses'>> {
   const isOwner = new Uint8Array(table.peers.length + 1);
-  for (let range = 0; range < count; range++) {
-    isOwner[ownerKeys[range] ?? 0] = 1;
-    if (meter.isFullAfter(SLOT_WEIGHT)) yield;
-  }
+  const part = (from: number, to: number): void => {
+    for (let range = from; range < to; range++) isOwner[ownerKeys[range] ?? 0] = 1;
+  };
+  yield* inParts(count, { weightEach: SLOT_WEIGHT, part }, meter);
   const addresses = new Set<NodeAddress>(isOwner[SELF_KEY] === 1 ? [self] : []);
   for (const [index, { address }] of table.peers.entries()) {
     if (isOwner[index + 1] === 1) addresses.add(address);
@@ -261,21 +271,27 @@ function* groupRanges(
   meter: SliceMeter,
 ): Slices<Pick<ClusterView, 'ownRanges' | 'ownRangesAt'>> {
   const ownRangesAt = new Uint32Array(memberCount + 1);
-  for (const owner of owners) {
-    ownRangesAt[owner + 1] = (ownRangesAt[owner + 1] ?? 0) + 1;
-    if (meter.isFullAfter(SLOT_WEIGHT)) yield;
-  }
+  const count = (from: number, to: number): void => {
+    for (let range = from; range < to; range++) {
+      const next = (owners[range] ?? 0) + 1;
+      ownRangesAt[next] = (ownRangesAt[next] ?? 0) + 1;
+    }
+  };
+  yield* inParts(owners.length, { weightEach: SLOT_WEIGHT, part: count }, meter);
   for (let i = 0; i < memberCount; i++) {
     ownRangesAt[i + 1] = (ownRangesAt[i + 1] ?? 0) + (ownRangesAt[i] ?? 0);
   }
   const next = ownRangesAt.slice();
   const ownRanges = new Uint16Array(owners.length);
-  for (const [range, owner] of owners.entries()) {
-    const at = next[owner] ?? 0;
-    ownRanges[at] = range;
-    next[owner] = at + 1;
-    if (meter.isFullAfter(SLOT_WEIGHT)) yield;
-  }
+  const place = (from: number, to: number): void => {
+    for (let range = from; range < to; range++) {
+      const owner = owners[range] ?? 0;
+      const at = next[owner] ?? 0;
+      ownRanges[at] = range;
+      next[owner] = at + 1;
+    }
+  };
+  yield* inParts(owners.length, { weightEach: SLOT_WEIGHT, part: place }, meter);
   return { ownRanges, ownRangesAt };
 }
 

@@ -4,12 +4,12 @@ import {
   decodeInflated,
   decodeSetCluster,
   DEFAULT_CLUSTER_CONFIG,
-  FrameWords,
   type DecodedSetCluster,
+  type FrameWords,
   type NodeAddress,
   type Slices,
 } from '@undermoon/cluster-meta';
-import { encodeCommand, RequestScanner } from '@undermoon/resp';
+import { encodeCommand } from '@undermoon/resp';
 import { nodesSlices, shardsSlices, slotsSlices } from './cluster-rendering.ts';
 import { clusterViewSlices } from './cluster-view.ts';
 import { metadataSlices } from './metadata-rendering.ts';
@@ -22,10 +22,15 @@ const RANGES_EACH = 8;
 const LONG_RANGES = 500;
 
 /**
- * Reads made-up metadata and draws the replies about it until the runtime has compiled the code, in slices.
+ * Reads made-up metadata and draws the replies about it until the runtime has compiled the code, in slices. `wordsOf`
+ * gives the words after the sub-command.
  * Without it the first metadata of a large cluster meets slices of 5 to 10 ms (measured).
  */
-export function* controlWarmUpSlices(meters: SliceMeters, self: NodeAddress): Slices<void> {
+export function* controlWarmUpSlices(
+  meters: SliceMeters,
+  self: NodeAddress,
+  wordsOf: (frame: Buffer) => FrameWords,
+): Slices<void> {
   const frame = encodeCommand(['UMCTL', 'SETCLUSTER', ...plainWords()]);
   const json = Buffer.from(JSON.stringify(jsonForm()));
   for (let round = 0; round < ROUNDS; round++) {
@@ -56,13 +61,6 @@ function* draw(
 
 /** Its payload, four zero bytes, is never inflated. */
 const COMPRESSED_FRAME = encodeCommand(['UMCTL', 'SETCLUSTER', 'v2', '1', 'COMPRESS', 'AAAAAA==']);
-
-function wordsOf(frame: Buffer): FrameWords {
-  const scanner = new RequestScanner();
-  scanner.scan(frame, 0, frame.length);
-  const { argc, argStart, argEnd } = scanner;
-  return new FrameWords(frame, { starts: argStart.slice(0, argc), ends: argEnd.slice(0, argc) }, 2);
-}
 
 function plainWords(): string[] {
   const words = ['v2', '1', 'NOFLAG', 'warm-up', 'h:1', '2', '7-7', '9-10', 'PEER'];

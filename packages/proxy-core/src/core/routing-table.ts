@@ -4,19 +4,21 @@ import {
   EPOCH_ZERO,
   finishSlices,
   hostOf,
+  packSetCluster,
   portOf,
   SliceMeter,
-  type AddressSlots,
   type ClusterConfig,
   type ClusterName,
   type Epoch,
   type ListedReplica,
   type MigrationMeta,
   type NodeAddress,
+  type PackedSetCluster,
+  type PackedSlots,
   type SetCluster,
   type Slices,
 } from '@undermoon/cluster-meta';
-import { SLOT_COUNT, type SlotRange, type SlotRanges } from '@undermoon/slots';
+import { SLOT_COUNT } from '@undermoon/slots';
 import { sortedSlices } from './sorted-slices.ts';
 
 /** The value of `RoutingTable.slots` for a slot that nobody owns. */
@@ -57,7 +59,7 @@ export interface RoutingTable {
   /** For reads of clients that asked for copies; null: there are none. */
   readonly replicas: ReplicaSlots | null;
   /** What the table was built from; null before the first metadata. */
-  readonly meta: SetCluster | null;
+  readonly meta: PackedSetCluster | null;
 }
 
 /** The table of a proxy that has no metadata yet. */
@@ -106,29 +108,31 @@ export function peerIndexOf(slotValue: number): number {
  * nothing is routed. `self`, this proxy's address, is never a redirection's target.
  */
 export function buildRoutingTable(meta: SetCluster, self: NodeAddress | null = null): RoutingTable {
-  return finishSlices(routingTableSlices(meta, self, new SliceMeter()));
+  return finishSlices(routingTableSlices(packSetCluster(meta), self, new SliceMeter()));
 }
 
 /** `buildRoutingTable` in slices. */
 export function* routingTableSlices(
-  meta: SetCluster,
+  meta: PackedSetCluster,
   self: NodeAddress | null,
   meter: SliceMeter,
 ): Slices<RoutingTable> {
   const isMember = meta.clusterName !== null;
-  const local = isMember ? yield* sortedSlices(meta.local, byAddress, meter) : [];
-  const others = isMember ? meta.peers.filter(({ address }) => address !== self) : [];
-  const remote = yield* sortedSlices(others, byAddress, meter);
-  const targets = yield* targetsOf(local, remote, meter);
+  const local = isMember ? yield* itemsByAddress(meta.local, null, meter) : [];
+  const remote = isMember ? yield* itemsByAddress(meta.peers, self, meter) : [];
+  const targets = yield* targetsOf(meta, { local, remote }, meter);
   const slots = new Int16Array(SLOT_COUNT).fill(SLOT_UNCOVERED);
-  for (const node of local) {
-    yield* claimServed(slots, node, targets.local.get(node.address) ?? SLOT_UNCOVERED, meter);
+  const claims = { slots, targets, self };
+  for (const item of local) {
+    const value = targets.local.get(meta.local.addressOf(item)) ?? SLOT_UNCOVERED;
+    yield* claimServed(slots, { list: meta.local, item, value }, meter);
   }
-  for (const node of remote) {
-    yield* claimServed(slots, node, targets.peers.slotValueOf(node.address), meter);
+  for (const item of remote) {
+    const value = targets.peers.slotValueOf(meta.peers.addressOf(item));
+    yield* claimServed(slots, { list: meta.peers, item, value }, meter);
   }
-  for (const node of local) yield* claimImported({ slots, targets, self }, node, meter);
-  for (const node of remote) yield* claimImported({ slots, targets, self }, node, meter);
+  for (const item of local) yield* claimImported(claims, meta.local, item, meter);
+  for (const item of remote) yield* claimImported(claims, meta.peers, item, meter);
   return {
     epoch: meta.epoch,
     clusterName: meta.clusterName,
@@ -154,20 +158,41 @@ const NODE_WEIGHT = 3;
 /** Slots that are looked at in the time of one item of a slice. */
 const SLOTS_PER_ITEM = 64;
 const LIST_WEIGHT = 0.2;
+/** Slots after which a plain loop ends. */
+const SLOTS_AT_ONCE = 512;
+
+/** The numbers of the items, but for those of `except`, sorted by address. */
+function* itemsByAddress(
+  list: PackedSlots,
+  except: NodeAddress | null,
+  meter: SliceMeter,
+): Slices<readonly number[]> {
+  const items: number[] = [];
+  for (let item = 0; item < list.length; item++) {
+    if (list.addressOf(item) !== except) items.push(item);
+    if (meter.isFullAfter(LIST_WEIGHT)) yield;
+  }
+  const byAddress = (left: number, right: number): number => {
+    const [a, b] = [list.addressOf(left), list.addressOf(right)];
+    return a < b ? -1 : a > b ? 1 : 0;
+  };
+  return yield* sortedSlices(items, byAddress, meter);
+}
 
 function* targetsOf(
-  local: readonly AddressSlots[],
-  remote: readonly AddressSlots[],
+  meta: PackedSetCluster,
+  { local, remote }: { readonly local: readonly number[]; readonly remote: readonly number[] },
   meter: SliceMeter,
 ): Slices<Targets> {
   const indexOf = new Map<NodeAddress, number>();
-  for (const { address, slots } of local) {
-    if (slots.length > 0 && !indexOf.has(address)) indexOf.set(address, indexOf.size);
+  for (const item of local) {
+    const address = meta.local.addressOf(item);
+    if (!indexOf.has(address)) indexOf.set(address, indexOf.size);
     if (meter.isFullAfter(1)) yield;
   }
   const peers = new PeerList();
-  for (const { address } of remote) {
-    peers.slotValueOf(address);
+  for (const item of remote) {
+    peers.slotValueOf(meta.peers.addressOf(item));
     if (meter.isFullAfter(NODE_WEIGHT)) yield;
   }
   return { local: indexOf, peers };
@@ -183,9 +208,29 @@ class PeerList {
     if (index === undefined) {
       index = this.targets.length;
       this.#indexOf.set(address, index);
-      this.targets.push({ address, movedSuffix: movedSuffixOf(address) });
+      this.targets.push(peerTargetOf(address));
     }
     return -2 - index;
+  }
+}
+
+/** A proxy that owns slots. */
+export function peerTargetOf(address: NodeAddress): PeerTarget {
+  return new Peer(address);
+}
+
+class Peer implements PeerTarget {
+  readonly address: NodeAddress;
+  /** Made for the first redirection: most of a thousand proxies never have one here. */
+  #movedSuffix: Uint8Array | null = null;
+
+  constructor(address: NodeAddress) {
+    this.address = address;
+  }
+
+  get movedSuffix(): Uint8Array {
+    this.#movedSuffix ??= movedSuffixOf(this.address);
+    return this.#movedSuffix;
   }
 }
 
@@ -194,29 +239,44 @@ function movedSuffixOf(address: NodeAddress): Uint8Array {
   return Buffer.from(` ${hostOf(address)}:${portOf(address)}\r\n`);
 }
 
-function* claimServed(
+/** An item, and the value of `slots` that its address has. */
+interface Claimant {
+  readonly list: PackedSlots;
+  readonly item: number;
+  readonly value: number;
+}
+
+function* claimServed(slots: Int16Array, claimant: Claimant, meter: SliceMeter): Slices<void> {
+  if (claimant.list.tagOf(claimant.item).kind !== 'importing') {
+    yield* claim(slots, claimant, meter);
+  }
+  if (meter.isFullAfter(LIST_WEIGHT)) yield;
+}
+
+/** Takes those of the item's slots that nobody has. */
+function* claim(
   slots: Int16Array,
-  node: AddressSlots,
-  slotValue: number,
+  { list, item, value }: Claimant,
   meter: SliceMeter,
 ): Slices<void> {
-  for (const { ranges, tag } of node.slots) {
-    for (const range of tag.kind === 'importing' ? [] : ranges) {
-      fill(slots, range, slotValue);
-      if (meter.isFullAfter(rangeWeight(range))) yield;
+  const rangesEnd = list.rangesEndOf(item);
+  for (let range = list.rangesStartOf(item); range < rangesEnd;) {
+    let slotCount = 0;
+    const from = range;
+    for (; range < rangesEnd && slotCount < SLOTS_AT_ONCE; range++) {
+      slotCount += fill(slots, list.startOf(range), list.endOf(range), value);
     }
-    if (meter.isFullAfter(LIST_WEIGHT)) yield;
+    const weight = (range - from) * LIST_WEIGHT + slotCount / SLOTS_PER_ITEM;
+    if (meter.isFullAfter(weight)) yield;
   }
 }
 
-function fill(slots: Int16Array, [start, end]: SlotRange, slotValue: number): void {
-  for (let slot = start; slot <= end && slot < SLOT_COUNT; slot++) {
-    if (slots[slot] === SLOT_UNCOVERED) slots[slot] = slotValue;
+/** Returns how many slots it looked at. */
+function fill(slots: Int16Array, start: number, end: number, value: number): number {
+  for (let slot = start; slot <= end; slot++) {
+    if (slots[slot] === SLOT_UNCOVERED) slots[slot] = value;
   }
-}
-
-function rangeWeight([start, end]: SlotRange): number {
-  return LIST_WEIGHT + (end - start) / SLOTS_PER_ITEM;
+  return end - start + 1;
 }
 
 /** What `claimImported` works on. */
@@ -227,37 +287,39 @@ interface Claims {
 }
 
 /** Gives slots that nobody serves to the source of the migration that brings them. */
-function* claimImported(claims: Claims, node: AddressSlots, meter: SliceMeter): Slices<void> {
-  const { slots } = claims;
-  for (const { ranges, tag } of node.slots) {
-    const value = tag.kind === 'importing' ? sourceOf(claims, tag.meta, ranges) : SLOT_UNCOVERED;
-    for (const range of value === SLOT_UNCOVERED ? [] : ranges) {
-      fill(slots, range, value);
-      if (meter.isFullAfter(rangeWeight(range))) yield;
-    }
-    if (meter.isFullAfter(LIST_WEIGHT)) yield;
-  }
+function* claimImported(
+  claims: Claims,
+  list: PackedSlots,
+  item: number,
+  meter: SliceMeter,
+): Slices<void> {
+  const tag = list.tagOf(item);
+  const value = tag.kind === 'importing' ? sourceOf(claims, tag.meta, list, item) : SLOT_UNCOVERED;
+  if (value !== SLOT_UNCOVERED) yield* claim(claims.slots, { list, item, value }, meter);
+  if (meter.isFullAfter(LIST_WEIGHT)) yield;
 }
 
 /** The value of `slots` for the source of a migration, if any of the slots are left for it. */
 function sourceOf(
   { slots, targets, self }: Claims,
   meta: MigrationMeta,
-  ranges: SlotRanges,
+  list: PackedSlots,
+  item: number,
 ): number {
   const index = targets.local.get(meta.srcNodeAddress);
   if (index !== undefined) return index;
   // A source without any slot to serve is no peer.
-  const hasSlot = ranges.some((range) => isAnyUncovered(slots, range));
-  const isPeer = hasSlot && meta.srcProxyAddress !== self;
+  const isPeer = meta.srcProxyAddress !== self && isAnyUncovered(slots, list, item);
   return isPeer ? targets.peers.slotValueOf(meta.srcProxyAddress) : SLOT_UNCOVERED;
 }
 
-function isAnyUncovered(slots: Int16Array, [start, end]: SlotRange): boolean {
-  for (let slot = start; slot <= end; slot++) if (slots[slot] === SLOT_UNCOVERED) return true;
+function isAnyUncovered(slots: Int16Array, list: PackedSlots, item: number): boolean {
+  const rangesEnd = list.rangesEndOf(item);
+  for (let range = list.rangesStartOf(item); range < rangesEnd; range++) {
+    const end = list.endOf(range);
+    for (let slot = list.startOf(range); slot <= end; slot++) {
+      if (slots[slot] === SLOT_UNCOVERED) return true;
+    }
+  }
   return false;
-}
-
-function byAddress(left: AddressSlots, right: AddressSlots): number {
-  return left.address < right.address ? -1 : left.address > right.address ? 1 : 0;
 }

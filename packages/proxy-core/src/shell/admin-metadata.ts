@@ -6,10 +6,11 @@ import {
   finishSlices,
   hostOf,
   inflateLater,
+  packSetCluster,
   parseSetCluster,
   parseSetRepl,
   SliceMeter,
-  type SetCluster,
+  type PackedSetCluster,
   type SetRepl,
   type Slices,
 } from '@undermoon/cluster-meta';
@@ -28,8 +29,9 @@ export function setCluster(state: ControlState, { args, writer }: ControlCall): 
     return writeError(writer, clusterFault(`InvalidArgs: word ${words}: not UTF-8`));
   }
   const parsed = parseSetCluster(words);
-  if (parsed.ok) writer.raw(finishSlices(installCluster(state, parsed.value, new SliceMeter())));
-  else writeError(writer, clusterFault(`${parsed.code}: ${parsed.message}`));
+  if (!parsed.ok) return writeError(writer, clusterFault(`${parsed.code}: ${parsed.message}`));
+  const command = packSetCluster(parsed.value);
+  writer.raw(finishSlices(installCluster(state, command, new SliceMeter())));
 }
 
 /** The same in slices, between which the data path goes on. The table is swapped in the last one. */
@@ -58,21 +60,25 @@ export async function setClusterInSlices(
 
 function* installCluster(
   state: ControlState,
-  command: SetCluster,
+  command: PackedSetCluster,
   meter: SliceMeter,
 ): Slices<Buffer> {
   const { announceAddress, logger } = state.options;
   const { epoch, force, clusterName, local } = command;
-  if (local.length > state.localNodesMax) {
-    return errorBytes(clusterFault(`InvalidArgs: ${nodesFault(state, local.length)}`));
+  const localCount = local.addresses().size;
+  if (localCount > state.localNodesMax) {
+    return errorBytes(clusterFault(`InvalidArgs: ${nodesFault(state, localCount)}`));
   }
   const early = clusterRefusal(state, command);
   if (early !== null) return refuse(state, early);
   const table = yield* routingTableSlices(command, announceAddress, meter);
+  // The swap, which runs much code for the first time, has a turn of its own, and what follows another.
+  yield;
   // Other metadata may have been installed between two slices.
   const refusal = clusterRefusal(state, command);
   if (refusal !== null) return refuse(state, refusal);
   state.setTable(table);
+  yield;
   logger.info({ epoch, clusterName, force }, 'accepted cluster metadata');
   if (command.configWarning === null) return new RespWriter().simple('OK').take();
   logger.warn({ epoch, reason: command.configWarning }, 'ignored invalid cluster config');
@@ -81,10 +87,10 @@ function* installCluster(
 
 function clusterRefusal(
   state: ControlState,
-  { epoch, force, local }: SetCluster,
+  { epoch, force, local }: PackedSetCluster,
 ): GateRefusal | null {
   return checkGate(
-    { epoch, force, localAddresses: local.map(({ address }) => address) },
+    { epoch, force, localAddresses: [...local.addresses()] },
     { epoch: state.table.epoch, announceAddress: state.options.announceAddress },
   );
 }

@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer';
 import { encodeMigrationTask, parseMigrationTask } from '@undermoon/cluster-meta';
 import type { RespWriter } from '@undermoon/resp';
 import { writeNodeSlots } from '../core/replica-slots.ts';
+import type { RoutingTable } from '../core/routing-table.ts';
 import type { ControlCall, ControlState } from './control-state.ts';
 import { localNodeFacts } from './admin-info.ts';
 import { setCluster, setRepl } from './admin-metadata.ts';
@@ -87,8 +88,12 @@ export function executeUmctl(state: ControlState, call: ControlCall): void {
 function isReady(state: ControlState): boolean {
   const roles = state.replication.statuses().map(({ wanted }) => wanted.role);
   if (roles.length > 0 && !roles.includes('master')) return true;
-  const slots = state.table.meta?.local.flatMap((node) => node.slots) ?? [];
-  return slots.some(({ tag }) => tag.kind !== 'migrating');
+  const local = state.table.meta?.local ?? null;
+  if (local === null) return false;
+  for (let item = 0; item < local.length; item++) {
+    if (local.tagOf(item).kind !== 'migrating') return true;
+  }
+  return false;
 }
 
 /** UMCTL INFO; `metadata` is what the table alone decides on. */
@@ -146,17 +151,20 @@ function cancelMigration({ table }: ControlState, { args, writer }: ControlCall)
   const words = wordsFrom(args, 2);
   const task = typeof words === 'number' ? null : parseMigrationTask(words.join(' '));
   if (task === null || !task.ok) return writeError(writer, 'failed to parse the migration');
-  const asked = encodeMigrationTask(task.value);
-  const { clusterName } = table;
-  const own = table.meta?.local.flatMap((node) => node.slots) ?? [];
-  const isOwn = own.some(
-    (slots) =>
-      clusterName !== null &&
-      slots.tag.kind === 'migrating' &&
-      encodeMigrationTask({ clusterName, slots }) === asked,
-  );
+  const isOwn = isMigratingHere(table, encodeMigrationTask(task.value));
   if (isOwn) writer.simple('CANCELLED');
   else writer.error('TASK_NOT_FOUND');
+}
+
+/** Whether the metadata has this task with this proxy as its source. */
+function isMigratingHere({ clusterName, meta }: RoutingTable, task: string): boolean {
+  if (clusterName === null || meta === null) return false;
+  const { local } = meta;
+  for (let item = 0; item < local.length; item++) {
+    if (local.tagOf(item).kind !== 'migrating') continue;
+    if (encodeMigrationTask({ clusterName, slots: local.slotsOf(item) }) === task) return true;
+  }
+  return false;
 }
 
 /** A peer asks this proxy to take part in a migration; it has no such task. */

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { EPOCH_ZERO } from '@undermoon/cluster-meta';
 import { RespWriter } from '@undermoon/resp';
 import { FIXED_PARAMETERS } from '../core/config-table.ts';
@@ -182,5 +182,5 @@ function execute(state: ControlState, call: ControlCall): void {
 }
 
 function sha1Hex(text: string): string {
-  return createHash('sha1').update(text).digest('hex');
+  return hash('sha1', text);
 }

@@ -1,11 +1,12 @@
 import type { Buffer } from 'node:buffer';
-import { RespWriter } from '@undermoon/resp';
+import type { FrameWords } from '@undermoon/cluster-meta';
+import { DEFAULT_RESP_LIMITS, RespWriter } from '@undermoon/resp';
 import type { RespProtocol } from '../core/cluster-rendering.ts';
 import { controlWarmUpSlices } from '../core/control-warm-up.ts';
 import { nodesReplyOf, viewOf, writeReplicas } from './admin-cluster.ts';
 import { writeInfo } from './admin-umctl.ts';
 import type { RenderedReply } from './cluster-replies.ts';
-import type { ControlRequest } from './control-request.ts';
+import { controlRequestOf, type ControlRequest } from './control-request.ts';
 import type { ControlSession, ControlState } from './control-state.ts';
 import { MetadataQueue } from './metadata-queue.ts';
 import { SharedReplies, type ReplyTaker } from './shared-replies.ts';
@@ -40,7 +41,9 @@ export class LaterReplies {
   /** Makes the code ready before it is needed. */
   warmUp(): void {
     const { meters, options } = this.#state;
-    void this.#runner.run(controlWarmUpSlices(meters, options.announceAddress));
+    const wordsOf = (frame: Buffer): FrameWords =>
+      controlRequestOf(frame, DEFAULT_RESP_LIMITS).words();
+    void this.#runner.run(controlWarmUpSlices(meters, options.announceAddress, wordsOf));
   }
 
   /** Why a command of this size is not taken now; null: it is. */

@@ -5,7 +5,7 @@ import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats, PubsubStats } from '../core/info.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
 import type { PortAddresses } from '../core/port-addresses.ts';
-import type { ReplicaSlots, RoutingTable } from '../core/routing-table.ts';
+import { peerTargetOf, type ReplicaSlots, type RoutingTable } from '../core/routing-table.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { ControlSession } from './control-state.ts';
 import type { Departure } from './proxy-context.ts';
@@ -35,7 +35,7 @@ export interface SharedTable {
   readonly slots: Int16Array;
   readonly localNodes: readonly NodeAddress[];
   readonly peerStart: number;
-  readonly peers: readonly { readonly address: NodeAddress; readonly movedSuffix: Uint8Array }[];
+  readonly peers: readonly NodeAddress[];
   readonly config: ClusterConfig;
   readonly replicas: ReplicaSlots | null;
 }
@@ -153,11 +153,7 @@ function kindOf(value: unknown): unknown {
 /** A table whose slots can be read from every thread without a copy. */
 export function shareTable(table: RoutingTable): SharedTable {
   const { epoch, clusterName, localNodes, peerStart, config } = table;
-  // A small Buffer is a part of a larger one, all of which would travel.
-  const peers = table.peers.map(({ address, movedSuffix }) => ({
-    address,
-    movedSuffix: new Uint8Array(movedSuffix),
-  }));
+  const peers = table.peers.map(({ address }) => address);
   const slots = shared(table.slots);
   const replicas =
     table.replicas === null ? null : { ...table.replicas, slots: shared(table.replicas.slots) };
@@ -172,5 +168,5 @@ function shared(slots: Int16Array): Int16Array {
 
 /** The table as it is used in another thread; the metadata stays with the control loop. */
 export function takeTable(table: SharedTable): RoutingTable {
-  return { ...table, listed: null, meta: null };
+  return { ...table, peers: table.peers.map(peerTargetOf), listed: null, meta: null };
 }

@@ -32,7 +32,7 @@ import { Ports } from './ports.ts';
 import { credentialsOf, ServingLoop } from './serving-loop.ts';
 import { endThreads, type ExtraLoops, startThreads } from './start-threads.ts';
 import type { AcceptedConnection, TransportFactory } from './transport.ts';
-import { warmUp } from './warm-up.ts';
+import { warmUp, warmUpSwap } from './warm-up.ts';
 
 const DEFAULT_DRAIN_MS = 5000;
 
@@ -212,6 +212,7 @@ class Proxy implements ProxyServer {
       loopCount: 1 + threads.length,
       loopIndex: 0,
     });
+    warmUpSwap(own);
     const loops = new LoopGroup({
       own,
       threads,

@@ -23,7 +23,7 @@ import { RemoteDesk } from './remote-desk.ts';
 import { ServingLoop } from './serving-loop.ts';
 import type { AcceptedConnection } from './transport.ts';
 import { echoTrial } from './trial-echo.ts';
-import { warmUp } from './warm-up.ts';
+import { warmUp, warmUpSwap } from './warm-up.ts';
 
 const REPORT_MS = 100;
 
@@ -64,6 +64,7 @@ export async function serveInThread(port: MessagePort, boot: LoopBoot): Promise<
     report({ kind: 'unfit', reason: 'connections cannot be received' });
     return;
   }
+  warmUpSwap(served.serving);
   reportStats(served.serving, report);
   report({ kind: 'ready' });
 }

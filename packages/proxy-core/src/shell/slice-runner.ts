@@ -14,7 +14,10 @@ export class SliceRunner {
   #immediate: NodeJS.Immediate | null = null;
   #isClosed = false;
 
-  /** Does the first slice at once. Does not resolve any more after `close`. */
+  /**
+   * The first slice is in a later turn too: in this one a command was received. Does not resolve any more after
+   * `close`.
+   */
   run<T>(slices: Slices<T>): Promise<T> {
     return new Promise((resolve) => {
       if (this.#isClosed) return;
@@ -24,7 +27,6 @@ export class SliceRunner {
         resolve(slice.value);
         return true;
       };
-      if (step()) return;
       this.#jobs.push({ step });
       this.#schedule();
     });
