@@ -7,7 +7,7 @@ import {
   FIXED_PARAMETERS,
   portParameters,
 } from '../src/core/config-table.ts';
-import { SERVER_PARAMETERS, SET_ON_SERVERS } from '../src/core/server-parameters.ts';
+import { SERVER_PARAMETERS, serverNameOf } from '../src/core/server-parameters.ts';
 import { resolveOptions } from '../src/options.ts';
 import { configSourceOf } from '../src/shell/admin-config.ts';
 
@@ -35,7 +35,7 @@ function table(): string {
   const rows = parameters().map((parameter) => [
     `\`${parameter.name}\``,
     parameter.meaning ?? `The setting \`${settingOf(parameter)}\`.`,
-    typeof parameter.write === 'string' && parameter.name !== SET_ON_SERVERS ? 'no' : 'yes',
+    typeof parameter.write === 'string' && serverNameOf(parameter.name) === null ? 'no' : 'yes',
   ]);
   const header = ['Name', 'Value', 'Changed by `CONFIG SET`'];
   const widths = header.map((title, i) =>

@@ -5,7 +5,7 @@ import { ALL_SLOTS, startFixture } from './fixture.ts';
 import { type PlainPair, startPlainPair, wordOf, wordsOf } from './plain-fixture.ts';
 
 const NAME = 'notify-keyspace-events';
-const ALONE = `ERR CONFIG SET failed (possibly related to argument '${NAME}') - it is set on the Redis servers: give it alone, and outside of MULTI`;
+const ALONE = `ERR CONFIG SET failed (possibly related to argument '${NAME}') - it is set on the Redis servers: give it without parameters of the proxy, and outside of MULTI`;
 
 let pair: PlainPair;
 let servers: readonly RawClient[];
@@ -72,9 +72,6 @@ test('what is refused', async () => {
   expect(wordOf(await plain.command('CONFIG', 'SET', NAME, '?'))).toMatch(/^ERR CONFIG SET failed/);
   const twice = ['CONFIG', 'SET', NAME, 'KEA', 'timeout', '0'];
   expect(wordOf(await plain.command(...twice))).toBe(ALONE);
-  expect(wordOf(await plain.command('CONFIG', 'SET', 'lua-time-limit', '1'))).toMatch(
-    /it belongs to the Redis servers behind the proxy: set it there$/,
-  );
   await plain.command('MULTI');
   await plain.command('CONFIG', 'SET', NAME, 'KEA');
   expect(wordsOf(await plain.command('EXEC'))).toEqual([ALONE]);
@@ -114,7 +111,57 @@ test('without a server that answers there is no value, and a change is an error'
   await using client = await fixture.connect();
   expect(wordsOf(await client.command('CONFIG', 'GET', NAME))).toEqual([NAME, '']);
   await fixture.redis[0]!.stop();
-  expect(wordsOf(await client.command('CONFIG', 'GET', NAME, 'save'))).toEqual(['save', '']);
+  expect(wordsOf(await client.command('CONFIG', 'GET', NAME, 'databases'))).toEqual([
+    'databases',
+    '1',
+  ]);
   expect(await client.command('CONFIG', 'SET', NAME, 'KEA')).toMatchObject({ type: 'error' });
   await fixture.stop();
+});
+
+test('memory and files of the servers: several at once, in a transaction, and in INFO', async () => {
+  const lines: readonly (readonly string[])[] = [
+    ['maxmemory', '100mb', 'MAXMEMORY_policy', 'allkeys-lru'],
+    ['save', '3600 1 300 100'],
+    ['appendfsync', 'always'],
+  ];
+  for (const words of lines) {
+    expect(wordOf(await plain.command('CONFIG', 'SET', ...words))).toBe('OK');
+  }
+  const wanted = ['maxmemory', '104857600', 'maxmemory-policy', 'allkeys-lru'];
+  for (const client of [...servers, plain, clustered]) {
+    expect(
+      wordsOf(await client.command('CONFIG', 'GET', 'maxmemory*'))
+        .slice(0, 4)
+        .toSorted(),
+    ).toEqual(expect.arrayContaining(wanted.slice(0, 2)));
+    expect(
+      wordsOf(await client.command('CONFIG', 'GET', 'save', 'appendfsync')).toSorted(),
+    ).toEqual(['3600 1 300 100', 'always', 'appendfsync', 'save']);
+    await client.command('MULTI');
+    await client.command('CONFIG', 'GET', 'maxmemory-policy');
+    expect(JSON.stringify(await client.command('EXEC'))).toContain(
+      JSON.stringify(Buffer.from('allkeys-lru')),
+    );
+  }
+  const faulty = ['maxmemory', '1', 'maxmemory-policy', 'nosuch'];
+  expect(wordOf(await plain.command('CONFIG', 'SET', ...faulty))).toBe(
+    wordOf(await servers[0]!.command('CONFIG', 'SET', ...faulty)),
+  );
+  const whole = wordOf(await plain.command('INFO'));
+  expect(whole).toContain(
+    'maxmemory:209715200\r\nmaxmemory_human:200.00M\r\nmaxmemory_policy:allkeys-lru',
+  );
+  const part = wordOf(await clustered.command('INFO', 'memory'));
+  expect(part).toContain(
+    'maxmemory:104857600\r\nmaxmemory_human:100.00M\r\nmaxmemory_policy:allkeys-lru',
+  );
+  expect(wordOf(await clustered.command('INFO'))).toContain('maxmemory_policy:noeviction');
+  for (const words of [
+    ['maxmemory', '0', 'maxmemory-policy', 'noeviction'],
+    ['save', ''],
+    ['appendfsync', 'everysec'],
+  ]) {
+    await plain.command('CONFIG', 'SET', ...words);
+  }
 });

@@ -113,5 +113,14 @@ test('a proxy with copies only is a replica of the one with their master', async
   expect(await answerOf(client, 'ROLE')).toMatch(
     /^\*5\r\n\$5\r\nslave\r\n\$9\r\n127.0.0.1\r\n:6001\r\n\$7\r\nconnect\r\n:-?\d+\r\n$/,
   );
+  const info = await answerOf(client, 'INFO replication');
+  for (const line of [
+    'role:slave',
+    'master_host:127.0.0.1',
+    'master_port:6001',
+    'master_link_status:down',
+  ]) {
+    expect(info).toContain(`${line}\r\n`);
+  }
   await fixture.stop();
 });

@@ -22,8 +22,6 @@ export type ConfigSource = readonly ConfigParameter[];
 export type ConfigSetOutcome = Outcome<readonly (() => void)[], 'CONFIG_REFUSED'>;
 
 const IMMUTABLE = "can't set immutable config";
-/** Why CONFIG SET refuses what the proxy has nothing of. */
-export const OF_SERVERS = 'it belongs to the Redis servers behind the proxy: set it there';
 
 /** A parameter that cannot be changed at run time. */
 export function readOnlyParameter(
@@ -63,18 +61,8 @@ export function integerParameter(options: {
 
 /** Parameters of Redis that tools ask for and that have one true answer on any proxy. */
 export const FIXED_PARAMETERS: ConfigSource = [
-  ofServers('appendfsync', 'no', 'The proxy writes no files.'),
-  ofServers('appendonly', 'no', 'The proxy writes no files.'),
   readOnlyParameter('databases', () => '1', { meaning: 'There is one, as in Redis Cluster.' }),
-  ofServers('maxmemory', '0', 'The proxy holds no data.'),
-  ofServers('maxmemory-policy', 'noeviction', 'The proxy holds no data.'),
-  ofServers('save', '', 'The proxy writes no files.'),
 ];
-
-/** What the proxy has nothing of, and its servers may. */
-function ofServers(name: string, value: string, meaning: string): ConfigParameter {
-  return readOnlyParameter(name, () => value, { meaning, reason: OF_SERVERS });
-}
 
 /** What is true for those who see one Redis server instead of a cluster, or for the others. */
 export function portParameters(isPlain: boolean): ConfigSource {

@@ -1,4 +1,5 @@
-import type { Epoch, NodeAddress } from '@undermoon/cluster-meta';
+import { type Epoch, hostOf, type NodeAddress, portOf } from '@undermoon/cluster-meta';
+import type { ProxyRole } from './proxy-role.ts';
 
 /** The Redis version whose behaviour towards clients the proxy follows. */
 export const REDIS_VERSION = '7.2.0';
@@ -139,6 +140,9 @@ export interface InfoFacts {
   readonly isPlain: boolean;
   /** The lines of the section of that name. */
   readonly keyspace: Fields;
+  /** `maxmemory` and `maxmemory_policy` of the servers; empty: they were not asked. */
+  readonly serverMemory: Fields;
+  readonly role: ProxyRole;
   readonly stats: ProxyStats;
   readonly process: ProcessFacts;
   readonly localNodes: readonly LocalNodeFacts[];
@@ -201,7 +205,9 @@ function clientFields({ stats }: InfoFacts): Fields {
   ];
 }
 
-function memoryFields({ process }: InfoFacts): Fields {
+function memoryFields({ process, serverMemory }: InfoFacts): Fields {
+  const told = new Map(serverMemory);
+  const limit = Number(told.get('maxmemory') ?? 0);
   return [
     ['used_memory', process.usedMemoryBytes],
     ['used_memory_human', mebibytes(process.usedMemoryBytes)],
@@ -212,9 +218,9 @@ function memoryFields({ process }: InfoFacts): Fields {
     ['used_memory_dataset', 0],
     ['total_system_memory', process.systemMemoryBytes],
     ['total_system_memory_human', mebibytes(process.systemMemoryBytes)],
-    ['maxmemory', 0],
-    ['maxmemory_human', '0B'],
-    ['maxmemory_policy', 'noeviction'],
+    ['maxmemory', limit],
+    ['maxmemory_human', limit === 0 ? '0B' : mebibytes(limit)],
+    ['maxmemory_policy', told.get('maxmemory_policy') ?? 'noeviction'],
   ];
 }
 
@@ -252,14 +258,28 @@ function statsFields({ stats }: InfoFacts): Fields {
   ];
 }
 
-/** To INFO every proxy is a master without replicas; the servers behind it are under "Undermoon". */
-function replicationFields({ nodeId }: InfoFacts): Fields {
+/** As ROLE says it; the servers behind the proxy are under "Undermoon". */
+function replicationFields({ nodeId, role }: InfoFacts): Fields {
+  const isMaster = role.kind === 'master';
   return [
-    ['role', 'master'],
-    ['connected_slaves', 0],
+    ['role', isMaster ? 'master' : 'slave'],
+    ...(isMaster ? [] : followedFields(role)),
+    ['connected_slaves', isMaster ? role.connectedCount : 0],
     ['master_replid', nodeId],
-    ['master_repl_offset', 0],
+    ['master_repl_offset', Math.max(0, role.offset)],
     ['repl_backlog_active', 0],
+  ];
+}
+
+function followedFields(role: Extract<ProxyRole, { kind: 'replica' }>): Fields {
+  const { followed, isLinkUp, isSyncing, offset } = role;
+  return [
+    ['master_host', hostOf(followed)],
+    ['master_port', portOf(followed)],
+    ['master_link_status', isLinkUp ? 'up' : 'down'],
+    ['master_sync_in_progress', isSyncing ? 1 : 0],
+    ['slave_repl_offset', Math.max(0, offset)],
+    ['slave_read_only', 1],
   ];
 }
 

@@ -1,23 +1,29 @@
 import type { Buffer } from 'node:buffer';
-import { type ConfigSource, isAbout, OF_SERVERS, readOnlyParameter } from './config-table.ts';
+import { type ConfigSource, isAbout, isSameName, readOnlyParameter } from './config-table.ts';
 import { elementsOf } from './fan-out.ts';
 import type { Fields } from './info.ts';
 
-/** The parameter that CONFIG SET changes on the servers. */
-export const SET_ON_SERVERS = 'notify-keyspace-events';
+const GIVEN_APART =
+  'it is set on the Redis servers: give it without parameters of the proxy, and outside of MULTI';
+const MEANING =
+  'That of the first Redis server behind the proxy; `CONFIG SET` changes all of them.';
 
-const GIVEN_ALONE = 'it is set on the Redis servers: give it alone, and outside of MULTI';
-const OF_FIRST = 'That of the first Redis server behind the proxy';
-
-/** Parameters of the servers that clients ask for, without their values. */
+/** Parameters of the servers that clients ask for or change, without their values. */
 export const SERVER_PARAMETERS: ConfigSource = [
-  ofServer('busy-reply-threshold', `${OF_FIRST}.`, OF_SERVERS),
-  ofServer('lua-time-limit', `${OF_FIRST}.`, OF_SERVERS),
-  ofServer(SET_ON_SERVERS, `${OF_FIRST}; \`CONFIG SET\` changes all of them.`, GIVEN_ALONE),
-];
+  'appendfsync',
+  'appendonly',
+  'busy-reply-threshold',
+  'latency-tracking',
+  'lua-time-limit',
+  'maxmemory',
+  'maxmemory-policy',
+  'notify-keyspace-events',
+  'save',
+].map((name) => readOnlyParameter(name, () => '', { meaning: MEANING, reason: GIVEN_APART }));
 
-function ofServer(name: string, meaning: string, reason: string): ConfigSource[number] {
-  return readOnlyParameter(name, () => '', { meaning, reason });
+/** The servers' name for a parameter of theirs; null: it is none. */
+export function serverNameOf(name: string): string | null {
+  return SERVER_PARAMETERS.find((parameter) => isSameName(parameter.name, name))?.name ?? null;
 }
 
 /** Those whose values a server told. */

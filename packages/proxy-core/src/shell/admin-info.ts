@@ -3,7 +3,7 @@ import process from 'node:process';
 import { portOf } from '@undermoon/cluster-meta';
 import { SLOT_COUNT } from '@undermoon/slots';
 import { renderInfo, type LocalNodeFacts, type ProcessFacts } from '../core/info.ts';
-import type { ObservedRole } from '../core/replication.ts';
+import { offsetOf, proxyRoleOf } from '../core/proxy-role.ts';
 import type { ControlCall, ControlState } from './control-state.ts';
 import { wordAt } from './admin-words.ts';
 import type { ReplicationStatus } from './replication-runner.ts';
@@ -12,6 +12,7 @@ import type { ReplicationStatus } from './replication-runner.ts';
 export function executeInfo(state: ControlState, { args, writer, session }: ControlCall): void {
   const { options, table } = state;
   const sections = args.slice(1).map((_, i) => wordAt(args, i + 1) ?? '');
+  const statuses = state.replication.statuses();
   const text = renderInfo(
     {
       version: options.version,
@@ -22,10 +23,12 @@ export function executeInfo(state: ControlState, { args, writer, session }: Cont
       replicationEpoch: state.replicationEpoch,
       isClusterOk: state.clusterReplies.coveredCount(table) === SLOT_COUNT,
       isPlain: session.isPlain,
-      keyspace: session.fromServers,
+      keyspace: session.fromServers.filter(([name]) => isKeyspace(name)),
+      serverMemory: session.fromServers.filter(([name]) => !isKeyspace(name)),
+      role: proxyRoleOf(statuses, session.isPlain),
       stats: options.stats(),
       process: processFacts(),
-      localNodes: state.replication.statuses().map(localNodeFacts),
+      localNodes: statuses.map(localNodeFacts),
     },
     sections,
   );
@@ -60,6 +63,7 @@ export function localNodeFacts({ wanted, observed, health }: ReplicationStatus):
   };
 }
 
-function offsetOf(observed: ObservedRole): number {
-  return observed.kind === 'master' || observed.kind === 'replica' ? observed.offset : -1;
+/** Of the lines that the servers told, those about their keys. */
+function isKeyspace(name: string): boolean {
+  return name.startsWith('db');
 }

@@ -503,9 +503,9 @@ describe('CLUSTER', () => {
 describe('CONFIG', () => {
   test('GET in the shape of either protocol', () => {
     const { ask } = fixture();
-    const body = bulks('save', '', 'appendonly', 'no');
-    expect(ask('CONFIG GET save appendonly')).toBe(`*4\r\n${body}`);
-    expect(ask('config get save appendonly', 3)).toBe(`%2\r\n${body}`);
+    const body = bulks('databases', '1', 'maxclients', '77');
+    expect(ask('CONFIG GET databases maxclients')).toBe(`*4\r\n${body}`);
+    expect(ask('config get databases maxclients', 3)).toBe(`%2\r\n${body}`);
     expect(ask('CONFIG GET max*s')).toBe(`*2\r\n${bulks('maxclients', '77')}`);
     expect(ask('CONFIG GET *pass*')).toBe('*0\r\n');
   });

@@ -1,9 +1,8 @@
 import { encodeCommand, type RequestScanner } from '@undermoon/resp';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
-import { isSameName } from '../core/config-table.ts';
 import { firstOf, unlessError } from '../core/fan-out.ts';
 import { REPLY_SLOT_DOWN } from '../core/replies.ts';
-import { namesOfServers, SET_ON_SERVERS, toldValues } from '../core/server-parameters.ts';
+import { namesOfServers, serverNameOf, toldValues } from '../core/server-parameters.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import { connectionsTo, FanOutCall, sendParts } from './fan-out-call.ts';
 import type { Client, Span } from './proxy-context.ts';
@@ -19,11 +18,32 @@ export function takeConfigOfServers(
   id: number,
 ): boolean {
   if (id === COMMAND_ID.CONFIG_GET) return getFromServer(client, scanner, span);
-  if (id !== COMMAND_ID.CONFIG_SET || scanner.argc !== 4) return false;
-  const [name, value] = [wordAt(scanner, span, 2), bytesAt(scanner, span, 3)];
-  if (!isSameName(name, SET_ON_SERVERS)) return false;
-  setOnServers(client, encodeCommand(['CONFIG', 'SET', SET_ON_SERVERS, value]));
+  if (id !== COMMAND_ID.CONFIG_SET) return false;
+  const command = settingOf(scanner, span);
+  if (command === null) return false;
+  setOnServers(client, command);
   return true;
+}
+
+/** Whether CONFIG GET asks for nothing but what a server has: in a transaction that answers itself. */
+export function isAskedOfServer(scanner: RequestScanner, span: Span, id: number): boolean {
+  if (id !== COMMAND_ID.CONFIG_GET) return false;
+  for (let i = 2; i < scanner.argc; i++) {
+    if (serverNameOf(wordAt(scanner, span, i)) === null) return false;
+  }
+  return true;
+}
+
+/** CONFIG SET for the servers; null: it has words about something else. */
+function settingOf(scanner: RequestScanner, span: Span): Buffer | null {
+  const words: (string | Buffer)[] = ['CONFIG', 'SET'];
+  if (scanner.argc < 4 || scanner.argc % 2 !== 0) return null;
+  for (let i = 2; i < scanner.argc; i += 2) {
+    const name = serverNameOf(wordAt(scanner, span, i));
+    if (name === null) return null;
+    words.push(name, bytesAt(scanner, span, i + 1));
+  }
+  return encodeCommand(words);
 }
 
 function setOnServers(client: Client, command: Buffer): void {

@@ -36,7 +36,7 @@ import { SLOT_HELD } from '../core/routing-table.ts';
 import { runBlocking } from './blocking-commands.ts';
 import { carryLearned, type Carrier, learnedOf } from './carry-learned.ts';
 import { isUnservedName } from './learned-lookup.ts';
-import { takeConfigOfServers } from './config-of-servers.ts';
+import { isAskedOfServer, takeConfigOfServers } from './config-of-servers.ts';
 import { carrySplit, runOnAll } from './fan-out-commands.ts';
 import { forwardOne } from './forward-run.ts';
 import { takeInfo } from './info-command.ts';
@@ -151,7 +151,7 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   } else if (holdIfPaused(client, id, span, rerun)) return true;
   else if (transaction !== null && !isRunAtOnce(id)) {
     if (isNeverQueued(id)) refuse(client, id, NOT_IN_TRANSACTION);
-    else if (isQueuedForServers(client, id, container)) {
+    else if (isQueuedForServers(client, id, container) || isAskedOfServer(scanner, span, id)) {
       noteQueued(client, id, scanner, bytes);
       queueForwarded(client, id, span, SLOT_NONE);
     } else queueLocal(client, argumentsOf(scanner, bytes), refusalInExec(id));

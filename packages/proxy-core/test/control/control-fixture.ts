@@ -59,6 +59,8 @@ export function controlAt(
     announceReplicaAddress: null,
     config: [
       ...FIXED_PARAMETERS,
+      readOnlyParameter('save', () => ''),
+      readOnlyParameter('appendonly', () => 'no'),
       readOnlyParameter('notify-keyspace-events', () => ''),
       integerParameter({
         name: 'maxclients',

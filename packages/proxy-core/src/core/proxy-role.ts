@@ -1,0 +1,65 @@
+import type { NodeAddress, ReplEntry } from '@undermoon/cluster-meta';
+import type { ObservedRole } from './replication.ts';
+
+/** What clients are told of a proxy's part in replication. */
+export type ProxyRole =
+  | {
+      readonly kind: 'master';
+      /** The proxies with the copies. */
+      readonly replicas: readonly NodeAddress[];
+      readonly offset: number;
+      /** Replicas that the servers beside the proxy see. */
+      readonly connectedCount: number;
+    }
+  | {
+      readonly kind: 'replica';
+      /** The proxy with the master of the first copy. */
+      readonly followed: NodeAddress;
+      readonly isLinkUp: boolean;
+      readonly isSyncing: boolean;
+      readonly offset: number;
+    };
+
+/** A Redis server beside the proxy. */
+interface LocalServer {
+  readonly wanted: ReplEntry;
+  readonly observed: ObservedRole;
+}
+
+/**
+ * By the metadata: a proxy with a master beside it is a master, and the proxies with the copies are its replicas; one
+ * with copies only is a replica. To those who see one Redis server a proxy is a master: they can write there.
+ */
+export function proxyRoleOf(servers: readonly LocalServer[], isPlain: boolean): ProxyRole {
+  const masters = isPlain ? [] : servers.filter(({ wanted }) => wanted.role === 'master');
+  const [copy] = isPlain || masters.length > 0 ? [] : servers;
+  const followed = copy?.wanted.peers[0]?.proxyAddress;
+  if (copy !== undefined && followed !== undefined) {
+    const { observed } = copy;
+    const link = observed.kind === 'replica' ? observed.link : 'none';
+    return {
+      kind: 'replica',
+      followed,
+      isLinkUp: link === 'connected',
+      isSyncing: link === 'sync',
+      offset: offsetOf(observed),
+    };
+  }
+  const proxies = masters.flatMap(({ wanted }) =>
+    wanted.peers.map(({ proxyAddress }) => proxyAddress),
+  );
+  const counts = masters.map(({ observed }) =>
+    observed.kind === 'master' ? observed.replicaCount : 0,
+  );
+  return {
+    kind: 'master',
+    replicas: [...new Set(proxies)],
+    offset: Math.max(0, ...masters.map(({ observed }) => offsetOf(observed))),
+    connectedCount: counts.reduce((sum, count) => sum + count, 0),
+  };
+}
+
+/** Of the replication stream; -1: it is not known. */
+export function offsetOf(observed: ObservedRole): number {
+  return observed.kind === 'master' || observed.kind === 'replica' ? observed.offset : -1;
+}
