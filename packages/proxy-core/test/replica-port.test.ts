@@ -163,6 +163,9 @@ describe('the address as a replica', { timeout: 30_000 }, () => {
       `MOVED ${keySlotOf(HIGH)} ${high.proxy.address}`,
     );
     expect(await ask(client, 'CLIENT INFO')).toContain(`laddr=${replicaAt(low.replicaProxy)} `);
+    expect(await ask(client, 'ROLE')).toContain(`slave 127.0.0.1 ${portAt(low.proxy.address)} `);
+    expect(await ask(client, 'INFO replication')).toContain('role:slave');
+    expect(await ask(await connect(low.proxy.address), 'ROLE')).toContain('master');
   });
 
   test('is that of the proxy itself while it is not listed', async () => {

@@ -28,11 +28,16 @@ interface LocalServer {
 
 /**
  * By the metadata: a proxy with a master beside it is a master, and the proxies with the copies are its replicas; one
- * with copies only is a replica. To those who see one Redis server a proxy is a master: they can write there.
+ * with copies only is a replica, and so is the address for copies of any. To those who see one Redis server a proxy is
+ * a master: they can write there.
  */
-export function proxyRoleOf(servers: readonly LocalServer[], isPlain: boolean): ProxyRole {
-  const masters = isPlain ? [] : servers.filter(({ wanted }) => wanted.role === 'master');
-  const [copy] = isPlain || masters.length > 0 ? [] : servers;
+export function proxyRoleOf(
+  servers: readonly LocalServer[],
+  { isPlain, isReplicaPort }: { readonly isPlain: boolean; readonly isReplicaPort: boolean },
+): ProxyRole {
+  const of = (role: string) => servers.filter(({ wanted }) => wanted.role === role);
+  const masters = isPlain || isReplicaPort ? [] : of('master');
+  const [copy] = isPlain || masters.length > 0 ? [] : of('replica');
   const followed = copy?.wanted.peers[0]?.proxyAddress;
   if (copy !== undefined && followed !== undefined) {
     const { observed } = copy;

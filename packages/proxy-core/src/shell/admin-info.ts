@@ -25,7 +25,7 @@ export function executeInfo(state: ControlState, { args, writer, session }: Cont
       isPlain: session.isPlain,
       keyspace: session.fromServers.filter(([name]) => isKeyspace(name)),
       serverMemory: session.fromServers.filter(([name]) => !isKeyspace(name)),
-      role: proxyRoleOf(statuses, session.isPlain),
+      role: proxyRoleOf(statuses, session),
       stats: options.stats(),
       process: processFacts(),
       localNodes: statuses.map(localNodeFacts),

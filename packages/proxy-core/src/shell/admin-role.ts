@@ -4,7 +4,7 @@ import type { ControlCall, ControlState } from './control-state.ts';
 
 /** ROLE. */
 export function executeRole(state: ControlState, { writer, session }: ControlCall): void {
-  const role = proxyRoleOf(state.replication.statuses(), session.isPlain);
+  const role = proxyRoleOf(state.replication.statuses(), session);
   if (role.kind === 'replica') {
     const { followed, isLinkUp, offset } = role;
     writer.array(5).bulk('slave').bulk(hostOf(followed)).integer(portOf(followed));
