@@ -1,24 +1,13 @@
 import { keySlotOf } from '@undermoon/slots';
 import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
-import { ALL_SLOTS, setCluster } from './fixture.ts';
+import type { ProxyServerOptions } from '../src/index.ts';
+import { high, low, type MovingSlots, startMovingSlots } from './moving-slots.ts';
 import { wordOf, wordsOf } from './plain-fixture.ts';
 
-// The clients are at the first proxy, which serves no slots. The upper half belongs to the second or to the third one.
 const servers: RedisServer[] = [];
-let proxies: ProxyServer[] = [];
+let moving: MovingSlots;
 let client: RawClient;
-let epoch = 1;
-
-const LOW = '0-8191';
-const HIGH = '8192-16383';
-const high = Array.from({ length: 60 }, (_, i) => `key:${i}`).filter(
-  (key) => keySlotOf(key) > 8191,
-);
-const low = Array.from({ length: 60 }, (_, i) => `key:${i}`).filter(
-  (key) => keySlotOf(key) <= 8191,
-);
 const [key = '', other = ''] = high;
 
 beforeAll(async () => {
@@ -36,7 +25,7 @@ afterAll(async () => {
 
 async function closeAll(): Promise<void> {
   await client.close();
-  for (const proxy of proxies) proxy.destroy();
+  moving.stop();
   for (const { address } of servers) {
     await using direct = await RawClient.connect(address);
     await direct.command('FLUSHALL');
@@ -44,51 +33,12 @@ async function closeAll(): Promise<void> {
 }
 
 async function open(options: ProxyServerOptions): Promise<void> {
-  epoch = 1;
-  proxies = servers.map(() =>
-    createProxyServer({ address: '127.0.0.1:0', plainAddress: '127.0.0.1:0', ...options }),
-  );
-  await Promise.all(proxies.map((proxy) => proxy.listen()));
-  client = await RawClient.connect(proxies[0]?.plainAddress ?? '');
-}
-
-/** Tells a proxy who has the halves: the indexes of proxies. */
-async function tell(proxy: number, lowOwner: number, highOwner: number): Promise<void> {
-  const owners: [number, string][] =
-    lowOwner === highOwner
-      ? [[lowOwner, ALL_SLOTS]]
-      : [
-          [lowOwner, LOW],
-          [highOwner, HIGH],
-        ];
-  const own = owners.filter(([owner]) => owner === proxy);
-  const others = owners.filter(([owner]) => owner !== proxy);
-  await setCluster(
-    proxies[proxy]!,
-    own.map(([, range]) => [servers[proxy]?.address ?? '', range]),
-    {
-      peers: others.map(([owner, range]) => [proxies[owner]?.address ?? '', range]),
-      epoch: epoch++,
-    },
-  );
-}
-
-/** The second proxy has given the upper half to the third; the first one does not know. */
-async function makeFirstOld(): Promise<void> {
-  await tell(0, 2, 1);
-  await tell(1, 2, 2);
-  await tell(2, 2, 2);
-}
-
-/** The third proxy has not heard yet that it has the upper half. */
-async function makeThirdOld(): Promise<void> {
-  await tell(0, 1, 2);
-  await tell(1, 1, 2);
-  await tell(2, 1, 1);
+  moving = await startMovingSlots(servers, options);
+  client = await RawClient.connect(moving.proxies[0]?.plainAddress ?? '');
 }
 
 test('a redirection by a proxy with newer metadata is followed, and every reply keeps its place', async () => {
-  await makeFirstOld();
+  await moving.makeFirstOld();
   const keys = high.flatMap((one, i) => [one, low[i] ?? one]);
   const commands = keys.flatMap((one) => [
     ['SET', one, `value of ${one}`],
@@ -115,7 +65,7 @@ test('a redirection by a proxy with newer metadata is followed, and every reply 
 });
 
 test('large values and replies that come in pieces pass on both sides of a redirection', async () => {
-  await makeFirstOld();
+  await moving.makeFirstOld();
   const value = 'v'.repeat(300_000);
   const commands = high.flatMap((one, i) => [
     ['SET', low[i] ?? one, value],
@@ -130,10 +80,10 @@ test('large values and replies that come in pieces pass on both sides of a redir
 });
 
 test('parts of split commands follow, and so do transactions and scripts', async () => {
-  for (const proxy of [0, 1, 2]) await tell(proxy, 2, 1);
+  for (const proxy of [0, 1, 2]) await moving.tell(proxy, 2, 1);
   const digest = wordOf(await client.command('SCRIPT', 'LOAD', 'return {KEYS[1], ARGV[1]}'));
-  await tell(1, 2, 2);
-  await tell(2, 2, 2);
+  await moving.tell(1, 2, 2);
+  await moving.tell(2, 2, 2);
   const keys = [...high, ...low];
   expect(wordOf(await client.command('MSET', ...keys.flatMap((one) => [one, one])))).toBe('OK');
   expect(wordsOf(await client.command('MGET', ...keys))).toEqual(keys);
@@ -158,7 +108,7 @@ test('parts of split commands follow, and so do transactions and scripts', async
 });
 
 test('WATCH at a proxy that has the slot no more lets EXEC fail, as a change of the key does', async () => {
-  await makeFirstOld();
+  await moving.makeFirstOld();
   expect(wordOf(await client.command('WATCH', key))).toBe('OK');
   const replies = await Promise.all([
     client.command('SET', key, 'mine'),
@@ -170,7 +120,7 @@ test('WATCH at a proxy that has the slot no more lets EXEC fail, as a change of 
   ]);
   expect([0, 1, 5].map((i) => wordOf(replies[i]))).toEqual(['OK', 'mine', 'mine']);
   expect(replies[4]).toMatchObject({ type: 'null' });
-  await tell(0, 2, 2);
+  await moving.tell(0, 2, 2);
   await client.command('WATCH', key);
   await client.command('MULTI');
   await client.command('SET', key, 'now');
@@ -178,8 +128,8 @@ test('WATCH at a proxy that has the slot no more lets EXEC fail, as a change of 
 });
 
 test('a blocking command goes to the server that has the slot now', async () => {
-  await makeFirstOld();
-  const helper = await RawClient.connect(proxies[2]?.plainAddress ?? '');
+  await moving.makeFirstOld();
+  const helper = await RawClient.connect(moving.proxies[2]?.plainAddress ?? '');
   const popped = client.command('BLPOP', key, '0');
   await helper.command('RPUSH', key, 'element');
   expect(wordsOf(await popped)).toEqual([key, 'element']);
@@ -188,14 +138,14 @@ test('a blocking command goes to the server that has the slot now', async () => 
 });
 
 test('a command that waits goes on waiting where its slot goes', async () => {
-  await tell(1, 2, 1);
-  await tell(2, 2, 1);
-  await tell(0, 2, 1);
+  await moving.tell(1, 2, 1);
+  await moving.tell(2, 2, 1);
+  await moving.tell(0, 2, 1);
   const popped = client.command('BLPOP', key, '0');
   await blockedAt(1);
-  await tell(2, 2, 2);
-  await tell(1, 2, 2);
-  await tell(0, 2, 2);
+  await moving.tell(2, 2, 2);
+  await moving.tell(1, 2, 2);
+  await moving.tell(0, 2, 2);
   await blockedAt(2);
   await using direct = await RawClient.connect(servers[2]?.address ?? '');
   await direct.command('RPUSH', key, 'element');
@@ -209,17 +159,17 @@ async function blockedAt(server: number): Promise<void> {
 }
 
 test('proxies that send a command to each other are asked again until one has heard', async () => {
-  await makeThirdOld();
+  await moving.makeThirdOld();
   const replies = Promise.all([
     client.command('SET', key, 'a'),
     client.command('SET', other, 'b'),
     client.command('MGET', key, other, low[0] ?? ''),
     client.command('PING'),
   ]);
-  await using direct = await RawClient.connect(proxies[2]?.address ?? '');
+  await using direct = await RawClient.connect(moving.proxies[2]?.address ?? '');
   const asked = async (): Promise<string> => wordOf(await direct.command('INFO', 'stats'));
   while (!/total_error_replies:[3-9]/.test(await asked()));
-  await tell(2, 1, 2);
+  await moving.tell(2, 1, 2);
   const [first, second, list, pong] = await replies;
   expect([first, second, pong].map(wordOf)).toEqual(['OK', 'OK', 'PONG']);
   expect(wordsOf(list).slice(0, 2)).toEqual(['a', 'b']);
@@ -228,7 +178,7 @@ test('proxies that send a command to each other are asked again until one has he
 test('proxies that never agree are an error after some time, and not MOVED', async () => {
   await closeAll();
   await open({ redirectTimeoutMs: 300 });
-  await makeThirdOld();
+  await moving.makeThirdOld();
   const replies = await Promise.all([
     client.command('SET', key, 'a'),
     client.command('MSET', key, 'a', other, 'b'),
@@ -247,7 +197,7 @@ test('proxies that never agree are an error after some time, and not MOVED', asy
 test('what was too large to be kept is refused', async () => {
   await closeAll();
   await open({ redirectBytesMax: 1000 });
-  await makeFirstOld();
+  await moving.makeFirstOld();
   expect(wordOf(await client.command('SET', key, 'v'.repeat(2000)))).toMatch(
     /^TRYAGAIN .*redirect_bytes_max/,
   );
@@ -257,11 +207,11 @@ test('what was too large to be kept is refused', async () => {
 });
 
 test('a client that goes while its command is on the way disturbs nobody', async () => {
-  await makeThirdOld();
-  const going = await RawClient.connect(proxies[0]?.plainAddress ?? '');
+  await moving.makeThirdOld();
+  const going = await RawClient.connect(moving.proxies[0]?.plainAddress ?? '');
   await going.send(Buffer.from(`SET ${key} gone\r\nBLPOP ${key} 0\r\n`));
   await going.close();
   const reply = client.command('SET', key, 'here');
-  await tell(2, 1, 2);
+  await moving.tell(2, 1, 2);
   expect(wordOf(await reply)).toBe('OK');
 });

@@ -3,6 +3,7 @@ import { RawClient } from '@undermoon/testkit';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
 import { setCluster } from './fixture.ts';
+import { high, low } from './moving-slots.ts';
 import { HALVES, type PlainPair, startPlainPair, wordOf, wordsOf } from './plain-fixture.ts';
 
 // The client is at the first proxy. The second one, with the upper half, is started again: it serves nothing before it
@@ -11,9 +12,6 @@ let pair: PlainPair;
 let restarted: ProxyServer | null = null;
 let client: RawClient;
 
-const all = Array.from({ length: 60 }, (_, i) => `key:${i}`);
-const high = all.filter((key) => keySlotOf(key) > 8191);
-const low = all.filter((key) => keySlotOf(key) <= 8191);
 const [key = '', other = ''] = high;
 
 beforeEach(() => open());

@@ -10,6 +10,10 @@ const USAGE =
   'usage: fault-test broker [--seed N] [--kills N] [--mutations N] [--etcd-rounds N] [--json]\n' +
   '       fault-test proxy [--seed N] [--minutes N] [--json]';
 
+/** What a variant runs for before the next one has its turn. */
+const ROUND_SECONDS_MIN = 5;
+const ROUND_SECONDS_MAX = 60;
+
 const { values, positionals } = parseArgs({
   // `pnpm fault-test -- broker` leaves the two dashes in.
   args: process.argv.slice(2).filter((word) => word !== '--'),
@@ -54,8 +58,9 @@ async function testBroker(): Promise<void> {
 /** Each variant in turn, with seeds of its own, until the time is over. */
 async function testProxy(): Promise<void> {
   note(`proxy faults; to repeat them: --seed ${seed}`);
-  const seconds = Math.max(5, Math.min(60, (minutes * 60) / PROXY_VARIANTS.length));
-  const roundCount = Math.max(1, Math.round((minutes * 60) / (seconds * PROXY_VARIANTS.length)));
+  const secondsEach = (minutes * 60) / PROXY_VARIANTS.length;
+  const roundCount = Math.ceil(secondsEach / ROUND_SECONDS_MAX);
+  const seconds = Math.max(ROUND_SECONDS_MIN, secondsEach / roundCount);
   for (let round = 0; round < roundCount; round++) {
     for (const variant of PROXY_VARIANTS) {
       const result = await runProxyFaults({ seed: seed + round, variant, seconds });

@@ -40,10 +40,15 @@ export class RawClient {
     socket.on('close', () => this.#onEnd(new Error('the server closed the connection')));
   }
 
-  /** All bytes received so far. */
+  /** All bytes received so far, but for forgotten ones. */
   get receivedBytes(): Buffer {
     this.#received = [Buffer.concat(this.#received)];
     return this.#received[0] ?? Buffer.alloc(0);
+  }
+
+  /** Lets go of the bytes received so far, where many will come. */
+  forgetReceived(): void {
+    this.#received = [];
   }
 
   /** Sends bytes as they are; resolves when the kernel has taken them. */

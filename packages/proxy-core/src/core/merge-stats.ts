@@ -1,5 +1,5 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
-import type { BackendStats, DedicatedStats, PubsubStats } from './info.ts';
+import type { BackendStats } from './info.ts';
 
 /** The Redis servers as all loops together see them, in the order of the first loop that knows them. */
 export function mergeBackends(
@@ -23,23 +23,12 @@ function together(left: BackendStats, right: BackendStats): BackendStats {
   };
 }
 
-export function addDedicated(left: DedicatedStats, right: DedicatedStats): DedicatedStats {
-  return {
-    leasedCount: left.leasedCount + right.leasedCount,
-    idleCount: left.idleCount + right.idleCount,
-    blockedCount: left.blockedCount + right.blockedCount,
-    refusedCount: left.refusedCount + right.refusedCount,
-    trackingCount: left.trackingCount + right.trackingCount,
-  };
-}
-
-export function addPubsub(left: PubsubStats, right: PubsubStats): PubsubStats {
-  return {
-    channelCount: left.channelCount + right.channelCount,
-    patternCount: left.patternCount + right.patternCount,
-    shardChannelCount: left.shardChannelCount + right.shardChannelCount,
-    clientCount: left.clientCount + right.clientCount,
-    linkCount: left.linkCount + right.linkCount,
-    readyLinkCount: left.readyLinkCount + right.readyLinkCount,
-  };
+/** Adds up counts of the same kind, field by field. */
+export function addCounts<Name extends string>(
+  left: Readonly<Record<Name, number>>,
+  right: Readonly<Record<Name, number>>,
+): Record<Name, number> {
+  const sums: Record<Name, number> = { ...left };
+  for (const name in sums) sums[name] += right[name];
+  return sums;
 }

@@ -27,6 +27,8 @@ export interface ReplySink
   readonly isPart?: boolean;
   /** The connection that the client waits for a reply of, if that is not the one that sends it. */
   readonly owedBy?: BackendConnection | undefined;
+  /** For those that gather replies: the rest of one will not come, what there is of it is not to be used. */
+  forgetPart?(): void;
   /** The last command is carried out anew, perhaps with another sink. */
   forgetLast?(): void;
   /** `source` accepts requests again after it was full. */
@@ -309,9 +311,9 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
 
   /** Decides about all commands that have no reply. Those to be sent again come back by way of `resend`. */
   #settle(remains: Remains, loss: BackendLoss, waitMs: number): void {
-    const { queue, isCut } = this.#demux;
+    const isCut = isPassedInPart(this.#demux);
     const rules = { nowMs: this.#loop.watchedMs, waitMs, canRepeatReads: loss === 'lost', isCut };
-    const sorted = sortOut(queue.takeAll(), remains, rules);
+    const sorted = sortOut(this.#demux.queue.takeAll(), remains, rules);
     // What is sent again, and what sinks send when they are told, belongs to the next connection.
     this.#demux = this.#demux.next();
     this.#output.clear();
@@ -324,6 +326,14 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     if (this.#isDraining && this.#demux.queue.total === 0 && this.#state !== 'closed')
       this.destroy();
   }
+}
+
+/** Cold path: once per lost connection. Those that gather replies have passed on nothing of one that came in part. */
+function isPassedInPart({ isCut, queue }: ReplyDemux<BackendConnection, ReplySink>): boolean {
+  const sink = queue.headSink();
+  if (!isCut || sink?.forgetPart === undefined) return isCut;
+  sink.forgetPart();
+  return false;
 }
 
 /** Where to connect to, over its Unix socket if it has one. */

@@ -1,4 +1,5 @@
 import type { FanOutPart, Merge } from '../core/fan-out.ts';
+import { GatheredReply, type GatheringRoom } from '../core/gathered-reply.ts';
 import { redirectionOf } from '../core/redirection.ts';
 import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
@@ -19,8 +20,9 @@ export class FanOutCall {
   readonly #finish: Finish;
   readonly #connections: PartConnections;
   readonly #replies: Buffer[] = [];
+  /** What the client may have waiting, for the replies of all parts. */
+  readonly room: GatheringRoom;
   #left: number;
-  #heldBytes = 0;
 
   /** `connections`: those of the parts; null: the client's own to the servers of its port. */
   constructor(
@@ -33,6 +35,7 @@ export class FanOutCall {
     this.#parts = parts;
     this.#finish = finish;
     this.#connections = connections ?? connectionsTo(client, client.context.groups, parts);
+    this.room = { left: client.context.options.outputBytesMax };
     this.#left = parts.length;
   }
 
@@ -53,12 +56,6 @@ export class FanOutCall {
       this.client.tracking?.hold();
       this.client.deferReply();
     }
-  }
-
-  /** False: this and what is still to come is more than a client may have waiting. */
-  hold(bytes: number): boolean {
-    this.#heldBytes += bytes;
-    return this.#heldBytes <= this.client.context.options.outputBytesMax;
   }
 
   /** A part has its reply, unless another proxy redirects it. */
@@ -136,11 +133,11 @@ class PartSink implements ReplySink {
   readonly owner: CommandOwner<BackendConnection, ReplySink>;
   readonly #call: FanOutCall;
   readonly #index: number;
-  #pieces: Buffer[] = [];
-  #isTooLarge = false;
+  readonly #reply: GatheredReply;
 
   constructor(call: FanOutCall, index: number) {
     this.owner = call.client.owner;
+    this.#reply = new GatheredReply(call.room);
     this.#call = call;
     this.#index = index;
   }
@@ -152,12 +149,12 @@ class PartSink implements ReplySink {
     end: number,
     completed: number,
   ): void {
-    if (!this.#isTooLarge && !this.#call.hold(end - start)) {
-      this.#isTooLarge = true;
-      this.#pieces = [];
-    }
-    if (!this.#isTooLarge) this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
-    if (completed > 0) this.#call.take(this.#index, source, this.#reply());
+    this.#reply.add(bytes, start, end);
+    if (completed > 0) this.#call.take(this.#index, source, this.#reply.whole() ?? this.#tooLarge);
+  }
+
+  forgetPart(): void {
+    this.#reply.forget();
   }
 
   onReplyLoss(source: BackendConnection, _: number, loss: BackendLoss): void {
@@ -168,8 +165,7 @@ class PartSink implements ReplySink {
     // The client is not read anyway until its reply is complete.
   }
 
-  #reply(): Buffer {
-    if (!this.#isTooLarge) return Buffer.concat(this.#pieces);
+  get #tooLarge(): Buffer {
     const limit = `${this.#call.outputBytesMax} bytes (output_bytes_max)`;
     return errorReply(`ERR the replies of all servers together are larger than ${limit}`);
   }

@@ -5,6 +5,7 @@ import {
   type ValueCodec,
 } from '../core/compression.ts';
 import { isScriptCall, lookupCommand, resolveSubcommand } from '../core/command-lookup.ts';
+import { GatheredReply } from '../core/gathered-reply.ts';
 import { type Redirection, redirectionOf } from '../core/redirection.ts';
 import { errorReply, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
@@ -57,13 +58,13 @@ class FollowedCommand implements Redirected, ReplySink {
   readonly #onReply: (reply: Buffer) => void;
   /** Turns the values of the reply back; null: there are none. */
   #codec: ValueCodec | null = null;
-  #pieces: Buffer[] = [];
-  #size = 0;
+  readonly #reply: GatheredReply;
 
   constructor(client: Client, command: Buffer, slot: number, onReply: (reply: Buffer) => void) {
     this.owner = client.owner;
     this.client = client;
     this.slot = slot;
+    this.#reply = new GatheredReply({ left: client.context.options.outputBytesMax });
     this.patience = client.context.redirects.patienceOf(client);
     this.#command = command;
     this.#onReply = onReply;
@@ -95,11 +96,12 @@ class FollowedCommand implements Redirected, ReplySink {
     end: number,
     completed: number,
   ): void {
-    this.#size += end - start;
-    if (this.#size <= this.client.context.options.outputBytesMax) {
-      this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
-    } else this.#pieces = [];
+    this.#reply.add(bytes, start, end);
     if (completed > 0) this.#take(source);
+  }
+
+  forgetPart(): void {
+    this.#reply.forget();
   }
 
   onReplyLoss(source: BackendConnection, _: number, loss: BackendLoss): void {
@@ -113,14 +115,12 @@ class FollowedCommand implements Redirected, ReplySink {
   #take(source: BackendConnection): void {
     const { client } = this;
     const { redirects, options } = client.context;
-    const isTooLarge = this.#size > options.outputBytesMax;
-    const reply = Buffer.concat(this.#pieces);
-    this.#pieces = [];
-    this.#size = 0;
+    const reply = this.#reply.whole();
+    this.#reply.forget();
     if (client.isClosed) return;
-    const redirection = reply[0] === ERROR_MARKER ? redirectionOf(reply) : null;
+    const redirection = reply?.[0] === ERROR_MARKER ? redirectionOf(reply) : null;
     if (redirection !== null) redirects.follow(this, source.options, redirection);
-    else if (isTooLarge) {
+    else if (reply === null) {
       const limit = `${options.outputBytesMax} bytes (output_bytes_max)`;
       this.#onReply(errorReply(`ERR the reply to a redirected command is larger than ${limit}`));
     } else if (this.#codec === null) this.#onReply(reply);

@@ -2,7 +2,7 @@ import type { PortKind } from '../core/connection-label.ts';
 import type { BackendStats, DedicatedStats, PubsubStats } from '../core/info.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { LoopAnswer, LoopQuestion } from '../core/loop-question.ts';
-import { addDedicated, addPubsub, mergeBackends } from '../core/merge-stats.ts';
+import { addCounts, mergeBackends } from '../core/merge-stats.ts';
 import { ClientSpread, type ClientSpreadParts, clientsOf } from './client-spread.ts';
 import type { LoopCounters } from './loop-counters.ts';
 import type { LoopQuestions } from './loop-questions.ts';
@@ -82,12 +82,12 @@ export class LoopGroup {
 
   dedicatedStats(): DedicatedStats {
     const own = this.#own.dedicatedStats();
-    return this.#threads.reduce((sum, { stats }) => addDedicated(sum, stats.dedicated), own);
+    return this.#threads.reduce((sum, { stats }) => addCounts(sum, stats.dedicated), own);
   }
 
   pubsubStats(): PubsubStats {
     const own = this.#own.pubsubStats();
-    return this.#threads.reduce((sum, { stats }) => addPubsub(sum, stats.pubsub), own);
+    return this.#threads.reduce((sum, { stats }) => addCounts(sum, stats.pubsub), own);
   }
 
   /** Lets every loop know something. */

@@ -6,6 +6,7 @@ import {
   type ValueCodec,
   valueUseOf,
 } from '../core/compression.ts';
+import { GatheredReply } from '../core/gathered-reply.ts';
 import type { CommandFrame } from '../core/command-lookup.ts';
 import { errorReply, unreachableReply } from '../core/replies.ts';
 import { SLOT_UNCOVERED } from '../core/routing-table.ts';
@@ -70,11 +71,11 @@ class StoredReply implements ReplySink {
   readonly unitSize = 1;
   readonly #client: Client;
   readonly #codec: ValueCodec;
-  #pieces: Buffer[] = [];
-  #length = 0;
+  readonly #reply: GatheredReply;
 
   constructor(client: Client, codec: ValueCodec) {
     this.owner = client.owner;
+    this.#reply = new GatheredReply({ left: client.context.options.outputBytesMax });
     this.#client = client;
     this.#codec = codec;
   }
@@ -86,13 +87,14 @@ class StoredReply implements ReplySink {
     end: number,
     completed: number,
   ): void {
-    this.#length += end - start;
-    if (this.#length > this.#bytesMax) this.#pieces = [];
-    else if (completed === 0) this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
-    else this.#pieces.push(bytes.subarray(start, end));
+    this.#reply.add(bytes, start, end);
     if (completed === 0) return;
     const reply = this.#decoded();
     this.#client.onReplyBytes(source, reply, 0, reply.length, 1);
+  }
+
+  forgetPart(): void {
+    this.#reply.forget();
   }
 
   onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss): void {
@@ -103,16 +105,10 @@ class StoredReply implements ReplySink {
     this.#client.onBackendRoom();
   }
 
-  get #bytesMax(): number {
-    return this.#client.context.options.outputBytesMax;
-  }
-
   #decoded(): Buffer {
-    if (this.#length > this.#bytesMax) {
-      return errorReply(`ERR the reply is longer than ${this.#bytesMax} bytes (output_bytes_max)`);
-    }
-    const [first = Buffer.alloc(0)] = this.#pieces;
-    const reply = this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces);
-    return decodeReply(reply, this.#codec, this.#bytesMax);
+    const { outputBytesMax } = this.#client.context.options;
+    const reply = this.#reply.whole();
+    if (reply !== null) return decodeReply(reply, this.#codec, outputBytesMax);
+    return errorReply(`ERR the reply is longer than ${outputBytesMax} bytes (output_bytes_max)`);
   }
 }

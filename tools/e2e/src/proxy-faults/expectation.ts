@@ -67,7 +67,8 @@ export class ListLedger {
         faults.push(`${this.key}: ${value} was executed, the reply says that it was not`);
       }
     }
-    const places = stored.map((value) => order.indexOf(value));
+    const placeOf = new Map(order.map((value, place) => [value, place]));
+    const places = stored.map((value) => placeOf.get(value) ?? -1);
     if (places.includes(-1)) faults.push(`${this.key}: a value that nobody wrote`);
     let newest = -1;
     stored.forEach((value, i) => {

@@ -71,6 +71,7 @@ export class FaultClient {
     }
     await sent;
     counts.slowestMs = Math.max(counts.slowestMs, Math.round(performance.now() - startMs));
+    client.forgetReceived();
     asked.forEach((one, i) => this.#take(one, results[i] ?? []));
   }
 
