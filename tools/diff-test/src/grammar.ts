@@ -39,6 +39,7 @@ set <n> <num>
 set <b> <large>
 set <s> <v> [(NX | XX)] [GET] [(KEEPTTL | EXAT <far> | PXAT <farms>)]
 ! set <s> <v> (EX <ttl> | PX <ttlms>)
+set <s> <v> (EXAT 1 | PXAT 1)
 setbit <s> <off> <bit>
 ! setex <s> <ttl> <v>
 setnx <s> <v>

@@ -33,6 +33,8 @@ export interface Unit {
   readonly names: readonly string[];
   /** The connection that the server closes at the end; null: none. */
   readonly closes: number | null;
+  /** Which keys it removes of those of which the time has passed is left to chance, or differs between the sides. */
+  readonly isSweptAfter?: boolean;
 }
 
 /** Units that are sent one after the other; those of one step for one connection in one pipeline. */
@@ -40,6 +42,19 @@ export interface Batch {
   readonly units: readonly Unit[];
   /** Decides where the bytes for the proxy are cut. */
   readonly cutSeed: number;
+}
+
+/** Commands that meet random keys, those of one server of several, or for which the proxy scans its server. */
+const SWEPT_AFTER: ReadonlySet<string> = new Set([
+  'randomkey',
+  'scan',
+  'cluster|countkeysinslot',
+  'cluster|getkeysinslot',
+]);
+
+/** Whether both sides may hold different keys of which the time has passed once one of these was executed. */
+export function areSweptAfter(names: readonly string[]): boolean {
+  return names.some((name) => SWEPT_AFTER.has(name));
 }
 
 /** A request from its words; in the inline form its words are quoted. */
@@ -67,7 +82,7 @@ export function plainUnit(
     replies: [{ connection, rule }],
     isBlocking: false,
   };
-  return { steps: [step], names, closes: null };
+  return { steps: [step], names, closes: null, isSweptAfter: areSweptAfter(names) };
 }
 
 /** The program as lines to read and to try again by hand. */

@@ -58,6 +58,7 @@ export class Runner {
       }
       const found = await this.#endOf(pipeline.closes, pipeline.text);
       if (found !== null) return found;
+      if (pipeline.isSweptAfter) await this.#sweep();
     }
     watcher.onBatch?.(batch);
     return this.#strayReply(batch);
@@ -65,6 +66,7 @@ export class Runner {
 
   /** Compares the data of both servers. */
   async compareData(): Promise<Difference | null> {
+    await this.#sweep();
     const [ours, theirs] = await Promise.all([this.#ours.keys(), this.#theirs.keys()]);
     const scanned = (await this.#ours.scanned()).toSorted().join(' ');
     const expected = [...ours.keys()].toSorted().join(' ');
@@ -140,6 +142,10 @@ export class Runner {
     return null;
   }
 
+  async #sweep(): Promise<void> {
+    await Promise.all([this.#ours.sweep(), this.#theirs.sweep()]);
+  }
+
   async #strayReply(batch: Batch): Promise<Difference | null> {
     for (let index = 0; index < CONNECTIONS; index++) {
       const sides = [this.#ours, this.#theirs].map((side) => side.connection(index));
@@ -167,6 +173,7 @@ interface LabelledStep extends Step {
 interface Pipeline {
   readonly steps: readonly LabelledStep[];
   readonly closes: number | null;
+  readonly isSweptAfter: boolean;
   readonly text: string;
 }
 
@@ -180,9 +187,11 @@ function pipelines(units: readonly Unit[]): Pipeline[] {
       due: step.replies.map((reply) => ({ ...reply, text })),
     }));
     const last = joined.at(-1);
-    const merged = last?.closes === null ? mergedStep(last.steps, steps) : null;
-    if (merged === null) joined.push({ steps, closes: unit.closes, text });
-    else joined[joined.length - 1] = { steps: [merged], closes: unit.closes, text };
+    const isOpen = last?.closes === null && !last.isSweptAfter;
+    const merged = isOpen ? mergedStep(last.steps, steps) : null;
+    const end = { closes: unit.closes, isSweptAfter: unit.isSweptAfter === true, text };
+    if (merged === null) joined.push({ steps, ...end });
+    else joined[joined.length - 1] = { steps: [merged], ...end };
   }
   return joined;
 }

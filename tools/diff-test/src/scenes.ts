@@ -2,6 +2,7 @@
 import type { SeededRandom } from '@undermoon/testkit';
 import type { CommandMaker, MadeCommand } from './command-maker.ts';
 import {
+  areSweptAfter,
   CONNECTIONS,
   type DueReply,
   rawRequest,
@@ -137,9 +138,7 @@ function innerNames({ maker }: SceneContext): string[] {
 function transaction(context: SceneContext, end: 'exec' | 'discard'): Unit {
   const { random, maker } = context;
   const tag = maker.pickTag();
-  const inner: MadeCommand[] = Array.from({ length: random.int(7) }, () =>
-    maker.make(innerNames(context), tag),
-  );
+  const inner = innerCommands(context, innerNames(context), tag);
   const pairs: [Request, ReplyRule][] = [[words('MULTI'), 'exact']];
   for (const { request } of inner) pairs.push([request, 'exact']);
   if (random.chance(0.05)) pairs.push([words('MULTI'), 'exact']);
@@ -147,7 +146,18 @@ function transaction(context: SceneContext, end: 'exec' | 'discard'): Unit {
   const rule: ReplyRule = end === 'exec' ? { items: inner.map((made) => made.rule) } : 'exact';
   pairs.push([words(end), rule]);
   const names = ['multi', end, ...inner.flatMap(({ name }) => name ?? [])];
-  return { steps: sequence(context, pairs), names, closes: null };
+  const isSweptAfter = areSweptAfter(names);
+  return { steps: sequence(context, pairs), names, closes: null, isSweptAfter };
+}
+
+function innerCommands(
+  { random, maker }: SceneContext,
+  names: string[],
+  tag: string,
+): MadeCommand[] {
+  const inner = Array.from({ length: random.int(7) }, () => maker.make(names, tag));
+  const isSwept = areSweptAfter(inner.flatMap(({ name }) => name ?? []));
+  return isSwept ? inner.filter(({ name }) => name !== 'dbsize') : inner;
 }
 
 function watched(context: SceneContext): Unit {

@@ -21,8 +21,11 @@ export class Side {
 
   /** `redisAddresses`: the servers that hold the data of `address`. */
   static async open(address: string, redisAddresses: readonly string[]): Promise<Side> {
-    const stores = redisAddresses.map((redis) => RawClient.connect(redis));
-    return new Side(address, await Promise.all(stores));
+    const stores = await Promise.all(redisAddresses.map((redis) => RawClient.connect(redis)));
+    // A key of which the time has passed counts for DBSIZE until it is removed. When a command meets it depends on the
+    // stream only; when the server comes by would depend on time.
+    await Promise.all(stores.map((store) => ask(store, 'DEBUG', 'SET-ACTIVE-EXPIRE', '0')));
+    return new Side(address, stores);
   }
 
   private constructor(address: string, stores: readonly RawClient[]) {
@@ -67,23 +70,21 @@ export class Side {
     return infos.some((info) => /^blocked_clients:[1-9]/m.test(textOf(info) ?? ''));
   }
 
+  /** Removes the keys of which the time has passed. */
+  async sweep(): Promise<void> {
+    await Promise.all(this.#stores.map((store) => scanWhole(store, '1000')));
+  }
+
   /** All keys; not DEBUG DIGEST, which counts keys that have expired but are not removed yet. */
   async keys(): Promise<Map<string, KeyFacts>> {
     const maps = await Promise.all(this.#stores.map((store) => keysOf(store)));
     return new Map(maps.flatMap((map) => [...map]));
   }
 
-  /** All keys by SCAN, with pages as small as the server makes them, over the port of clients. */
+  /** All keys over the port of clients, in pages as small as the server makes them. */
   async scanned(): Promise<string[]> {
     await using client = await RawClient.connect(this.address);
-    const found = new Set<string>();
-    let cursor = '0';
-    do {
-      const [next, keys] = itemsOf(await ask(client, 'SCAN', cursor, 'COUNT', '7'));
-      cursor = (next && textOf(next)) ?? '0';
-      for (const key of keys === undefined ? [] : bulksOf(keys)) found.add(key.toString('latin1'));
-    } while (cursor !== '0');
-    return [...found];
+    return await scanWhole(client, '7');
   }
 
   async close(): Promise<void> {
@@ -101,6 +102,18 @@ async function ask(client: RawClient, ...words: readonly (string | Buffer)[]): P
   const reply = await client.command(...words);
   if (reply.type === 'error') throw new Error(`${String(words[0])}: ${reply.value}`);
   return reply;
+}
+
+/** All keys by SCAN, which removes those it meets of which the time has passed. */
+async function scanWhole(client: RawClient, count: string): Promise<string[]> {
+  const found = new Set<string>();
+  let cursor = '0';
+  do {
+    const [next, keys] = itemsOf(await ask(client, 'SCAN', cursor, 'COUNT', count));
+    cursor = (next && textOf(next)) ?? '0';
+    for (const key of keys === undefined ? [] : bulksOf(keys)) found.add(key.toString('latin1'));
+  } while (cursor !== '0');
+  return [...found];
 }
 
 async function keysOf(store: RawClient): Promise<Map<string, KeyFacts>> {

@@ -5,6 +5,8 @@ import { type DiffResult, runDiff, textOfDifference } from '../src/diff-run.ts';
 import { knownDifferenceOf, knownDifferencesAt } from '../src/known-differences.ts';
 import type { Port } from '../src/port.ts';
 import { ReplyConnection } from '../src/reply-connection.ts';
+import { plainUnit, requestOf } from '../src/program.ts';
+import { Runner } from '../src/runner.ts';
 import { type Servers, startServers } from '../src/servers.ts';
 
 const RANDOM_SEED = chooseSeed(process.env['DIFF_SEED']);
@@ -38,15 +40,38 @@ describe.each([
   );
 });
 
-describe.each(['cluster', 'plain'] as const)('known differences at the %s port', (port) => {
+describe.each(['cluster', 'plain'] as const)('at the %s port', (port) => {
   let servers: Servers;
   beforeAll(async () => {
     servers = await startServers(port);
   });
   afterAll(() => servers.stop());
 
+  test('keys whose time has passed count on both sides until a command meets them', async () => {
+    const runner = new Runner(servers.ours, servers.theirs, []);
+    await runner.reset();
+    const lines = [
+      ['SET a 1 EXAT 1', 'set'],
+      ['SET b 1 PXAT 1', 'set'],
+      ['DBSIZE', 'dbsize'],
+      ['GET a', 'get'],
+      ['DBSIZE', 'dbsize'],
+      ['CLUSTER COUNTKEYSINSLOT 1', 'cluster|countkeysinslot'],
+      ['DBSIZE', 'dbsize'],
+      ['SET a 1 EXAT 1', 'set'],
+      ['RANDOMKEY', 'randomkey'],
+      ['DBSIZE', 'dbsize'],
+    ] as const;
+    const units = lines.map(([line, name]) => {
+      const words = line.split(' ').map((word) => Buffer.from(word));
+      return plainUnit(0, requestOf(words, false), 'exact', [name]);
+    });
+    // The server looks for such keys ten times a second if it may.
+    for (let i = 0; i < 200; i++) expect(await runner.runBatch({ units, cutSeed: i })).toBe(null);
+  });
+
   const list = knownDifferencesAt(port);
-  test.each(list)('$name: is still there', async (known) => {
+  test.each(list)('known difference, $name: is still there', async (known) => {
     const [ours, theirs] = await Promise.all(
       [servers.ours, servers.theirs].map((side) => lastReply(side.address, known.witness)),
     );
