@@ -5,7 +5,6 @@ import { type PlainPair, startPlainPair, wordOf, wordsOf } from './plain-fixture
 
 const APART =
   "Keys in request don't hash to the same slot; those with the same {tag} in their names do";
-const TRANSACTION_APART = APART.replace('request', 'transaction');
 
 let pair: PlainPair;
 let client: RawClient;
@@ -49,33 +48,6 @@ test.each([
   expect(reply).not.toMatch(/CROSSSLOT|MOVED/);
 });
 
-test.each([b, other])(
-  'a transaction with a key of another slot executes nothing: %s',
-  async (key) => {
-    const queued = ['OK', 'QUEUED', `CROSSSLOT ${TRANSACTION_APART}`, 'QUEUED'];
-    const aborted = 'EXECABORT Transaction discarded because of previous errors.';
-    const lines = [
-      'MULTI',
-      `SET ${a} 1`,
-      `SET ${key} 2`,
-      `INCR ${a}`,
-      'EXEC',
-      `EXISTS ${a} ${key}`,
-    ];
-    expect(await ask(...lines)).toEqual([...queued, aborted, '0']);
-  },
-);
-
-test('commands that are split alone are not split in a transaction', async () => {
-  expect(await ask('MULTI', `SET ${a} 1`, `MGET ${a} ${b}`, 'EXEC', `EXISTS ${a}`)).toEqual([
-    'OK',
-    'QUEUED',
-    `CROSSSLOT ${APART}`,
-    'EXECABORT Transaction discarded because of previous errors.',
-    '0',
-  ]);
-});
-
 test.each([a, other])(
   'a transaction on keys of one slot, with WATCH, at either server: %s',
   async (key) => {
@@ -91,14 +63,3 @@ test.each([a, other])(
     expect(replies[4]).toMatch(/^OK/);
   },
 );
-
-test.each([b, other])('keys of another slot than the watched ones are refused: %s', async (key) => {
-  expect(await ask(`WATCH ${a} ${key}`)).toEqual([`CROSSSLOT ${APART}`]);
-  expect(await ask(`WATCH ${a}`, `WATCH ${key}`)).toEqual(['OK', `CROSSSLOT ${TRANSACTION_APART}`]);
-  expect(await ask('MULTI', `SET ${key} 1`, 'EXEC', `EXISTS ${key}`)).toEqual([
-    'OK',
-    `CROSSSLOT ${TRANSACTION_APART}`,
-    'EXECABORT Transaction discarded because of previous errors.',
-    '0',
-  ]);
-});

@@ -1029,7 +1029,7 @@ export const COMMAND_SUMMARIES: readonly string[] = [
   'Run a Lua script that only reads its keys',
   'Run a cached Lua script on its keys',
   'Run a cached Lua script that only reads its keys',
-  'Execute the queued commands as one; all their keys must be in one slot',
+  'Execute the queued commands as one; their keys must be in one slot, on the plain port on one server',
   'Count which keys exist',
   'Let a key expire after seconds',
   'Let a key expire at a Unix time in seconds',

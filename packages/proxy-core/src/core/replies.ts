@@ -5,6 +5,8 @@ const bytesOf = (line: string): Buffer => Buffer.from(`${line}\r\n`, 'latin1');
 /** Bytes of an unknown command, and of its arguments together, that its error shows. */
 const SHOWN_BYTES_MAX = 128;
 
+const ERROR_CODE_BYTES_MAX = 32;
+
 /** Replies that never change, encoded once. */
 export const REPLY_OK: Buffer = bytesOf('+OK');
 export const REPLY_PONG: Buffer = bytesOf('+PONG');
@@ -21,7 +23,7 @@ export const REPLY_KEYS_APART: Buffer = bytesOf(
   "-CROSSSLOT Keys in request don't hash to the same slot; those with the same {tag} in their names do",
 );
 export const REPLY_TRANSACTION_APART: Buffer = bytesOf(
-  "-CROSSSLOT Keys in transaction don't hash to the same slot; those with the same {tag} in their names do",
+  "-CROSSSLOT Keys in transaction don't hash to the same shard; those with the same {tag} in their names do",
 );
 export const REPLY_SLOT_DOWN: Buffer = bytesOf('-CLUSTERDOWN Hash slot not served');
 export const REPLY_NOAUTH: Buffer = bytesOf('-NOAUTH Authentication required.');
@@ -87,6 +89,11 @@ function onOneLine(text: string): string {
 export function execAbortReply(cause: Buffer): Buffer {
   const text = cause.toString().slice(1).trimEnd().replace(/^ERR /, '');
   return errorReply(`EXECABORT Transaction discarded because of: ${text}`);
+}
+
+/** Whether an error begins with a code, as those of Redis do. What undermoon 0.6 says about a word that it does not know has none. */
+export function hasErrorCode(reply: Buffer): boolean {
+  return /^-[A-Z]+ /.test(reply.toString('latin1', 0, ERROR_CODE_BYTES_MAX));
 }
 
 /** The error for a command of which nothing reached its server. */

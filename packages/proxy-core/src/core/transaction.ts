@@ -1,12 +1,16 @@
 import { Buffer } from 'node:buffer';
 import { SLOT_NONE } from './command-keys.ts';
 import type { Compression } from './compression.ts';
+import { packTransaction } from './packed-transaction.ts';
 
 /** How much may be queued between MULTI and EXEC. */
 export interface TransactionLimits {
   readonly bytesMax: number;
   readonly commandsMax: number;
 }
+
+/** Where the keys of a transaction may be: in one slot, as in Redis Cluster, or in all that one server has. */
+export type TransactionScope = 'slot' | 'shard';
 
 /** A queued command that no Redis server executes. */
 export interface QueuedLocal {
@@ -36,12 +40,13 @@ export class Transaction {
   count = 0;
   /** Those that a server executes. */
   forwardedCount = 0;
-  /** A command could not be queued: EXEC will be refused. */
-  isAborted = false;
+  /** The first error of a command that could not be queued: EXEC will be refused. */
+  refusal: Buffer | null = null;
   /** The slot of the first key; SLOT_NONE while there is none. */
   slot: number = SLOT_NONE;
-  /** Some command's keys are in another slot than those before. */
-  isCrossSlot = false;
+  readonly scope: TransactionScope;
+  /** Another proxy sent it in one piece: what is queued is not answered. */
+  readonly isWhole: boolean;
   /** Some command may write. */
   isWriting = false;
   /** Some command is for the master of its keys. */
@@ -62,12 +67,42 @@ export class Transaction {
   /** Scripts that queued commands have in them: known when they are executed. */
   readonly scriptTexts: Buffer[] = [];
   readonly #limits: TransactionLimits;
+  /** Where commands end, if they may be for another proxy. */
+  readonly #ends: number[] = [];
+  /** All slots, once there are several. */
+  #slots: Set<number> | null = null;
   #bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
   #length = 0;
   #localBytes = 0;
 
-  constructor(limits: TransactionLimits) {
+  constructor(limits: TransactionLimits, scope: TransactionScope = 'slot', isWhole = false) {
     this.#limits = limits;
+    this.scope = scope;
+    this.isWhole = isWhole;
+  }
+
+  /** A command could not be queued. */
+  get isAborted(): boolean {
+    return this.refusal !== null;
+  }
+
+  /** Another proxy gets it in one piece, since it takes the commands one by one only for keys of one slot. */
+  get packed(): Buffer {
+    return packTransaction(this.body, this.#ends);
+  }
+
+  abort(refusal: Buffer): void {
+    this.refusal ??= refusal;
+  }
+
+  /** The slots of all keys. */
+  get slots(): Iterable<number> {
+    if (this.#slots !== null) return this.#slots;
+    return this.slot === SLOT_NONE ? [] : [this.slot];
+  }
+
+  get hasSeveralSlots(): boolean {
+    return this.#slots !== null;
   }
 
   /** The commands for a server, back to back. */
@@ -86,12 +121,23 @@ export class Transaction {
     if (this.isAborted) return true;
     if (!this.#hasRoom(end - start)) return false;
     this.#append(bytes, start, end);
+    if (this.scope === 'shard') this.#ends.push(this.#length);
     this.count++;
     this.forwardedCount++;
-    if (slot === SLOT_NONE) return true;
-    if (this.slot !== SLOT_NONE && this.slot !== slot) this.isCrossSlot = true;
-    else this.slot = slot;
+    if (slot !== SLOT_NONE) this.noteSlot(slot);
     return true;
+  }
+
+  /** Keys of the next command to be queued are in these slots. */
+  noteSlots(slots: Iterable<number>): void {
+    for (const slot of slots) this.noteSlot(slot);
+  }
+
+  /** Some key is in this slot. */
+  noteSlot(slot: number): void {
+    if (this.#slots !== null) this.#slots.add(slot);
+    else if (this.slot === SLOT_NONE) this.slot = slot;
+    else if (this.slot !== slot) this.#slots = new Set([this.slot, slot]);
   }
 
   /** The next command to be queued has values in it. `isRead`: its reply has, too. */

@@ -25,12 +25,14 @@ export interface ReplySink
   extends ReplyTaker<BackendConnection>, LossTaker<BackendConnection, ReplySink> {
   /** Its replies are no replies to the client by themselves. */
   readonly isPart?: boolean;
-  /** The connection that the client waits for a reply of, if that is not the one that sends it. */
-  readonly owedBy?: BackendConnection | undefined;
   /** For those that gather replies: the rest of one will not come, what there is of it is not to be used. */
   forgetPart?(): void;
   /** The last command is carried out anew, perhaps with another sink. */
   forgetLast?(): void;
+  /** It was not executed. True: who asked for it decides anew where it goes, and the reply is owed as before. */
+  replan?(): boolean;
+  /** It was not executed and goes to another proxy, in the form for keys of several slots. False: it cannot be sent. */
+  sendPacked?(peer: BackendConnection): boolean;
   /** `source` accepts requests again after it was full. */
   onBackendRoom(): void;
 }

@@ -67,6 +67,7 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
   readonly client: Client;
   readonly slot: number;
   readonly timeoutMs: number | null;
+  readonly slots: readonly [number];
   readonly #command: Buffer;
   readonly #needsMaster: boolean;
   #lease: Lease | null = null;
@@ -84,6 +85,7 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
   constructor(client: Client, command: Buffer, slot: number, needsMaster: boolean) {
     this.client = client;
     this.slot = slot;
+    this.slots = [slot];
     this.#command = command;
     this.timeoutMs = timeoutOf(client, command);
     this.#needsMaster = needsMaster;

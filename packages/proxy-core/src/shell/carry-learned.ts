@@ -19,6 +19,7 @@ import { DETOUR } from '../core/session.ts';
 import { runBlocking } from './blocking-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
 import { knownCommand, learnedName } from './learned-lookup.ts';
+import { shardRefusal } from './shard-slots.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { queueForwarded } from './transaction-commands.ts';
 
@@ -72,7 +73,7 @@ export function carryLearned(
   const refusal = placeRefusal(client, command, slot, isWrite);
   if (refusal !== null) return refused(client, refusal, carrier);
   const { context, session } = client;
-  if ((session.detours & DETOUR.PAUSE) !== 0) {
+  if ((session.detours & DETOUR.PAUSE) !== 0 && session.transaction?.isWhole !== true) {
     const frame = Buffer.from(span.bytes.subarray(span.start, span.end));
     const rerun = (): void => carrier.rerun(client, frame);
     if (context.directory.holdIfPaused(client, isWrite, rerun)) return true;
@@ -143,13 +144,16 @@ function slotOfReply({ name }: LearnedCommand, reply: RespValue | null): number 
 }
 
 function placeRefusal(
-  { context }: Client,
+  client: Client,
   { name, flags }: LearnedCommand,
   slot: number,
   isWrite: boolean,
 ): Buffer | null {
+  const { context } = client;
   if (slot === SLOTS_DIFFER) return REPLY_CROSSSLOT;
-  if (slot !== SLOT_NONE) return slotRefusal(context, slot, isWrite);
+  if (slot !== SLOT_NONE) {
+    return slotRefusal(context, slot, isWrite) ?? shardRefusal(client, NO_ID, slot);
+  }
   if (isWrite || flags.has('blocking')) return errorReply(refusalText(name, NO_KEY));
   return context.servers.length > 0 ? null : REPLY_SLOT_DOWN;
 }

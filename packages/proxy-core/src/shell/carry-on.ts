@@ -4,7 +4,12 @@ import { findKeys, KeyPositions } from '../core/command-keys.ts';
 import { hasFlag, isScriptCall, resolveCommand } from '../core/command-lookup.ts';
 import { COMMAND_FLAG } from '../core/command-table.generated.ts';
 import type { LostUnit } from '../core/lost-commands.ts';
-import { REPLY_CROSSSLOT, REPLY_SLOT_DOWN } from '../core/replies.ts';
+import {
+  execAbortReply,
+  REPLY_CROSSSLOT,
+  REPLY_SLOT_DOWN,
+  REPLY_TRANSACTION_APART,
+} from '../core/replies.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import { lossReply } from './loss-reply.ts';
@@ -40,9 +45,10 @@ export function carryOn(
   // Those that stay with their connection are told again.
   for (const { sink } of units) sink.forgetLast?.();
   for (const unit of units) {
+    if (unit.sink.replan?.() === true) continue;
     const place = sendAgain(carrier, source, unit, router);
     const isKnown = place instanceof Uint8Array;
-    if (unit.sink.isPart !== true) places.push(isKnown ? place : (unit.sink.owedBy ?? place));
+    if (unit.sink.isPart !== true) places.push(place);
     else if (isKnown) failed.push(failedUnit(unit));
   }
   if (places.some((place) => place !== source)) carrier.reassign(source, places);
@@ -56,7 +62,7 @@ function sendAgain(
 ): Place {
   const { context } = carrier.whole;
   const routes = unit.sink.isPart === true ? (context.splitBy ?? context) : context;
-  const route = router.find(routes, unit.bytes);
+  const route = router.find(routes, unit);
   // Parts without keys are for the servers of the client's port.
   const { groups } = route.target === null ? context : routes;
   const group = route.refusal === null ? groupOf(groups, source, route.target) : undefined;
@@ -67,6 +73,9 @@ function sendAgain(
   // Values are as its servers store them, or as another proxy expects them.
   const isOtherForm = context.compression !== null && connection.options.isPeer !== isPeer;
   if (isOtherForm) return lossReply(source, failedUnit(unit).loss);
+  if (route.hasSeveralSlots && connection.options.isPeer) {
+    return unit.sink.sendPacked?.(connection) === true ? connection : REPLY_CROSSSLOT;
+  }
   if (route.digest !== '') loadInto(carrier.whole, group, connection, route.digest);
   if (resendOver(carrier, connection, unit)) return connection;
   return lossReply(connection, failedUnit(unit).loss);
@@ -103,6 +112,8 @@ interface Route {
   /** The server; null: any. */
   readonly target: number | null;
   readonly refusal: Buffer | null;
+  /** The keys are in more than one, all of them at the target. */
+  readonly hasSeveralSlots: boolean;
   /** The script that is run by its digest; empty: none. */
   readonly digest: string;
 }
@@ -115,45 +126,39 @@ class Router {
     this.#scanner = new RequestScanner(limits);
   }
 
-  /** For the first key: those of a transaction have one slot. */
-  find(context: ProxyContext, bytes: Buffer): Route {
+  find(context: ProxyContext, { bytes, count }: LostUnit<ReplySink>): Route {
     const scanner = this.#scanner;
-    let keyedAt = -1;
+    const slots = new Set<number>();
     let digest = '';
     let needsOwner = false;
     for (let pos = 0; pos < bytes.length;) {
-      const start = pos;
       pos = scanner.scan(bytes, pos, bytes.length);
       if (pos < 0) break;
       const id = resolveCommand(bytes, scanner);
       if (id < 0 || findKeys(id, bytes, scanner, this.#keys) <= 0) continue;
-      if (keyedAt < 0) keyedAt = start;
+      this.#addSlots(bytes, slots);
       needsOwner ||= !hasFlag(id, COMMAND_FLAG.READONLY);
       if (isScriptCall(id)) {
         digest = bytes.toString('latin1', scanner.argStart[1], scanner.argEnd[1]).toLowerCase();
       }
     }
-    if (keyedAt < 0) return { target: null, refusal: null, digest };
-    scanner.scan(bytes, keyedAt, bytes.length);
-    findKeys(resolveCommand(bytes, scanner), bytes, scanner, this.#keys);
-    return { ...this.#routeOfKeys(context, bytes, needsOwner), digest };
-  }
-
-  #routeOfKeys(context: ProxyContext, bytes: Buffer, needsOwner: boolean): Omit<Route, 'digest'> {
-    const { argStart, argEnd } = this.#scanner;
+    const hasSeveralSlots = slots.size > 1;
+    const [slot] = slots;
+    if (slot === undefined) return { target: null, refusal: null, hasSeveralSlots, digest };
     // Only what reads is answered from copies.
     const table = needsOwner ? context.owners : context.table;
-    const slots = new Set<number>();
+    const target = table.slots[slot] ?? -1;
+    const isTogether = [...slots].every((other) => table.slots[other] === target);
+    const apart = count > 1 ? execAbortReply(REPLY_TRANSACTION_APART) : REPLY_CROSSSLOT;
+    const refusal = slotRefusal(context, slot, needsOwner) ?? (isTogether ? null : apart);
+    return { target, refusal, hasSeveralSlots, digest };
+  }
+
+  #addSlots(bytes: Buffer, slots: Set<number>): void {
+    const { argStart, argEnd } = this.#scanner;
     for (let i = 0; i < this.#keys.count; i++) {
       const index = this.#keys.indexes[i] ?? 0;
       slots.add(keySlot(bytes, argStart[index] ?? 0, argEnd[index] ?? 0));
     }
-    const [slot = 0] = slots;
-    const refusal = slotRefusal(context, slot, needsOwner);
-    const target = table.slots[slot] ?? -1;
-    const isTogether = [...slots].every((other) => table.slots[other] === target);
-    // Another proxy takes keys of one slot at a time.
-    const isSplit = !isTogether || (slots.size > 1 && target >= table.peerStart);
-    return { target, refusal: refusal ?? (isSplit ? REPLY_CROSSSLOT : null) };
   }
 }

@@ -1,7 +1,7 @@
 import { scanReply } from '@undermoon/resp';
 import { decodeReply } from '../core/compression.ts';
 import { type Redirection, redirectionOf } from '../core/redirection.ts';
-import { errorReply, execAbortReply } from '../core/replies.ts';
+import { errorReply, execAbortReply, hasErrorCode } from '../core/replies.ts';
 import type { Transaction } from '../core/transaction.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import { capturedReply } from './captured-client.ts';
@@ -15,6 +15,8 @@ const ERROR_MARKER = 0x2d;
 const INTEGER_MARKER = 0x3a;
 const LINE_END = 0x0a;
 const ERROR_BYTES_MAX = 1024;
+/** For plain clients, when the proxies did not agree and the transaction had to go on its way as it was. */
+const REPLY_MOVING = errorReply('EXECABORT Transaction discarded because its slots are moving.');
 
 /** Who a transaction of another proxy is carried out for, wherever it is sent. */
 export interface ExecOwner {
@@ -22,11 +24,19 @@ export interface ExecOwner {
   readonly owedBy: BackendConnection;
   /** Nothing was executed. */
   onRedirected(source: BackendConnection, redirection: Redirection): void;
+  /** Nothing was executed, and the server cannot be reached or the routing table is another one. */
+  onUnsent(): void;
 }
 
 /**
+ * How a transaction is sent: as MULTI, its commands and EXEC, or, to another proxy if its keys are in several slots, as
+ * one UMCTL TRANSACTION.
+ */
+export type ExecForm = 'multi' | 'packed';
+
+/**
  * The replies to one transaction on its server: MULTI's and those to queued commands are read for errors,
- * EXEC's goes to the client. Requests are made in this order: MULTI, the commands, EXEC.
+ * EXEC's goes to the client. Requests are made in this order: MULTI, the commands, EXEC. The packed form has EXEC's only.
  */
 export class ExecCall implements ReplySink {
   readonly owner: CommandOwner<BackendConnection, ReplySink>;
@@ -34,6 +44,7 @@ export class ExecCall implements ReplySink {
   readonly #client: Client;
   readonly #transaction: Transaction;
   readonly #owner: ExecOwner | null;
+  readonly #form: ExecForm;
   /** Replies before EXEC's that are still to come. */
   #queuedLeft: number;
   /** The first error among them, without its '-'. */
@@ -47,13 +58,30 @@ export class ExecCall implements ReplySink {
   #isStarted = false;
   readonly #held: Buffer[] = [];
 
-  constructor(client: Client, transaction: Transaction, owner: ExecOwner | null = null) {
+  constructor(
+    client: Client,
+    transaction: Transaction,
+    form: ExecForm,
+    owner: ExecOwner | null = null,
+  ) {
     this.#client = client;
+    this.#form = form;
     this.owner = client.owner;
     this.#transaction = transaction;
     this.#owner = owner;
-    this.#queuedLeft = transaction.forwardedCount + 1;
-    this.unitSize = transaction.forwardedCount + 2;
+    this.#queuedLeft = form === 'packed' ? 0 : transaction.forwardedCount + 1;
+    this.unitSize = this.#queuedLeft + 1;
+  }
+
+  replan(): boolean {
+    this.#owner?.onUnsent();
+    return this.#owner !== null;
+  }
+
+  sendPacked(peer: BackendConnection): boolean {
+    const call = new ExecCall(this.#client, this.#transaction, 'packed');
+    const { packed } = this.#transaction;
+    return peer.request(call, 1, false, packed, 0, packed.length);
   }
 
   onReplyBytes(
@@ -73,7 +101,8 @@ export class ExecCall implements ReplySink {
       const isError = bytes[start] === ERROR_MARKER;
       const { locals, published, stored } = this.#transaction;
       const isComposed = locals.length + published.length + stored.size > 0;
-      this.#isHeld = isError ? this.#errorLine >= 0 || this.#owner !== null : isComposed;
+      const isReadError = this.#errorLine >= 0 || this.#owner !== null || this.#form === 'packed';
+      this.#isHeld = isError ? isReadError : isComposed;
     }
     if (!this.#isHeld) {
       this.#client.onReplyBytes(this.#owner?.owedBy ?? source, bytes, start, end, completed);
@@ -89,10 +118,6 @@ export class ExecCall implements ReplySink {
     if (queued === count) return;
     const isPassedInPart = isCut && this.#isStarted && !this.#isHeld;
     this.#client.onReplyLoss(this.#owner?.owedBy ?? source, 1, loss, isPassedInPart);
-  }
-
-  get owedBy(): BackendConnection | undefined {
-    return this.#owner?.owedBy;
   }
 
   onBackendRoom(): void {
@@ -120,8 +145,9 @@ export class ExecCall implements ReplySink {
     const reply = Buffer.concat(this.#held);
     if (reply[0] !== ARRAY_MARKER || reply[1] === ERROR_MARKER) {
       const redirection = this.#redirectionIn(reply);
-      if (redirection === null) this.#pass(source, this.#refusalOf(reply));
-      else this.#owner?.onRedirected(source, redirection);
+      if (redirection !== null) this.#owner?.onRedirected(source, redirection);
+      else if (this.#form === 'packed') this.#pass(source, packedRefusalOf(source, reply));
+      else this.#pass(source, this.#refusalOf(reply));
       return;
     }
     const counted = withReceivers(this.#client, this.#transaction, reply);
@@ -142,7 +168,7 @@ export class ExecCall implements ReplySink {
   /** Of EXEC, or of the command that let it fail. */
   #redirectionIn(reply: Buffer): Redirection | null {
     if (this.#owner === null) return null;
-    return redirectionOf(reply) ?? redirectionOf(Buffer.from(`-${this.#error}`, 'latin1'));
+    return redirectionOf(reply) ?? this.#errorRedirection();
   }
 
   #refusalOf(reply: Buffer): Buffer {
@@ -151,8 +177,24 @@ export class ExecCall implements ReplySink {
       const text = `the server refuses MULTI, the commands may have been executed one by one`;
       return errorReply(`ERR ${text}: ${this.#error}`);
     }
-    return execAbortReply(Buffer.from(`-${this.#error}`));
+    const error = Buffer.from(`-${this.#error}`);
+    const isMoved = this.#client.context.isPlain && this.#errorRedirection() !== null;
+    return isMoved ? REPLY_MOVING : execAbortReply(error);
   }
+
+  /** In the error of a queued command. */
+  #errorRedirection(): Redirection | null {
+    return redirectionOf(Buffer.from(`-${this.#error}`, 'latin1'));
+  }
+}
+
+/** What a client gets to know of another proxy's reply that is no array. */
+function packedRefusalOf({ options }: BackendConnection, reply: Buffer): Buffer {
+  if (reply[0] !== ERROR_MARKER) return reply;
+  if (redirectionOf(reply) !== null) return REPLY_MOVING;
+  if (hasErrorCode(reply)) return reply;
+  const what = `proxy ${options.address} takes keys of one slot only in a transaction`;
+  return errorReply(`EXECABORT Transaction discarded because of: CROSSSLOT ${what}`);
 }
 
 /** The server's array, with the number of clients that get a message in place of the number of proxies. */

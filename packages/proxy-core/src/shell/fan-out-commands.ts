@@ -1,5 +1,4 @@
 import { encodeCommand, type RequestScanner } from '@undermoon/resp';
-import { keySlot } from '@undermoon/slots';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
 import { concernsValues, decodeReply, type ValueCodec } from '../core/compression.ts';
 import {
@@ -16,11 +15,12 @@ import {
 } from '../core/fan-out.ts';
 import { writeHistograms } from '../core/merge-histograms.ts';
 import { arityReply, errorReply, REPLY_SLOT_DOWN } from '../core/replies.ts';
-import { SLOT_HELD, SLOT_UNCOVERED } from '../core/routing-table.ts';
+import { SLOT_UNCOVERED } from '../core/routing-table.ts';
 import { cursorText, nextScanSlot, parseCursor, type ScanCursor } from '../core/scan-cursor.ts';
 import { connectionsTo, sendParts } from './fan-out-call.ts';
 import { holdIfPaused } from './paused-commands.ts';
 import type { Client, ProxyContext, Span } from './proxy-context.ts';
+import { areKeysHeld } from './shard-slots.ts';
 import { valueRefusal } from './value-commands.ts';
 import { written } from './written.ts';
 
@@ -37,7 +37,12 @@ export function carrySplit(
   rerun: (client: Client, command: Buffer) => void,
 ): 'whole' | 'done' | 'parked' {
   if (splitOf(id) === null) return 'whole';
-  if (waitsForSlots(client, scanner, span)) return 'parked';
+  const { context } = client;
+  // Before a hold is over it is not known whether the command may be split.
+  if (areKeysHeld(context, scanner, span.bytes)) {
+    context.park(client);
+    return 'parked';
+  }
   const splitting = splittingOf(client, id);
   if (splitting === null) return 'whole';
   if (!holdIfPaused(client, id, span, rerun)) runSplit(client, scanner, span, splitting);
@@ -54,25 +59,6 @@ interface Splitting extends Split {
 function splittingOf({ context: { splitBy } }: Client, id: number): Splitting | null {
   const split = splitOf(id);
   return split === null || splitBy === null ? null : { ...split, id, by: splitBy };
-}
-
-/**
- * Whether a command over several slots waits, since one of them is held. Before that is over it is not known whether
- * the command may be split.
- */
-function waitsForSlots(client: Client, scanner: RequestScanner, { bytes }: Span): boolean {
-  const { context } = client;
-  const { slots, table, keys } = context;
-  if (slots === table.slots) return false;
-  for (let i = 0; i < keys.count; i++) {
-    const argument = keys.indexes[i] ?? 0;
-    const { argStart, argEnd } = scanner;
-    const slot = keySlot(bytes, argStart[argument] ?? 0, argEnd[argument] ?? 0);
-    if (slots[slot] !== SLOT_HELD) continue;
-    context.park(client);
-    return true;
-  }
-  return false;
 }
 
 /** Carries out a command whose keys are in different slots, none of which is held, in parts. */

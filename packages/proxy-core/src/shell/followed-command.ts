@@ -52,7 +52,7 @@ class FollowedCommand implements Redirected, ReplySink {
   readonly isPart = true;
   readonly owner: CommandOwner<BackendConnection, ReplySink>;
   readonly client: Client;
-  readonly slot: number;
+  readonly slots: readonly [number];
   readonly patience: Patience;
   readonly #command: Buffer;
   readonly #onReply: (reply: Buffer) => void;
@@ -63,7 +63,7 @@ class FollowedCommand implements Redirected, ReplySink {
   constructor(client: Client, command: Buffer, slot: number, onReply: (reply: Buffer) => void) {
     this.owner = client.owner;
     this.client = client;
-    this.slot = slot;
+    this.slots = [slot];
     this.#reply = new GatheredReply({ left: client.context.options.outputBytesMax });
     this.patience = client.context.redirects.patienceOf(client);
     this.#command = command;
@@ -75,7 +75,7 @@ class FollowedCommand implements Redirected, ReplySink {
     const backend = client.backendOf(group);
     const id = this.#scan();
     if (isScriptCall(id)) loadInto(client, group, backend, this.#digest());
-    const compression = concernsValues(id) ? compressionOf(client.context, this.slot) : null;
+    const compression = concernsValues(id) ? compressionOf(client.context, this.slots[0]) : null;
     const isStoredHere = !backend.options.isPeer && compression !== null;
     const form = isStoredHere ? this.#storedForm(id, compression) : this.#asGiven();
     if (form === null) return;

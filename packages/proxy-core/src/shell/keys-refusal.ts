@@ -1,8 +1,14 @@
 import { SLOT_NONE, SLOTS_DIFFER } from '../core/command-keys.ts';
 import { commandName, isDedicated } from '../core/command-lookup.ts';
-import { errorReply, REPLY_CROSSSLOT, REPLY_KEYS_APART, REPLY_SLOT_DOWN } from '../core/replies.ts';
-import { plainRefusal } from './plain-slots.ts';
+import {
+  errorReply,
+  REPLY_CROSSSLOT,
+  REPLY_KEYS_APART,
+  REPLY_SLOT_DOWN,
+  REPLY_TRANSACTION_APART,
+} from '../core/replies.ts';
 import type { Client } from './proxy-context.ts';
+import { isForShard, shardRefusal } from './shard-slots.ts';
 import { slotRefusal } from './slot-refusal.ts';
 
 /** What needs some server, whichever it is. */
@@ -17,10 +23,13 @@ export function keysRefusal(
   slot: number,
   isForMaster: boolean,
 ): Buffer | null {
-  if (slot === SLOTS_DIFFER) return client.context.isPlain ? REPLY_KEYS_APART : REPLY_CROSSSLOT;
+  if (slot === SLOTS_DIFFER) {
+    if (isForShard(client, id)) return REPLY_TRANSACTION_APART;
+    return client.context.isPlain ? REPLY_KEYS_APART : REPLY_CROSSSLOT;
+  }
   if (slot === SLOT_NONE) {
     if (isDedicated(id)) return null;
     return errorReply(`ERR '${commandName(id)}' without a key is not available through this proxy`);
   }
-  return plainRefusal(client, id, slot) ?? slotRefusal(client.context, slot, isForMaster);
+  return slotRefusal(client.context, slot, isForMaster) ?? shardRefusal(client, id, slot);
 }

@@ -32,7 +32,6 @@ import {
   unknownCommandReply,
   unknownSubcommandReply,
 } from '../core/replies.ts';
-import { SLOT_HELD } from '../core/routing-table.ts';
 import { runBlocking } from './blocking-commands.ts';
 import { carryLearned, type Carrier, learnedOf } from './carry-learned.ts';
 import { isUnservedName } from './learned-lookup.ts';
@@ -54,10 +53,12 @@ import {
   takePeerCommand,
 } from './pubsub-commands.ts';
 import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
+import { isPackedTransaction, takePacked } from './packed-commands.ts';
 import { takePassed } from './passed-command.ts';
 import { needsMaster } from './readonly-mode.ts';
 import { isScriptReady, isWaitingForScripts, noteQueued } from './script-calls.ts';
 import { isForServers } from './script-commands.ts';
+import { isAnyHeld, isForShard, slotOfShard, slotsOfKeys } from './shard-slots.ts';
 import { isAboutSlotKeys } from './slot-commands.ts';
 import {
   abandon,
@@ -146,7 +147,7 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   const barred = subscriberRefusal(client, id);
   if (barred !== null) refuse(client, id, barred);
   else if (isWaitingForScripts(client, id, scanner, bytes)) return false;
-  else if (id === COMMAND_ID.EXEC && waitsForSlot(client, transaction?.slot ?? SLOT_NONE)) {
+  else if (id === COMMAND_ID.EXEC && waitsForSlots(client, transaction?.slots ?? [])) {
     return false;
   } else if (holdIfPaused(client, id, span, rerun)) return true;
   else if (transaction !== null && !isRunAtOnce(id)) {
@@ -155,6 +156,8 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
       noteQueued(client, id, scanner, bytes);
       queueForwarded(client, id, span, SLOT_NONE);
     } else queueLocal(client, argumentsOf(scanner, bytes), refusalInExec(id));
+  } else if (isPackedTransaction(id, scanner, bytes)) {
+    return takePacked(client, scanner, span, { queue: answerChecked, rerun });
   } else if (isUmctlOfLoop(id, scanner, bytes)) {
     answerUmctl(client, argumentsOf(scanner, bytes));
   } else if (isFannedOut(id)) runOnAll(client, id, argumentsOf(scanner, bytes));
@@ -188,12 +191,15 @@ function carryPubsub(client: Client, scanner: RequestScanner, span: Span, id: nu
   return true;
 }
 
-/** Whether a slot is held; the client then goes on when it no longer is. Negative: no slot. */
-function waitsForSlot(client: Client, slot: number): boolean {
-  const { context } = client;
-  if (slot < 0 || context.slots[slot] !== SLOT_HELD) return false;
-  context.park(client);
+/** Whether some slot is held; the client then goes on when none is. Negative: no slot. */
+function waitsForSlots(client: Client, slots: Iterable<number>): boolean {
+  if (!isAnyHeld(client.context, slots)) return false;
+  client.context.park(client);
   return true;
+}
+
+function waitsForSlot(client: Client, slot: number): boolean {
+  return waitsForSlots(client, [slot]);
 }
 
 // Cold path: once per pause of a client.
@@ -256,8 +262,8 @@ function refuse(client: Client, id: number, refusal: Buffer): void {
     return;
   }
   const { transaction } = client.session;
-  if (transaction !== null) transaction.isAborted = true;
-  client.reply(refusal);
+  transaction?.abort(refusal);
+  if (transaction?.isWhole !== true) client.reply(refusal);
 }
 
 /** A command for the server of its keys: forwarded, queued, or redirected. False: it waits. */
@@ -280,8 +286,13 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
     else client.reply(error);
     return true;
   }
-  const slot = slotOfKeys(span.bytes, scanner, keys);
-  if (waitsForSlot(client, slot) || waitsForCodec(client, id)) return false;
+  const commonSlot = slotOfKeys(span.bytes, scanner, keys);
+  const slots =
+    commonSlot === SLOTS_DIFFER && isForShard(client, id)
+      ? slotsOfKeys(context, scanner, span.bytes)
+      : null;
+  const slot = slots === null ? commonSlot : slotOfShard(client, id, slots);
+  if (waitsForSlots(client, slots ?? [slot]) || waitsForCodec(client, id)) return false;
   if (slot === SLOTS_DIFFER && !isQueued && barred === null) {
     const outcome = carrySplit(client, { scanner, span, id }, rerun);
     if (outcome !== 'whole') return outcome === 'done';
@@ -290,12 +301,19 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   // As in Redis, keys of other nodes are redirected whatever the client may send.
   const refusal =
     (isKeyless ? serverRefusal(client) : keysRefusal(client, id, slot, isForMaster)) ?? barred;
-  if (refusal !== null) refuse(client, id, refusal);
-  else if (holdIfPaused(client, id, span, rerun)) return true;
-  else if (concernsValues(id) && compressionOf(context, slot) !== null) {
+  if (refusal !== null) {
+    refuse(client, id, refusal);
+    return true;
+  }
+  if (holdIfPaused(client, id, span, rerun)) return true;
+  if (id === COMMAND_ID.WATCH) {
+    watch(client, scanner, span, slots ?? new Set([slot]));
+    return true;
+  }
+  session.transaction?.noteSlots(slots ?? []);
+  if (concernsValues(id) && compressionOf(context, slot) !== null) {
     carryValues(client, { scanner, span, id, slot });
-  } else if (id === COMMAND_ID.WATCH) watch(client, span, slot);
-  else {
+  } else {
     const target = isKeyless ? 0 : (context.table.slots[slot] ?? 0);
     if (!isScriptReady(client, id, scanner, span.bytes, target)) return false;
     if (isQueued) {

@@ -28,8 +28,10 @@ export function holdIfPaused(
   rerun: (client: Client, command: Buffer) => void,
 ): boolean {
   if ((client.session.detours & DETOUR.PAUSE) === 0 || NEVER_HELD.has(id)) return false;
-  const isWrite =
-    id === COMMAND_ID.EXEC ? client.session.transaction?.isWriting === true : mayWrite(id);
+  const { transaction } = client.session;
+  // A transaction that came in one piece is held as one.
+  if (id !== COMMAND_ID.EXEC && transaction?.isWhole === true) return false;
+  const isWrite = id === COMMAND_ID.EXEC ? transaction?.isWriting === true : mayWrite(id);
   const command = Buffer.from(bytes.subarray(start, end));
   return client.context.directory.holdIfPaused(client, isWrite, () => rerun(client, command));
 }

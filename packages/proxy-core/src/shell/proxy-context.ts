@@ -164,7 +164,8 @@ export interface AllLoops {
 /** Something that another proxy refused, since its routing table is older or newer. It was not executed. */
 export interface Redirected {
   readonly client: Client;
-  readonly slot: number;
+  /** Of its keys: more than one only for a transaction. */
+  readonly slots: Iterable<number>;
   readonly patience: Patience;
   /** Tries it at another server, or at the same one once more. */
   retry(group: BackendGroup): void;
@@ -277,8 +278,6 @@ export interface Blocking {
 export interface Watching {
   readonly address: NodeAddress;
   readonly connection: BackendConnection;
-  /** Of the keys. */
-  readonly slots: ReadonlySet<number>;
   /** EXEC must fail, whatever the server says. */
   readonly isBroken: boolean;
   /** Speaks another protocol from now on. */

@@ -12,8 +12,8 @@ import {
 } from '../core/replies.ts';
 import type { TopicKind } from '../core/subscriptions.ts';
 import type { Client, Span } from './proxy-context.ts';
-import { plainRefusal } from './plain-slots.ts';
 import { publish, publishForPeer, publishSharded } from './publish-command.ts';
+import { shardRefusal } from './shard-slots.ts';
 import { slotRefusal } from './slot-refusal.ts';
 
 const NOT_IN_TRANSACTION = errorReply('ERR Command not allowed inside a transaction');
@@ -68,7 +68,7 @@ export function pubsubRefusal(client: Client, id: number, slot: number): Buffer 
   const { context, session } = client;
   if (slot === SLOTS_DIFFER) return REPLY_CROSSSLOT;
   if (slot !== SLOT_NONE) {
-    const refusal = plainRefusal(client, id, slot) ?? slotRefusal(context, slot, true);
+    const refusal = slotRefusal(context, slot, true) ?? shardRefusal(client, id, slot);
     if (refusal !== null) return refusal;
     // Another proxy is not led on to a third one.
     const isElsewhere = (context.owners.slots[slot] ?? -1) >= context.owners.peerStart;

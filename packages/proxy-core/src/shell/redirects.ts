@@ -1,6 +1,5 @@
 import { isNamed, type Redirection } from '../core/redirection.ts';
-import { errorReply } from '../core/replies.ts';
-import { SLOT_HELD } from '../core/routing-table.ts';
+import { errorReply, execAbortReply, REPLY_TRANSACTION_APART } from '../core/replies.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import { PeerReplies } from './followed-replies.ts';
 import type {
@@ -11,6 +10,7 @@ import type {
   RedirectDesk,
   Redirected,
 } from './proxy-context.ts';
+import { areTogether, isAnyHeld } from './shard-slots.ts';
 import { slotRefusal } from './slot-refusal.ts';
 
 /** Redirections that are followed at once; then a command waits for the tables to agree. */
@@ -59,16 +59,18 @@ export class Redirects implements RedirectDesk {
   }
 
   again(redirected: Redirected): void {
-    const { client, slot, patience } = redirected;
+    const { client, patience } = redirected;
     const context = followedBy(client);
     const { slots, groups, loop, options } = context;
-    const target = slots[slot] ?? -1;
-    const group = groups[target];
+    const [slot = 0] = redirected.slots;
+    const group = groups[slots[slot] ?? -1];
     if (loop.watchedMs >= patience.untilMs) {
       const time = `within ${options.redirectTimeoutMs} ms (redirect_timeout_ms)`;
       redirected.refuse(errorReply(`CLUSTERDOWN no proxy served slot ${slot} ${time}`));
-    } else if (target === SLOT_HELD) this.#waiting.push(redirected);
-    else if (group === undefined) {
+    } else if (isAnyHeld(context, redirected.slots)) this.#waiting.push(redirected);
+    else if (!areTogether(context, redirected.slots)) {
+      redirected.refuse(execAbortReply(REPLY_TRANSACTION_APART));
+    } else if (group === undefined) {
       const refusal = slotRefusal(context, slot, true);
       if (refusal !== null) redirected.refuse(refusal);
     } else {

@@ -36,10 +36,23 @@ interface Way {
   readonly owner: ExecOwner | null;
 }
 
+/** Whether a transaction goes over this connection in one piece: another proxy takes parts only for keys of one slot. */
+export function isPacked(transaction: Transaction, { options }: BackendConnection): boolean {
+  return options.isPeer && transaction.hasSeveralSlots;
+}
+
 function send(client: Client, transaction: Transaction, { group, backend, owner }: Way): boolean {
   for (const digest of transaction.scripts) loadInto(client, group, backend, digest);
-  const call = new ExecCall(client, transaction, owner);
   client.tracking?.announceCaching(backend);
+  if (isPacked(transaction, backend)) {
+    return request(
+      backend,
+      new ExecCall(client, transaction, 'packed', owner),
+      1,
+      transaction.packed,
+    );
+  }
+  const call = new ExecCall(client, transaction, 'multi', owner);
   // Once the first is accepted the others are: nothing comes in between.
   if (!request(backend, call, 1, MULTI)) return false;
   if (transaction.forwardedCount > 0) {
@@ -61,14 +74,14 @@ function request(
 /** A transaction at another proxy. That executes all of it or, if it redirects any of it, nothing. */
 class PeerExec implements Redirected, ExecOwner {
   readonly client: Client;
-  readonly slot: number;
-  readonly patience: Patience;
+  readonly slots: Iterable<number>;
+  patience: Patience;
   readonly owedBy: BackendConnection;
   readonly #transaction: Transaction;
 
   constructor(client: Client, transaction: Transaction, owedBy: BackendConnection) {
     this.client = client;
-    this.slot = transaction.slot;
+    this.slots = transaction.slots;
     this.patience = client.context.redirects.patienceOf(client);
     this.owedBy = owedBy;
     this.#transaction = transaction;
@@ -81,11 +94,19 @@ class PeerExec implements Redirected, ExecOwner {
     else if (!client.isClosed) client.context.redirects.follow(this, source.options, redirection);
   }
 
+  onUnsent(): void {
+    const { client } = this;
+    const { redirects } = client.context;
+    // It has waited for the server, not for proxies to agree.
+    this.patience = redirects.patienceOf(client);
+    if (client.watching === null) redirects.again(this);
+    else this.refuse(written(client, (writer) => writer.nullArray()));
+  }
+
   retry(group: BackendGroup): void {
     const backend = this.client.backendOf(group);
-    const { compression } = this.#transaction;
-    const isStored =
-      !backend.options.isPeer && compressionOf(this.client.context, this.slot) !== null;
+    const { compression, slot } = this.#transaction;
+    const isStored = !backend.options.isPeer && compressionOf(this.client.context, slot) !== null;
     // Its values were queued as another proxy takes them.
     if (isStored && compression !== undefined) this.refuse(REPLY_OTHER_COMPRESSION);
     else if (!send(this.client, this.#transaction, { group, backend, owner: this })) {

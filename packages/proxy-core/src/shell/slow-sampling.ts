@@ -95,6 +95,9 @@ class TimedCall implements ReplySink {
     this.end();
   }
 
+  /** What is carried out anew, perhaps at another proxy, is not timed. */
+  forgetLast(): void {}
+
   onBackendRoom(): void {
     this.#client.onBackendRoom();
   }

@@ -2,22 +2,25 @@ import { SLOT_NONE } from '../core/command-keys.ts';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
 import {
   errorReply,
+  execAbortReply,
   REPLY_CROSSSLOT,
   REPLY_EXECABORT,
   REPLY_OK,
   REPLY_QUEUED,
   REPLY_SLOT_DOWN,
+  REPLY_TRANSACTION_APART,
   unreachableReply,
 } from '../core/replies.ts';
-import { Transaction } from '../core/transaction.ts';
+import { Transaction, type TransactionLimits } from '../core/transaction.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import { composeReply } from './exec-call.ts';
 import { mayWrite } from './paused-commands.ts';
 import type { Client, Span, Watching } from './proxy-context.ts';
 import { flushEverywhere } from './peer-scripts.ts';
-import { REPLY_OTHER_COMPRESSION, sendTransaction } from './send-transaction.ts';
+import { isPacked, REPLY_OTHER_COMPRESSION, sendTransaction } from './send-transaction.ts';
 import { noteExecuted } from './script-calls.ts';
+import { areTogether, isAnyHeld } from './shard-slots.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { compressionOf } from './value-commands.ts';
 import { endWatch } from './watch-commands.ts';
@@ -47,10 +50,14 @@ export function multi(client: Client): void {
     client.reply(MULTI_IN_MULTI);
     return;
   }
-  const { transactionBytesMax, transactionCommandsMax } = context.options;
-  const limits = { bytesMax: transactionBytesMax, commandsMax: transactionCommandsMax };
-  session.beginTransaction(new Transaction(limits));
+  session.beginTransaction(new Transaction(limitsOf(client), context.isPlain ? 'shard' : 'slot'));
   client.reply(REPLY_OK);
+}
+
+/** What may be queued in a client's transaction. */
+export function limitsOf({ context }: Client): TransactionLimits {
+  const { transactionBytesMax, transactionCommandsMax } = context.options;
+  return { bytesMax: transactionBytesMax, commandsMax: transactionCommandsMax };
 }
 
 /** DISCARD. */
@@ -108,14 +115,17 @@ export function queueLocal(client: Client, args: readonly Buffer[], refusal: Buf
 }
 
 function answerQueued(client: Client, isQueued: boolean): void {
-  if (isQueued) {
-    client.reply(REPLY_QUEUED);
-    return;
-  }
-  const { transactionBytesMax, transactionCommandsMax } = client.context.options;
-  if (client.session.transaction !== null) client.session.transaction.isAborted = true;
-  const limits = `${transactionCommandsMax} commands or ${transactionBytesMax} bytes`;
-  client.reply(errorReply(`ERR the transaction is larger than ${limits}`));
+  const { transaction } = client.session;
+  const refusal = isQueued ? null : tooLarge(client);
+  if (refusal !== null) transaction?.abort(refusal);
+  if (transaction?.isWhole !== true) client.reply(refusal ?? REPLY_QUEUED);
+}
+
+function tooLarge(client: Client): Buffer {
+  const { commandsMax, bytesMax } = limitsOf(client);
+  return errorReply(
+    `ERR the transaction is larger than ${commandsMax} commands or ${bytesMax} bytes`,
+  );
 }
 
 /** EXEC: everything queued goes to the server as one piece between MULTI and EXEC, or nothing does. */
@@ -128,16 +138,32 @@ export function exec(client: Client): void {
   }
   session.endTransaction();
   const refusal = execRefusal(client, transaction);
-  if (refusal !== null) {
-    client.reply(refusal);
-    if (client.watching !== null) client.whenQuiet(() => endWatch(client, false));
-  } else if (transaction.forwardedCount > 0 || client.watching !== null) {
+  if (refusal !== null) refuseExec(client, refusal);
+  else if (transaction.forwardedCount > 0 || client.watching !== null) {
     // Replies of another proxy may have to wait for one that was redirected.
-    if (isForPeer(client, transaction)) client.whenQuiet(() => execOn(client, transaction));
+    if (isForPeer(client, transaction)) client.whenQuiet(() => execLate(client, transaction));
     else execOn(client, transaction);
   }
   // What the proxy answers may depend on replies that are still to come.
   else client.whenQuiet(() => execHere(client, transaction));
+}
+
+/** What was decided may be old when the replies before it have come. */
+function execLate(client: Client, transaction: Transaction): void {
+  const { context } = client;
+  if (isAnyHeld(context, transaction.slots)) {
+    context.park(client);
+    client.whenUnparked(() => execLate(client, transaction));
+    return;
+  }
+  const refusal = execRefusal(client, transaction);
+  if (refusal === null) execOn(client, transaction);
+  else refuseExec(client, refusal);
+}
+
+function refuseExec(client: Client, refusal: Buffer): void {
+  client.reply(refusal);
+  if (client.watching !== null) client.whenQuiet(() => endWatch(client, false));
 }
 
 function isForPeer({ context, watching }: Client, { slot }: Transaction): boolean {
@@ -162,10 +188,14 @@ function execHere(client: Client, transaction: Transaction): void {
 }
 
 function execRefusal(client: Client, transaction: Transaction): Buffer | null {
-  if (transaction.isCrossSlot) return REPLY_CROSSSLOT;
-  const { slot, needsMaster } = transaction;
-  const refusal = slot === SLOT_NONE ? null : slotRefusal(client.context, slot, needsMaster);
-  if (refusal !== null) return refusal;
+  if (transaction.scope === 'slot' && transaction.hasSeveralSlots) return REPLY_CROSSSLOT;
+  const { slot, slots, needsMaster } = transaction;
+  for (const one of slots) {
+    const refusal = slotRefusal(client.context, one, needsMaster);
+    if (refusal !== null) return refusal;
+  }
+  // They were together when the commands were queued.
+  if (!areTogether(client.context, slots)) return execAbortReply(REPLY_TRANSACTION_APART);
   if (transaction.isAborted) return REPLY_EXECABORT;
   const { compression, isMixed } = transaction;
   const isSame = compression === undefined || compression === compressionOf(client.context, slot);
@@ -179,12 +209,16 @@ function execWatched(client: Client, transaction: Transaction, watching: Watchin
     transaction.forwardedCount > 0 && group !== undefined && group.address !== watching.address;
   if (isElsewhere || watching.isBroken) {
     // No server can compare keys of another one.
-    client.reply(isElsewhere ? REPLY_CROSSSLOT : written(client, (writer) => writer.nullArray()));
+    const isChanged = watching.isBroken;
+    client.reply(isChanged ? written(client, (writer) => writer.nullArray()) : REPLY_CROSSSLOT);
     client.whenQuiet(() => endWatch(client, false));
     return;
   }
-  if (sendOrRefuse(client, transaction, watching.connection)) {
-    client.whenQuiet(() => endWatch(client, true));
+  const { connection } = watching;
+  if (sendOrRefuse(client, transaction, connection)) {
+    // A proxy that does not know this form goes on watching.
+    const isClean = !isPacked(transaction, connection);
+    client.whenQuiet(() => endWatch(client, isClean));
   }
 }
 

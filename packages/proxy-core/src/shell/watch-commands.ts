@@ -1,5 +1,6 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
-import { encodeCommand } from '@undermoon/resp';
+import { encodeCommand, type RequestScanner } from '@undermoon/resp';
+import { keySlot } from '@undermoon/slots';
 import { redirectionOf } from '../core/redirection.ts';
 import {
   errorReply,
@@ -14,20 +15,32 @@ import { dropLease, giveLease, takeLease } from './client-leases.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
 import type { Client, Span, Watching } from './proxy-context.ts';
 import { ReplyText } from './reply-text.ts';
+import { areTogether } from './shard-slots.ts';
 import { slotRefusal } from './slot-refusal.ts';
 
 const UNWATCH = encodeCommand(['UNWATCH']);
 const WATCH_IN_MULTI = errorReply('ERR WATCH inside MULTI is not allowed');
 
-/** WATCH: takes place on a connection that the session keeps until EXEC, DISCARD, UNWATCH or RESET. */
-export function watch(client: Client, span: Span, slot: number): void {
+/**
+ * WATCH of keys in these slots: takes place on a connection that the session keeps until EXEC, DISCARD, UNWATCH or
+ * RESET.
+ */
+export function watch(
+  client: Client,
+  scanner: RequestScanner,
+  { bytes }: Span,
+  slots: ReadonlySet<number>,
+): void {
   if (client.session.transaction !== null) {
     client.reply(WATCH_IN_MULTI);
     return;
   }
-  const command = Buffer.from(span.bytes.subarray(span.start, span.end));
+  const keys: Buffer[] = [];
+  for (let i = 1; i < scanner.argc; i++) {
+    keys.push(Buffer.from(bytes.subarray(scanner.argStart[i], scanner.argEnd[i])));
+  }
   // Own changes made before it must not let EXEC fail: they went over another connection.
-  client.whenQuiet(() => start(client, command, slot));
+  client.whenQuiet(() => start(client, keys, slots));
 }
 
 /** Back to the connections that sessions share. Nothing may be owed. */
@@ -39,9 +52,13 @@ export function endWatch(client: Client, isClean: boolean): void {
   watching.end(isClean);
 }
 
-function start(client: Client, command: Buffer, slot: number): void {
+function start(client: Client, keys: readonly Buffer[], slots: ReadonlySet<number>): void {
   const { context, session } = client;
-  const refusal = slotRefusal(context, slot, false);
+  const [slot = 0] = slots;
+  // It may have become another one by now.
+  const refusal = areTogether(context, slots)
+    ? slotRefusal(context, slot, false)
+    : REPLY_TRANSACTION_APART;
   const group = context.groups[context.table.slots[slot] ?? 0];
   if (refusal !== null || group === undefined) {
     client.reply(refusal ?? REPLY_SLOT_DOWN);
@@ -49,11 +66,10 @@ function start(client: Client, command: Buffer, slot: number): void {
   }
   const known = client.watching;
   if (known?.isBroken === true) client.reply(REPLY_OK);
-  else if (known !== null && context.isPlain && !known.slots.has(slot)) {
-    client.reply(REPLY_TRANSACTION_APART);
-  } else if (known instanceof Watch && known.address === group.address) known.add(command, slot);
-  else if (known !== null) client.reply(REPLY_CROSSSLOT);
-  else {
+  else if (known instanceof Watch && known.address === group.address) known.add(keys, slots);
+  else if (known !== null) {
+    client.reply(context.isPlain ? REPLY_TRANSACTION_APART : REPLY_CROSSSLOT);
+  } else {
     const watching = new Watch(client);
     const lease = takeLease(client, group, watching);
     if (lease === null) {
@@ -62,14 +78,14 @@ function start(client: Client, command: Buffer, slot: number): void {
     }
     client.watching = watching;
     session.detours |= DETOUR.WATCH;
-    watching.begin(lease, command, slot);
+    watching.begin(lease, keys, slots);
   }
 }
 
 class Watch implements Watching, LeaseHolder {
   readonly isBlocking = false;
   readonly #client: Client;
-  readonly slots: Set<number> = new Set<number>();
+  readonly #slots = new Set<number>();
   #lease: Lease | null = null;
   #isOutdated = false;
 
@@ -91,20 +107,37 @@ class Watch implements Watching, LeaseHolder {
     return this.#isOutdated || this.#lease === null || this.#lease.isLost;
   }
 
-  begin(lease: Lease, command: Buffer, slot: number): void {
+  begin(lease: Lease, keys: readonly Buffer[], slots: ReadonlySet<number>): void {
     this.#lease = lease;
-    this.add(command, slot);
+    this.add(keys, slots);
   }
 
-  add(command: Buffer, slot: number): void {
-    this.slots.add(slot);
+  add(keys: readonly Buffer[], slots: ReadonlySet<number>): void {
+    for (const slot of slots) this.#slots.add(slot);
     const { connection } = this;
-    const client = this.#client;
-    if (!connection.options.isPeer) client.forward(connection, 1, command, 0, command.length);
+    if (connection.options.isPeer)
+      this.#addAtPeer(connection, slots.size > 1 ? bySlot(keys) : [keys]);
     else {
-      const sink = new ReplyText((text) => this.#onPeerReply(connection, text));
-      if (connection.request(sink, 1, false, command, 0, command.length)) client.owe(connection);
+      const command = watchOf(keys);
+      this.#client.forward(connection, 1, command, 0, command.length);
     }
+  }
+
+  /** Another proxy takes keys of one slot at a time. The client gets one reply: the first error, or OK. */
+  #addAtPeer(connection: BackendConnection, parts: readonly (readonly Buffer[])[]): void {
+    let left = parts.length;
+    const failures: (string | null)[] = [];
+    const take = (text: string | null): void => {
+      if (this.#isFailure(text)) failures.push(text);
+      if (--left === 0) this.#onPeerReply(connection, failures.length === 0 ? '+OK' : failures[0]);
+    };
+    let isSent = false;
+    for (const part of parts) {
+      const command = watchOf(part);
+      // Once the first is accepted the others are: nothing comes in between.
+      isSent = connection.request(new ReplyText(take), 1, false, command, 0, command.length);
+    }
+    if (isSent) this.#client.owe(connection);
   }
 
   speak(protocol: 2 | 3): void {
@@ -127,7 +160,7 @@ class Watch implements Watching, LeaseHolder {
 
   onTableChange(): void {
     const { table, groups } = this.#client.context;
-    for (const slot of this.slots) {
+    for (const slot of this.#slots) {
       const group = groups[table.slots[slot] ?? -1];
       if (group?.address !== this.address) this.#isOutdated = true;
     }
@@ -135,21 +168,38 @@ class Watch implements Watching, LeaseHolder {
 
   onTick(): void {}
 
-  /** Another proxy that redirects has not watched: EXEC will fail. */
-  #onPeerReply(connection: BackendConnection, text: string | null): void {
+  /** Another proxy that redirects has not watched: EXEC will fail. Null: there is no reply. */
+  #isFailure(text: string | null): boolean {
+    if (text === null) return true;
+    const isRedirected = redirectionOf(Buffer.from(`${text}\r\n`, 'latin1')) !== null;
+    this.#isOutdated ||= isRedirected;
+    return text.startsWith('-') && !isRedirected;
+  }
+
+  #onPeerReply(connection: BackendConnection, text: string | null = null): void {
     const client = this.#client;
     const reply = Buffer.from(`${text ?? ''}\r\n`, 'latin1');
     if (text === null) client.onReplyLoss(connection, 1, 'lost', false);
-    else if (redirectionOf(reply) === null) {
-      client.onReplyBytes(connection, reply, 0, reply.length, 1);
-    } else {
-      this.#isOutdated = true;
-      client.onReplyBytes(connection, REPLY_OK, 0, REPLY_OK.length, 1);
-    }
+    else client.onReplyBytes(connection, reply, 0, reply.length, 1);
   }
 
   #send(command: Buffer): void {
     const sink = new ReplyText(() => undefined);
     this.connection.request(sink, 1, false, command, 0, command.length);
   }
+}
+
+function watchOf(keys: readonly Buffer[]): Buffer {
+  return encodeCommand(['WATCH', ...keys]);
+}
+
+function bySlot(keys: readonly Buffer[]): Buffer[][] {
+  const parts = new Map<number, Buffer[]>();
+  for (const key of keys) {
+    const slot = keySlot(key, 0, key.length);
+    const part = parts.get(slot);
+    if (part === undefined) parts.set(slot, [key]);
+    else part.push(key);
+  }
+  return [...parts.values()];
 }
