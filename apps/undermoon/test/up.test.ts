@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import type { RunningProgram } from '@undermoon/testkit';
-import { Cluster } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { ReadyInfo } from '../src/up/ready-info.ts';
@@ -19,6 +19,17 @@ interface Event {
 function eventsOf(program: { readonly stdout: string }): Event[] {
   const lines = program.stdout.split('\n').slice(0, -1);
   return lines.map((line) => JSON.parse(line) as Event);
+}
+
+/** GET commands that a Redis server has executed. */
+async function getCallsOf(address: string): Promise<number> {
+  const port = Number(address.slice(address.lastIndexOf(':') + 1));
+  const server = new Redis({ host: '127.0.0.1', port });
+  try {
+    return Number(/cmdstat_get:calls=(\d+)/.exec(await server.info('commandstats'))?.[1] ?? 0);
+  } finally {
+    server.disconnect();
+  }
 }
 
 describe('a running cluster', () => {
@@ -47,6 +58,7 @@ describe('a running cluster', () => {
       proxies: [0, 1, 2, 3].map((index) => ({
         address: `127.0.0.1:${24_900 + index}`,
         pid: ANY_NUMBER,
+        replicaAddress: `127.0.0.1:${26_700 + index}`,
         host: `host-${index + 1}`,
         redis: [0, 1].map((which) => ({
           address: `127.0.0.1:${25_900 + 2 * index + which}`,
@@ -68,6 +80,24 @@ describe('a running cluster', () => {
       expect(
         await Promise.all(Array.from({ length: 100 }, (_, i) => client.get(`key:${i}`))),
       ).toEqual(Array.from({ length: 100 }, (_, i) => `${i}`));
+    } finally {
+      client.disconnect();
+    }
+  });
+
+  it('lists replicas, from which stock clients read', async () => {
+    const client = new Cluster([{ host: '127.0.0.1', port: 24_900 }], { scaleReads: 'slave' });
+    const servers = info.proxies.slice(0, 2).flatMap(({ redis }) => redis);
+    const calls = () => Promise.all(servers.map(({ address }) => getCallsOf(address)));
+    try {
+      await Promise.all(Array.from({ length: 100 }, (_, i) => client.set(`key:${i}`, `${i}`)));
+      const before = await calls();
+      await Promise.all(Array.from({ length: 100 }, (_, i) => client.get(`key:${i}`)));
+      const [m1 = 0, r2 = 0, m2 = 0, r1 = 0] = (await calls()).map((n, i) => n - before[i]!);
+      expect([m1, m2, r1 + r2]).toEqual([0, 0, 100]);
+      expect(Math.min(r1, r2)).toBeGreaterThan(10);
+      const ports = client.nodes('slave').map(({ options }) => options.port);
+      expect(new Set(ports)).toEqual(new Set([26_700, 26_701]));
     } finally {
       client.disconnect();
     }

@@ -30,7 +30,7 @@ export interface UpEvent {
   readonly [member: string]: unknown;
 }
 
-/** What to start. Proxies listen from `port`, their Redis servers from `port` + 1000, the broker at `port` + 20. */
+/** What to start. Proxies listen from `port`, their Redis servers from `port` + 1000, the broker at `port` + 20; as replicas, proxies are at `port` + 1800. */
 export interface LocalClusterOptions {
   readonly port: number;
   /** More flags of `undermoon up`. */

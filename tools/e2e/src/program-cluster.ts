@@ -16,7 +16,8 @@ import { within } from './until.ts';
 
 const START_TIMEOUT_MS = 60_000;
 
-/** What to start. Proxies listen from `port`, their Redis servers from `port` + 1000, the broker at `port` + 20, coordinators after it. */
+/** What to start. Proxies listen from `port`, and as replicas from `port` + 1800, their Redis servers from `port` + 1000, the broker at
+ * `port` + 20, coordinators after it. */
 export interface ProgramClusterOptions {
   readonly port: number;
   /** Default 4, of which 2 make the cluster. */
@@ -73,6 +74,7 @@ export class ProgramCluster implements RunningCluster {
   get proxies(): readonly ProxyPart[] {
     return this.#indexes(this.#proxyCount).map((index) => ({
       address: this.#proxyAddress(index),
+      replicaAddress: this.#replicaAddress(index),
       pid: this.#pidOf(`proxy-${index}`),
       host: `host-${index + 1}`,
       redis: this.#servers
@@ -121,7 +123,8 @@ export class ProgramCluster implements RunningCluster {
   }
 
   startProxy(index: number): Promise<void> {
-    const flags = this.#options.proxyFlags ?? [];
+    const replica = ['--replica-address', this.#replicaAddress(index)];
+    const flags = [...replica, ...(this.#options.proxyFlags ?? [])];
     return this.#run(`proxy-${index}`, 'undermoon-proxy', this.#options.port + index, flags);
   }
 
@@ -137,6 +140,7 @@ export class ProgramCluster implements RunningCluster {
   async register(proxy: ProxyPart): Promise<number> {
     const answer = await askBroker(this.brokerUrl, 'POST', '/proxies/meta', {
       proxy_address: proxy.address,
+      replica_address: proxy.replicaAddress,
       nodes: proxy.redis.map(({ address }) => address),
       host: proxy.host,
     });
@@ -159,6 +163,10 @@ export class ProgramCluster implements RunningCluster {
       ...this.#servers.map((server) => server.stop()),
     ]);
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  #replicaAddress(index: number): string {
+    return `127.0.0.1:${this.#options.port + 1800 + index}`;
   }
 
   get #proxyCount(): number {

@@ -10,6 +10,8 @@ export interface RedisPart {
 /** A proxy process with the Redis servers beside it. */
 export interface ProxyPart {
   readonly address: string;
+  /** Where clients find it as a replica. */
+  readonly replicaAddress: string;
   readonly pid: number;
   readonly host: string;
   readonly redis: readonly RedisPart[];

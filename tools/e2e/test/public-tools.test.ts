@@ -39,6 +39,8 @@ describe('tools of Redis', { timeout: 90_000 }, () => {
     const { code, stdout, stderr } = await redisCli('--cluster', 'check', `127.0.0.1:${port()}`);
     expect(stdout).toContain('[OK] All nodes agree about slots configuration.');
     expect(stdout).toContain('[OK] All 16384 slots covered.');
+    expect(stdout.match(/ 8192 slots \| 1 (?:slaves|replicas)\./g)).toHaveLength(2);
+    expect(stdout.match(/^S: /gm)).toHaveLength(2);
     expect(stdout).not.toContain('[ERR]');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });

@@ -31,7 +31,7 @@ export const UP_COMMAND: Command = {
     {
       name: 'port',
       value: 'port',
-      doc: `Port of the first proxy; the others follow, Redis servers 1000 above (default: ${DEFAULTS.port})`,
+      doc: `Port of the first proxy; the others follow, Redis servers 1000 above, replicas 1800 (default: ${DEFAULTS.port})`,
     },
     {
       name: 'broker-port',

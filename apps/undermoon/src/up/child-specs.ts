@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import type { ChildSpec } from './child.ts';
 import type { Engine } from './engine.ts';
-import type { ClusterPlan, PlannedProcess } from './plan.ts';
+import type { ClusterPlan, PlannedProcess, PlannedProxy } from './plan.ts';
 import { programFile, type ProgramName } from './programs.ts';
 import type { RunFolder } from './run-folder.ts';
 
@@ -10,7 +10,7 @@ import type { RunFolder } from './run-folder.ts';
 export interface SpecFactory {
   broker(): ChildSpec;
   coordinator(process: PlannedProcess): ChildSpec;
-  proxy(process: PlannedProcess): ChildSpec;
+  proxy(process: PlannedProxy): ChildSpec;
   redis(process: PlannedProcess): ChildSpec;
 }
 
@@ -56,6 +56,7 @@ export function specFactory(parts: SpecParts): SpecFactory {
     },
     proxy: (process) => {
       const args = ['--announce-address', process.address];
+      args.push('--replica-address', process.replicaAddress);
       return { kind: 'proxy', ...program(process, 'undermoon-proxy', args) };
     },
     redis: (process) => {

@@ -97,11 +97,12 @@ async function redisIsReady({ address, name }: PlannedProcess, deadline: Deadlin
 async function createCluster({ broker, plan }: LaunchParts): Promise<void> {
   try {
     // One after the other, so that the broker sees them in the order of their hosts.
-    for (const { address, host, redis } of plan.proxies) {
+    for (const { address, replicaAddress, host, redis } of plan.proxies) {
       await broker.addProxy({
         proxyAddress: address,
         nodes: [redis[0].address, redis[1].address],
         host,
+        replicaAddress,
       });
     }
     await broker.createCluster(plan.cluster, plan.nodeCount);

@@ -34,6 +34,7 @@ describe('planCluster', () => {
     expect(plan.proxies[1]).toEqual({
       name: 'proxy-7002',
       address: '127.0.0.1:7002',
+      replicaAddress: '127.0.0.1:8802',
       host: 'host-2',
       redis: [
         { name: 'redis-8003', address: '127.0.0.1:8003' },
@@ -49,8 +50,8 @@ describe('planCluster', () => {
         const proxyCount = 2 * chunks + 2 * sparePairCount;
         expect(plan.proxies).toHaveLength(proxyCount);
         expect(new Set(plan.proxies.map(({ host }) => host)).size).toBe(proxyCount);
-        expect(new Set(plan.ports.map(({ port }) => port)).size).toBe(3 * proxyCount + 3);
-        expect(new Set(plan.ports.map(({ owner }) => owner)).size).toBe(3 * proxyCount + 3);
+        expect(new Set(plan.ports.map(({ port }) => port)).size).toBe(4 * proxyCount + 3);
+        expect(new Set(plan.ports.map(({ owner }) => owner)).size).toBe(4 * proxyCount + 3);
       }),
     );
   });
@@ -83,9 +84,9 @@ describe('planCluster', () => {
   });
 
   it('refuses ports past the last one', () => {
-    expect(refusal({ proxyPort: 64_530 })).toBe(
-      'redis-65536 would listen on port 65536: the last port is 65535',
+    expect(refusal({ proxyPort: 64_535 })).toBe(
+      'proxy-64535 as a replica would listen on port 66335: the last port is 65535',
     );
-    expect(planCluster({ ...REQUEST, proxyPort: 64_528 }).ports.at(-1)?.port).toBe(65_535);
+    expect(planCluster({ ...REQUEST, proxyPort: 63_732 }).ports.at(-1)?.port).toBe(65_535);
   });
 });

@@ -26,6 +26,8 @@ export interface PlannedProcess {
 
 /** A proxy with its two Redis servers on a host of its own. */
 export interface PlannedProxy extends PlannedProcess {
+  /** Where clients find it as a replica. */
+  readonly replicaAddress: NodeAddress;
   /** The label by which the broker keeps the two halves of a chunk apart. */
   readonly host: string;
   readonly redis: readonly [PlannedProcess, PlannedProcess];
@@ -50,6 +52,8 @@ export interface ClusterPlan {
 
 /** How far above the first proxy's port the first Redis server's is. */
 const REDIS_PORT_OFFSET = 1000;
+/** The same of its port as a replica: above the Redis servers of the largest cluster. */
+const REPLICA_PORT_OFFSET = 1800;
 
 const COORDINATOR_COUNT = 2;
 const PORT_MAX = 65_535;
@@ -87,6 +91,7 @@ function plannedProxy(request: PlanRequest, index: number): PlannedProxy {
   const redisPort = request.proxyPort + REDIS_PORT_OFFSET + 2 * index;
   return {
     ...planned(`proxy-${port}`, port),
+    replicaAddress: planned(`proxy-${port} as a replica`, port + REPLICA_PORT_OFFSET).address,
     host: `host-${index + 1}`,
     redis: [
       planned(`redis-${redisPort}`, redisPort),
@@ -100,7 +105,7 @@ function plannedCoordinators(
   brokerPort: number,
   proxies: readonly PlannedProxy[],
 ): readonly PlannedProcess[] {
-  const taken = new Set(proxies.flatMap((proxy) => [proxy, ...proxy.redis]).map(portNumberOf));
+  const taken = new Set(proxies.flatMap(portsOfProxy).map(({ port }) => port));
   const coordinators: PlannedProcess[] = [];
   for (let port = brokerPort + 1; coordinators.length < COORDINATOR_COUNT; port++) {
     if (!taken.has(port))
@@ -122,11 +127,13 @@ function portsOf(plan: Omit<ClusterPlan, 'ports'>): PlannedPort[] {
   const control = [plan.broker, ...plan.coordinators].map((process) =>
     portOf(process, '--broker-port'),
   );
-  const proxies = plan.proxies.map((process) => portOf(process, '--port'));
-  const redis = plan.proxies.flatMap(({ redis: pair }) =>
-    pair.map((process) => portOf(process, '--port')),
-  );
-  return [...control, ...proxies, ...redis];
+  return [...control, ...plan.proxies.flatMap(portsOfProxy)];
+}
+
+function portsOfProxy(proxy: PlannedProxy): PlannedPort[] {
+  const { name, replicaAddress, redis } = proxy;
+  const replica = { name: `${name} as a replica`, address: replicaAddress };
+  return [proxy, ...redis, replica].map((process) => portOf(process, '--port'));
 }
 
 function portOf(process: PlannedProcess, option: PlannedPort['option']): PlannedPort {

@@ -16,6 +16,8 @@ export interface ReadyInfo {
   readonly cluster: string;
   readonly coordinators: readonly ReadyProcess[];
   readonly proxies: readonly (ReadyProcess & {
+    /** Where clients find it as a replica. */
+    readonly replicaAddress: string;
     readonly host: string;
     readonly redis: readonly ReadyProcess[];
   })[];
@@ -42,8 +44,9 @@ export function readyInfoOf(
     brokerPid: launched.broker.pid,
     cluster: plan.cluster,
     coordinators: launched.coordinators.map(processOf),
-    proxies: launched.proxies.map(({ plan: { host }, child, redis }) => ({
+    proxies: launched.proxies.map(({ plan: { host, replicaAddress }, child, redis }) => ({
       ...processOf(child),
+      replicaAddress,
       host,
       redis: redis.map(processOf),
     })),
