@@ -30,6 +30,12 @@ export interface FixturePlan {
 
 type ProxyName = Exclude<TargetName, 'direct' | 'redis-cluster'>;
 
+/** How undermoon is started. */
+interface Form {
+  readonly threads: number;
+  readonly isPlain: boolean;
+}
+
 /** All servers of one round. Nothing of an earlier round is left in them. */
 export class Fixture {
   readonly #plan: FixturePlan;
@@ -75,14 +81,11 @@ export class Fixture {
   /** Starts one more instance of a proxy before the first Redis; it is the caller's to stop. */
   startProxy(target: ProxyName, shards: 1 | 2): Promise<ProxyInstance> {
     const { programs, cores } = this.#plan;
-    const isOurs = target === 'undermoon-2-threads' || target === 'undermoon-plain';
-    const program = isOurs ? programs.undermoon : programs[target];
+    const { form, program } = programOf(target, programs);
     if (program === null) throw new Error(`the program of ${target} is not known`);
     const redisPorts = this.#redis.slice(0, shards).map(({ port }) => port);
     const plan = { program, redisPorts, cores: cores.proxy };
-    if (target === 'nutcracker') return startNutcracker(plan);
-    const threads = target === 'undermoon-2-threads' ? 2 : 1;
-    return startUndermoon({ ...plan, threads, isPlain: target === 'undermoon-plain' });
+    return target === 'nutcracker' ? startNutcracker(plan) : startUndermoon({ ...plan, ...form });
   }
 
   async stop(): Promise<void> {
@@ -116,6 +119,28 @@ export class Fixture {
     const key = proxyKey(target, shards);
     if (this.#proxies.has(key)) return;
     this.#proxies.set(key, await this.startProxy(target, shards));
+  }
+}
+
+/** What is run for a target. */
+function programOf(
+  target: ProxyName,
+  { undermoon, base, nutcracker }: Programs,
+): { readonly form: Form; readonly program: string | null } {
+  const form = { threads: 1, isPlain: false };
+  switch (target) {
+    case 'undermoon':
+      return { form, program: undermoon };
+    case 'undermoon-2-threads':
+      return { form: { ...form, threads: 2 }, program: undermoon };
+    case 'undermoon-plain':
+      return { form: { ...form, isPlain: true }, program: undermoon };
+    case 'undermoon-plain-2-threads':
+      return { form: { threads: 2, isPlain: true }, program: undermoon };
+    case 'base':
+      return { form, program: base };
+    case 'nutcracker':
+      return { form, program: nutcracker };
   }
 }
 

@@ -3,13 +3,14 @@ import type { LoadPart } from './redis-benchmark.ts';
 /**
  * What is measured: Redis itself, the proxies before it, and Redis Cluster. `base` is another build of undermoon,
  * `undermoon-2-threads` the same build with two event loops, `undermoon-plain` its port for clients that know no
- * clusters.
+ * clusters, `undermoon-plain-2-threads` that port with two.
  */
 export type TargetName =
   | 'direct'
   | 'undermoon'
   | 'undermoon-2-threads'
   | 'undermoon-plain'
+  | 'undermoon-plain-2-threads'
   | 'base'
   | 'nutcracker'
   | 'redis-cluster';
@@ -211,18 +212,30 @@ function plainPort(): Workload[] {
 
 /** Not pinned: a second event loop on the core of the first would be no gain. */
 function twoThreads(): Workload[] {
-  return [1, 16, 32].map((pipeline) => ({
-    name: `threads-get-64-c50-p${pipeline}`,
-    title: `GET 64 B, 50 connections, pipeline ${pipeline}, two event loops against one`,
-    load: {
-      kind: 'flood',
-      parts: [{ connections: 50, pipeline, words: wordsOf('get', SIZES[0]), isKeptAlive: true }],
+  const loadOf = (pipeline: number): Load => ({
+    kind: 'flood',
+    parts: [{ connections: 50, pipeline, words: wordsOf('get', SIZES[0]), isKeptAlive: true }],
+  });
+  return [
+    ...[1, 16, 32].map((pipeline): Workload => ({
+      name: `threads-get-64-c50-p${pipeline}`,
+      title: `GET 64 B, 50 connections, pipeline ${pipeline}, two event loops against one`,
+      load: loadOf(pipeline),
+      shards: 1,
+      targets: ['undermoon', 'undermoon-2-threads'],
+      placements: ['free'],
+      isQuick: true,
+    })),
+    {
+      name: 'threads-plain-get-64-c50-p16',
+      title: 'GET 64 B, 50 connections, pipeline 16, plain port, two event loops against one',
+      load: loadOf(16),
+      shards: 1,
+      targets: ['undermoon-plain', 'undermoon-plain-2-threads'],
+      placements: ['free'],
+      isQuick: false,
     },
-    shards: 1,
-    targets: ['undermoon', 'undermoon-2-threads'],
-    placements: ['free'],
-    isQuick: true,
-  }));
+  ];
 }
 
 function get50(keyPrefix: string): LoadPart {
