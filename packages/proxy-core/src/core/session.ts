@@ -26,6 +26,7 @@ export const DETOUR = {
 export interface SessionFacts {
   readonly protocol: 2 | 3;
   readonly isReadonly: boolean;
+  readonly isRedirected: boolean;
   readonly isNoEvict: boolean;
   readonly isNoTouch: boolean;
   readonly name: string;
@@ -53,6 +54,8 @@ export class Session {
   subscriptions: Subscriptions | null = null;
   /** Another proxy, which subscribes to what is published at the servers of this one. */
   isPeerLink = false;
+  /** Another proxy, which is told where keys are even where clients never are. */
+  isRedirected = false;
   /** It gets the commands of all clients. */
   isMonitor = false;
   name = '';
@@ -115,8 +118,10 @@ export class Session {
 
   /** Of a session that `isPlain`. */
   facts(): SessionFacts {
-    const { protocol, isReadonly, isNoEvict, isNoTouch, name, libraryName, libraryVersion } = this;
-    return { protocol, isReadonly, isNoEvict, isNoTouch, name, libraryName, libraryVersion };
+    const { protocol, isReadonly, isRedirected, isNoEvict, isNoTouch } = this;
+    const { name, libraryName, libraryVersion } = this;
+    const modes = { protocol, isReadonly, isRedirected, isNoEvict, isNoTouch };
+    return { ...modes, name, libraryName, libraryVersion };
   }
 
   /** Makes a new session what another one was. */

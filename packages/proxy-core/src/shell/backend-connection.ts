@@ -44,6 +44,8 @@ export interface BackendEndpoint {
   readonly credentials: BackendCredentials | null;
   /** It is another proxy. */
   readonly isPeer: boolean;
+  /** What is asked for on a new connection; that it may be refused is no matter. Null: nothing. */
+  readonly request: readonly string[] | null;
 }
 
 /** Fixed properties of a backend connection. */

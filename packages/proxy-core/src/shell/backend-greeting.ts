@@ -18,12 +18,17 @@ export class BackendGreeting {
   readonly #decoder = new ValueDecoder();
   #left: number;
   readonly #asksForRole: boolean;
+  readonly #isLastOptional: boolean;
 
-  /** `last`: a command that follows; after ROLE only a master is accepted. */
+  /**
+   * `last`: a command that follows; after ROLE only a master is accepted. `isLastOptional`: the server may answer it
+   * with an error.
+   */
   constructor(
     protocol: 2 | 3,
     credentials: BackendCredentials | null,
     last: readonly string[] | null = null,
+    isLastOptional = false,
   ) {
     const commands: (readonly string[])[] = [];
     if (credentials !== null) {
@@ -35,6 +40,7 @@ export class BackendGreeting {
     this.bytes = Buffer.concat(commands.map((command) => encodeCommand(command)));
     this.#left = commands.length;
     this.#asksForRole = last?.[0] === 'ROLE';
+    this.#isLastOptional = isLastOptional;
   }
 
   get isDone(): boolean {
@@ -46,7 +52,7 @@ export class BackendGreeting {
     try {
       this.#decoder.push(bytes);
       for (let reply = this.#decoder.next(); reply !== undefined; reply = this.#decoder.next()) {
-        if (reply.type === 'error' && !this.#isForbiddenRole(reply.value)) {
+        if (reply.type === 'error' && !this.#isAllowed(reply.value)) {
           return this.#refuse(reply.value);
         }
         if (isReplica(reply)) return this.#refuse('it is a replica');
@@ -61,8 +67,9 @@ export class BackendGreeting {
   }
 
   /** A user that may not ask for the role is not kept from the rest. */
-  #isForbiddenRole(error: string): boolean {
-    return this.#asksForRole && this.#left === 1 && error.startsWith('NOPERM');
+  #isAllowed(error: string): boolean {
+    if (this.#left !== 1) return false;
+    return this.#isLastOptional || (this.#asksForRole && error.startsWith('NOPERM'));
   }
 
   #refuse(reason: string): false {
@@ -76,6 +83,8 @@ export interface GreetingOptions {
   readonly address: NodeAddress;
   readonly protocol: 2 | 3;
   readonly credentials: BackendCredentials | null;
+  /** See `BackendEndpoint`. */
+  readonly request: readonly string[] | null;
   readonly logger: Logger;
 }
 
@@ -96,7 +105,8 @@ export class GreetingExchange {
 
   /** What to say on a new connection; null: nothing. */
   begin(): Buffer | null {
-    const greeting = new BackendGreeting(this.#options.protocol, this.#options.credentials);
+    const { protocol, credentials, request } = this.#options;
+    const greeting = new BackendGreeting(protocol, credentials, request, request !== null);
     if (greeting.isDone) return null;
     this.#greeting = greeting;
     return greeting.bytes;

@@ -77,13 +77,15 @@ function getFromServer(client: Client, scanner: RequestScanner, span: Span): boo
   return true;
 }
 
+const CLUSTER_PORT = { port: 'cluster', isRedirected: false } as const;
+
 /**
  * The masters and copies behind this proxy, on the plain port the other proxies too. On the cluster port no
  * proxy is asked: it would ask the others again where redirection is active.
  */
 function targetsOf({ context }: Client): readonly BackendGroup[] {
-  const cluster = context.contextOf(false);
-  const replica = context.contextOf(true);
+  const cluster = context.contextOf({ ...CLUSTER_PORT, isReadonly: false });
+  const replica = context.contextOf({ ...CLUSTER_PORT, isReadonly: true });
   const isClusterPort = context === cluster || context === replica;
   const { groups } = isClusterPort ? cluster : context;
   const masters = isClusterPort ? groups.slice(0, cluster.table.peerStart) : groups;

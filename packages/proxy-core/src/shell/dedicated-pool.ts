@@ -21,7 +21,7 @@ const CLIENT_ID = encodeCommand(['CLIENT', 'ID']);
 /** What the pool needs to open connections. */
 export interface DedicatedPoolOptions extends Omit<
   BackendOptions,
-  'address' | 'protocol' | 'socketPath' | 'credentials' | 'isPeer' | 'resendBytesMax' | 'isOwn'
+  keyof BackendEndpoint | 'address' | 'protocol' | 'resendBytesMax' | 'isOwn'
 > {
   readonly endpointOf: (address: NodeAddress) => BackendEndpoint;
   /** Connections at once, leased or idle. */

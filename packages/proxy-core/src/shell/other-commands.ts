@@ -56,6 +56,7 @@ import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './ses
 import { isPackedTransaction, takePacked } from './packed-commands.ts';
 import { takePassed } from './passed-command.ts';
 import { needsMaster } from './readonly-mode.ts';
+import { takeRedirectRequest } from './redirect-request.ts';
 import { isScriptReady, isWaitingForScripts, noteQueued } from './script-calls.ts';
 import { isForServers } from './script-commands.ts';
 import { isAnyHeld, isForShard, slotOfShard, slotsOfKeys } from './shard-slots.ts';
@@ -164,6 +165,7 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   else if (id === COMMAND_ID.INFO) takeInfo(client, scanner, span);
   else if (takeConfigOfServers(client, scanner, span, id)) return true;
   else if (id === COMMAND_ID.UMCTL && takePeerCommand(client, scanner, span)) return true;
+  else if (id === COMMAND_ID.UMCTL && takeRedirectRequest(client, scanner, span)) return true;
   else if (isControlCommand(commandName(container)) && !isAboutSlotKeys(id)) {
     client.context.desk.take(client, scanner, span);
   } else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));

@@ -2,7 +2,8 @@ import { encodeCommand, type RequestScanner } from '@undermoon/resp';
 import { findKeys, slotOfKeys } from '../core/command-keys.ts';
 import { isForwarded, lookupCommand, resolveSubcommand } from '../core/command-lookup.ts';
 import { errorReply, unreachableReply } from '../core/replies.ts';
-import type { Client, Span } from './proxy-context.ts';
+import type { BackendGroup } from './backend-pool.ts';
+import type { Client, ProxyContext, Span } from './proxy-context.ts';
 
 const NO_TIMES = errorReply('Missing sub command');
 const NOT_UTF8 = errorReply('Invalid sub command');
@@ -34,17 +35,28 @@ export function takePassed(
   const container = lookupCommand(bytes, scanner.argStart[0] ?? 0, scanner.argEnd[0] ?? 0);
   const id = resolveSubcommand(container, bytes, scanner);
   const { session, context } = client;
+  const routes = routesOf(context);
   if (session.transaction !== null || id < 0 || !isForwarded(id)) {
     client.reply(NOT_FOR_KEYS);
     return null;
   }
   const hasKeys = findKeys(id, bytes, scanner, context.keys) > 0;
   const slot = hasKeys ? slotOfKeys(bytes, scanner, context.keys) : -1;
-  const target = slot < 0 ? -1 : (context.slots[slot] ?? -1);
-  if (target < context.table.peerStart) return { id, span: { bytes, start: 0, end } };
+  const target = slot < 0 ? -1 : (routes.slots[slot] ?? -1);
+  if (target < routes.table.peerStart) return { id, span: { bytes, start: 0, end } };
   if (times === 0) client.reply(TOO_MANY);
-  else passOn(client, target, encodeCommand(['UMFORWARD', String(times - 1), ...words]));
+  else
+    passOn(
+      client,
+      routes.groups[target],
+      encodeCommand(['UMFORWARD', String(times - 1), ...words]),
+    );
   return null;
+}
+
+/** With active redirection commands of this kind are passed on for other proxies, too: their hops are counted. */
+function routesOf(context: ProxyContext): ProxyContext {
+  return context.options.activeRedirection ? (context.splitBy ?? context) : context;
 }
 
 interface Passed {
@@ -70,9 +82,8 @@ function parsePassed(scanner: RequestScanner, bytes: Buffer): Passed {
 }
 
 /** A redirection by that proxy goes back the way the command came. */
-function passOn(client: Client, target: number, command: Buffer): void {
-  const { groups, redirects } = client.context;
-  const group = groups[target];
+function passOn(client: Client, group: BackendGroup | undefined, command: Buffer): void {
+  const { redirects } = client.context;
   if (group === undefined) return;
   const backend = client.backendOf(group);
   const replies = redirects.repliesOf(client, backend);

@@ -1,31 +1,34 @@
 import type { NodeAddress } from '@undermoon/cluster-meta';
-import type { PortKind } from '../core/connection-label.ts';
 import type { Compression } from '../core/compression.ts';
 import { type SlotMarks, withHeld } from '../core/held-slots.ts';
 import { replicaTableOf } from '../core/replica-slots.ts';
 import { peerAddressesOf, plainTableOf, type RoutingTable } from '../core/routing-table.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { PortAddresses } from '../core/port-addresses.ts';
-import type { ProxyContext, Spread } from './proxy-context.ts';
+import type { ProxyContext, SessionMode, Spread } from './proxy-context.ts';
 
 /** Groups of connections to these servers, in that order. */
 type Retain = (addresses: readonly NodeAddress[]) => readonly BackendGroup[];
 
-/** What the connections of one loop share: by the kind of port, and apart for clients in READONLY mode. */
+/**
+ * What the connections of one loop share: by the kind of port, and apart for clients in READONLY mode and for other
+ * proxies.
+ */
 export class PortContexts {
   readonly cluster: ProxyContext;
   readonly plain: ProxyContext;
   /** The other proxies of the newest table. */
   peers: ReadonlySet<NodeAddress> = new Set();
   readonly #replica: ProxyContext;
+  /** Where the clients of the cluster port are not redirected, for other proxies: those are. */
+  readonly #redirecting: ProxyContext;
   readonly #hasPlainClients: boolean;
 
   constructor(facts: Omit<ProxyContext, 'contextOf'>, hasPlainClients: boolean) {
-    const contextOf = (isReadonly: boolean): ProxyContext => {
-      return isReadonly ? this.#replica : this.cluster;
-    };
+    const contextOf = (session: SessionMode): ProxyContext => this.of(session);
     this.cluster = { ...facts, contextOf };
     this.#replica = { ...facts, contextOf };
+    this.#redirecting = facts.isPlain ? { ...facts, contextOf, isPlain: false } : this.cluster;
     this.plain = { ...facts, contextOf, isPlain: true };
     this.plain.splitBy = this.plain;
     if (facts.isPlain) this.#splitByPlain(true);
@@ -36,9 +39,11 @@ export class PortContexts {
     for (const context of this.#all()) context.addresses = addresses;
   }
 
-  /** For a client of that port. */
-  of(port: PortKind, isReadonly: boolean): ProxyContext {
-    return port === 'plain' ? this.plain : this.cluster.contextOf(isReadonly);
+  /** For a client whose session is in this mode. */
+  of({ port, isReadonly, isRedirected }: SessionMode): ProxyContext {
+    if (port === 'plain') return this.plain;
+    if (isRedirected && this.cluster.isPlain) return this.#redirecting;
+    return isReadonly ? this.#replica : this.cluster;
   }
 
   /** Clients may go to other loops. */
@@ -66,6 +71,7 @@ export class PortContexts {
     const addresses = [...plainTable.localNodes, ...(table.replicas?.nodes ?? [])];
     const groups = retain(addresses);
     setServers(plain, plainTable, groups.slice(0, plainTable.localNodes.length));
+    setServers(this.#redirecting, table, groups.slice(0, table.localNodes.length));
     const own = cluster.isPlain ? plainTable : table;
     setServers(cluster, own, groups.slice(0, own.localNodes.length));
     // Other proxies ask this port for what is here, so what is for all servers must not come back to them.
@@ -87,12 +93,13 @@ export class PortContexts {
   }
 
   #splitByPlain(isOn: boolean): void {
-    this.cluster.splitBy = isOn ? this.plain : null;
-    this.#replica.splitBy = this.cluster.splitBy;
+    for (const context of this.#all()) {
+      if (context !== this.plain) context.splitBy = isOn ? this.plain : null;
+    }
   }
 
   #all(): readonly ProxyContext[] {
-    return [this.cluster, this.#replica, this.plain];
+    return [this.cluster, this.#replica, this.#redirecting, this.plain];
   }
 }
 

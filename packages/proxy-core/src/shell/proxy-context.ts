@@ -44,6 +44,9 @@ export interface AdminDesk {
   answer(client: Client, args: readonly Buffer[]): void;
 }
 
+/** What of a session tells how its commands are routed. */
+export type SessionMode = Readonly<Pick<Session, 'port' | 'isReadonly' | 'isRedirected'>>;
+
 /** Which loop serves which client; told by the loop that accepts. */
 export interface Spread {
   /** A client waits for many replies at once. Called once for a client. */
@@ -148,8 +151,8 @@ export interface ProxyContext {
    * such commands are refused.
    */
   splitBy: ProxyContext | null;
-  /** What clients of the cluster port share, in READONLY mode or not. */
-  readonly contextOf: (isReadonly: boolean) => ProxyContext;
+  /** What clients share whose sessions are in that mode. */
+  readonly contextOf: (mode: SessionMode) => ProxyContext;
 }
 
 /** Every event loop of the proxy, for commands about the clients and scripts of all of them. */

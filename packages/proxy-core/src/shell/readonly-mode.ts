@@ -16,7 +16,7 @@ export function setReadonly(client: Client, isReadonly: boolean): void {
   session.isReadonly = isReadonly;
   if (isReadonly) session.detours |= DETOUR.READONLY;
   else session.detours &= ~DETOUR.READONLY;
-  client.context = context.contextOf(isReadonly);
+  client.context = context.contextOf(session);
 }
 
 /** The fast path of a client in READONLY mode: the server of a command's keys; negative for everything else. */

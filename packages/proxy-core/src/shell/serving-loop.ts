@@ -42,6 +42,7 @@ import type {
 } from './proxy-context.ts';
 import { ScriptLookup } from './script-lookup.ts';
 import { TrackingClients } from './tracking-clients.ts';
+import { REDIRECT_COMMAND } from './redirect-request.ts';
 import { Redirects } from './redirects.ts';
 import type { AcceptedConnection, TransportHandler } from './transport.ts';
 
@@ -167,15 +168,15 @@ export class ServingLoop {
 
   /** Serves a connection. `id` is the proxy's for this client. */
   accept(connection: AcceptedConnection, port: PortKind, id: number): void {
-    this.#serve(this.#contexts.of(port, false), connection, this.#sessionOf(id, port, 0));
+    const session = this.#sessionOf(id, port, 0);
+    this.#serve(this.#contexts.of(session), connection, session);
   }
 
   /** Serves a client that another loop has served before. */
   adopt(connection: AcceptedConnection, from: Omit<Departure, 'connection'>): void {
     const session = this.#sessionOf(from.id, from.port, from.ageMs);
     session.restore(from.session);
-    const context = this.#contexts.of(from.port, session.isReadonly);
-    this.#serve(context, connection, session).takeOver(Buffer.from(from.input));
+    this.#serve(this.#contexts.of(session), connection, session).takeOver(Buffer.from(from.input));
   }
 
   /** Tells a client that there are too many, and closes. */
@@ -362,13 +363,16 @@ function serverEndpointOf(options: ProxyOptions): BackendEndpoint {
     socketPath: options.backendSocketPath,
     credentials: credentialsOf(options),
     isPeer: false,
+    request: null,
   };
 }
 
 /** Another proxy takes this one for a client, so it wants the password that clients give. */
-function peerEndpointOf({ password }: ProxyOptions): BackendEndpoint {
+function peerEndpointOf({ password, activeRedirection }: ProxyOptions): BackendEndpoint {
   const credentials = password === null ? null : { username: null, password };
-  return { socketPath: null, credentials, isPeer: true };
+  // Two that follow redirections for each other could wait for each other.
+  const request = activeRedirection ? REDIRECT_COMMAND : null;
+  return { socketPath: null, credentials, isPeer: true, request };
 }
 
 /** What the Redis servers want to hear first; null: nothing. */

@@ -15,10 +15,7 @@ import {
 const SHARD_RETRY_MS = 500;
 
 /** How servers and proxies are reached. */
-export interface UpstreamsOptions extends Omit<
-  UpstreamOptions,
-  'address' | 'isPeer' | 'socketPath' | 'credentials'
-> {
+export interface UpstreamsOptions extends Omit<UpstreamOptions, keyof BackendEndpoint | 'address'> {
   readonly endpointOf: (address: NodeAddress) => BackendEndpoint;
   /** How long a link stays open of which nothing is wanted. */
   readonly idleMs: number;

@@ -29,6 +29,11 @@ const plainPort = (options: ProxyServerOptions): Way => ({
 const WAYS: readonly Way[] = [
   plainPort({ spreadClients: 'at-once' }),
   plainPort({ spreadClients: 'when-needed' }),
+  {
+    name: 'active redirection, clients spread at-once',
+    options: { spreadClients: 'at-once', activeRedirection: true },
+    portOf: ({ address }) => address,
+  },
 ];
 
 /** Two proxies of two loops each, a server beside each of them, and what is known of their metadata. */
