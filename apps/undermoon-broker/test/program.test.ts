@@ -1,33 +1,22 @@
-import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { type RunningProgram, startProgram } from '@undermoon/testkit';
+import { ProgramGroup, takePort } from '@undermoon/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
 
-const running: RunningProgram[] = [];
+const programs = new ProgramGroup(CLI);
 let directory = '';
 beforeEach(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'undermoon-broker-'));
 });
 afterEach(async () => {
-  for (const program of running.splice(0)) await program[Symbol.asyncDispose]();
+  await programs.end();
   await rm(directory, { recursive: true });
 });
-
-function start(
-  argv: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): RunningProgram {
-  const program = startProgram(CLI, argv, { env });
-  running.push(program);
-  return program;
-}
 
 const urlOf = (readyLine: string): string => `http://${readyLine.split(' ').at(-1)}/api/v3`;
 
@@ -49,7 +38,7 @@ async function proxiesOf(url: string): Promise<unknown> {
 
 describe('undermoon-broker', { timeout: 60_000 }, () => {
   it('serves from its ready line on, and stops with 0 on SIGTERM', async () => {
-    const program = start(['--address', '127.0.0.1:0']);
+    const program = programs.start(['--address', '127.0.0.1:0']);
     const line = await program.firstLine;
     expect(line).toMatch(/^undermoon-broker listening on 127\.0\.0\.1:\d+$/);
     expect((await fetch(`${urlOf(line)}/version`)).status).toBe(200);
@@ -67,14 +56,14 @@ describe('undermoon-broker', { timeout: 60_000 }, () => {
     const file = path.join(directory, 'broker.toml');
     const meta = path.join(directory, 'metadata');
     await writeFile(file, `address = "127.0.0.1:0"\nmeta_filename = "${meta}"\n${toml}\n`);
-    const first = start([file], env);
+    const first = programs.start([file], env);
     const url = urlOf(await first.firstLine);
     expect(await addProxy(url, '10.0.0.1:5299')).toBe(200);
     first.kill('SIGKILL');
     await first.ended;
     expect(await readFile(meta, 'utf8')).toContain('10.0.0.1:5299');
 
-    const second = start([file], env);
+    const second = programs.start([file], env);
     expect(await proxiesOf(urlOf(await second.firstLine))).toEqual({
       addresses: ['10.0.0.1:5299'],
     });
@@ -100,13 +89,13 @@ describe('undermoon-broker', { timeout: 60_000 }, () => {
       ['--storage-type=etcd', '--etcd-endpoints=a:1', '--etcd-password=x'],
     ],
   ])('refuses settings that contradict each other: %s', async (text, argv) => {
-    const { code, stderr } = await start(argv).ended;
+    const { code, stderr } = await programs.start(argv).ended;
     expect(code).toBe(2);
     expect(stderr).toContain(`undermoon-broker: ${text}`);
   });
 
   it('names an etcd that does not answer and exits with 1', async () => {
-    const { code, stderr } = await start([
+    const { code, stderr } = await programs.start([
       '--address=127.0.0.1:0',
       '--storage-type=etcd',
       '--etcd-endpoints=127.0.0.1:1',
@@ -120,26 +109,23 @@ describe('undermoon-broker', { timeout: 60_000 }, () => {
     const meta = path.join(directory, 'metadata');
     await writeFile(meta, '{"version": "mem-broker-0.2", "glob');
     const argv = ['--address=127.0.0.1:0', '--storage-type=file', `--meta-filename=${meta}`];
-    const { code, stdout, stderr } = await start(argv).ended;
+    const { code, stdout, stderr } = await programs.start(argv).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain(meta);
     expect(await readFile(meta, 'utf8')).toBe('{"version": "mem-broker-0.2", "glob');
   });
 
   it('ends with 0 when its stdin ends and it was told to follow its parent', async () => {
-    const program = start(['--address', '127.0.0.1:0', '--exit-with-parent', '--json']);
+    const program = programs.start(['--address', '127.0.0.1:0', '--exit-with-parent', '--json']);
     expect(JSON.parse(await program.firstLine)).toMatchObject({ event: 'ready', pid: program.pid });
     program.endInput();
     expect((await program.ended).code).toBe(0);
   });
 
   it('names a taken address and exits with 1', async () => {
-    const holder = createServer().listen(0, '127.0.0.1');
-    await once(holder, 'listening');
-    const bound = holder.address();
-    const address = `127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}`;
-    const { code, stdout, stderr } = await start(['--address', address]).ended;
-    holder.close();
+    await using taken = await takePort();
+    const address = `127.0.0.1:${taken.port}`;
+    const { code, stdout, stderr } = await programs.start(['--address', address]).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain(
       `undermoon-broker: cannot listen on ${address}: address already in use\n`,
@@ -147,7 +133,7 @@ describe('undermoon-broker', { timeout: 60_000 }, () => {
   });
 
   it('refuses a storage that it does not have instead of losing data', async () => {
-    const { code, stderr } = await start([], { UNDERMOON_STORAGE_TYPE: 'tape' }).ended;
+    const { code, stderr } = await programs.start([], { UNDERMOON_STORAGE_TYPE: 'tape' }).ended;
     expect(code).toBe(2);
     expect(stderr).toBe(
       'undermoon-broker: invalid field storage_type (UNDERMOON_STORAGE_TYPE): ' +
@@ -156,9 +142,9 @@ describe('undermoon-broker', { timeout: 60_000 }, () => {
   });
 
   it('never shows the password of the storage, not even the default', async () => {
-    const { stdout } = await start(['--print-config']).ended;
+    const { stdout } = await programs.start(['--print-config']).ended;
     expect(stdout).toContain('storage_password = "********" # default\n');
-    const help = await start(['--help']).ended;
+    const help = await programs.start(['--help']).ended;
     expect(stdout + help.stdout).not.toContain('my_storage_password');
   });
 });

@@ -1,26 +1,17 @@
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-import { type RunningProgram, startProgram } from '@undermoon/testkit';
+import { ProgramGroup, takePort } from '@undermoon/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 
 const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
 const LOCAL = ['--address', '127.0.0.1:0', '--broker-address', ''];
 
-const running: RunningProgram[] = [];
+const programs = new ProgramGroup(CLI);
 afterEach(async () => {
-  for (const program of running.splice(0)) await program[Symbol.asyncDispose]();
+  await programs.end();
 });
-
-function start(
-  argv: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): RunningProgram {
-  const program = startProgram(CLI, argv, { env });
-  running.push(program);
-  return program;
-}
 
 async function connectTo(readyLine: string): Promise<Socket> {
   const socket = connect(Number(readyLine.split(':').at(-1)), '127.0.0.1');
@@ -40,7 +31,7 @@ async function ask(socket: Socket, command: string): Promise<string> {
 
 describe('undermoon-coordinator', { timeout: 60_000 }, () => {
   it('serves its commands from its ready line on, and stops with 0 on SIGTERM', async () => {
-    const program = start([...LOCAL, '--reporter-id', 'c1']);
+    const program = programs.start([...LOCAL, '--reporter-id', 'c1']);
     const line = await program.firstLine;
     expect(line).toMatch(/^undermoon-coordinator listening on 127\.0\.0\.1:\d+$/);
     const socket = await connectTo(line);
@@ -52,7 +43,7 @@ describe('undermoon-coordinator', { timeout: 60_000 }, () => {
 
   it('takes several brokers from a variable, none of which has to be there', async () => {
     const env = { UNDERMOON_BROKER_ADDRESS: '127.0.0.1:23098,127.0.0.1:23099' };
-    const program = start(['--address=127.0.0.1:0', '--log-level=error'], env);
+    const program = programs.start(['--address=127.0.0.1:0', '--log-level=error'], env);
     const socket = await connectTo(await program.firstLine);
     expect(await ask(socket, 'CONFIG GET brokers')).toBe(
       '$31\r\n127.0.0.1:23098,127.0.0.1:23099\r\n',
@@ -63,19 +54,16 @@ describe('undermoon-coordinator', { timeout: 60_000 }, () => {
   });
 
   it('ends with 0 when its stdin ends and it was told to follow its parent', async () => {
-    const program = start([...LOCAL, '--exit-with-parent', '--json']);
+    const program = programs.start([...LOCAL, '--exit-with-parent', '--json']);
     expect(JSON.parse(await program.firstLine)).toMatchObject({ event: 'ready', pid: program.pid });
     program.endInput();
     expect((await program.ended).code).toBe(0);
   });
 
   it('names a taken address and exits with 1', async () => {
-    const holder = createServer().listen(0, '127.0.0.1');
-    await once(holder, 'listening');
-    const bound = holder.address();
-    const address = `127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}`;
-    const { code, stdout, stderr } = await start(['--address', address]).ended;
-    holder.close();
+    await using taken = await takePort();
+    const address = `127.0.0.1:${taken.port}`;
+    const { code, stdout, stderr } = await programs.start(['--address', address]).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain(
       `undermoon-coordinator: cannot listen on ${address}: address already in use\n`,
@@ -83,13 +71,13 @@ describe('undermoon-coordinator', { timeout: 60_000 }, () => {
   });
 
   it('refuses wrong settings with 2, those too that only the library checks', async () => {
-    const wrong = await start(['--proxy-timeout', '0']).ended;
+    const wrong = await programs.start(['--proxy-timeout', '0']).ended;
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toBe(
       'undermoon-coordinator: invalid field proxy_timeout (--proxy-timeout): ' +
         'expected a whole number of seconds from 1 to 3600, got "0"\n',
     );
-    const odd = await start(['--reporter-id', 'a/b']).ended;
+    const odd = await programs.start(['--reporter-id', 'a/b']).ended;
     expect(odd.code).toBe(2);
     expect(odd.stderr).toMatch(/^undermoon-coordinator: reporterId: .*"a\/b"/);
   });

@@ -1,28 +1,19 @@
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { type RunningProgram, startProgram } from '@undermoon/testkit';
+import { ProgramGroup, takePort } from '@undermoon/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 
 const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
 
-const running: RunningProgram[] = [];
+const programs = new ProgramGroup(CLI);
 afterEach(async () => {
-  for (const program of running.splice(0)) await program[Symbol.asyncDispose]();
+  await programs.end();
 });
-
-function start(
-  argv: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): RunningProgram {
-  const program = startProgram(CLI, argv, { env });
-  running.push(program);
-  return program;
-}
 
 /** Sends one inline command and returns the reply's first bytes. */
 async function ask(readyLine: string, command: string): Promise<string> {
@@ -38,7 +29,7 @@ async function ask(readyLine: string, command: string): Promise<string> {
 
 describe('undermoon-proxy', { timeout: 60_000 }, () => {
   it('serves from its ready line on, and stops with 0 on SIGTERM', async () => {
-    const program = start(['--address', '127.0.0.1:0', '--log-level', 'info']);
+    const program = programs.start(['--address', '127.0.0.1:0', '--log-level', 'info']);
     const line = await program.firstLine;
     expect(line).toMatch(/^undermoon-proxy listening on 127\.0\.0\.1:\d+$/);
     expect(await ask(line, 'PING')).toBe('+PONG\r\n');
@@ -53,7 +44,7 @@ describe('undermoon-proxy', { timeout: 60_000 }, () => {
   });
 
   it('carries clients on as many loops as asked for', async () => {
-    const program = start(['--address', '127.0.0.1:0', '--thread-number', '3']);
+    const program = programs.start(['--address', '127.0.0.1:0', '--thread-number', '3']);
     const line = await program.firstLine;
     for (let i = 0; i < 4; i++) expect(await ask(line, 'PING')).toBe('+PONG\r\n');
     program.kill('SIGTERM');
@@ -68,7 +59,7 @@ describe('undermoon-proxy', { timeout: 60_000 }, () => {
       const file = path.join(directory, 'proxy.toml');
       await writeFile(file, 'address = "127.0.0.1:23009"\npassword = "from file"\n');
       const env = { UNDERMOON_PASSWORD: 'from-env', UNDERMOON_AUTO_SELECT_CLUSTER: 'true' };
-      const program = start([file, '--address=127.0.0.1:0', '--json'], env);
+      const program = programs.start([file, '--address=127.0.0.1:0', '--json'], env);
       const ready: unknown = JSON.parse(await program.firstLine);
       expect(ready).toMatchObject({ event: 'ready', pid: program.pid });
       const address = /127\.0\.0\.1:\d+/.exec(await program.firstLine)?.[0] ?? '';
@@ -81,7 +72,7 @@ describe('undermoon-proxy', { timeout: 60_000 }, () => {
   });
 
   it('ends with 0 when a peer sends UMCTL SHUTDOWN', async () => {
-    const program = start(['--address', '127.0.0.1:0']);
+    const program = programs.start(['--address', '127.0.0.1:0']);
     const socket = connect(Number((await program.firstLine).split(':').at(-1)), '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write('UMCTL SHUTDOWN\r\n');
@@ -90,19 +81,16 @@ describe('undermoon-proxy', { timeout: 60_000 }, () => {
   });
 
   it('ends with 0 when its stdin ends and it was told to follow its parent', async () => {
-    const program = start(['--address', '127.0.0.1:0', '--exit-with-parent']);
+    const program = programs.start(['--address', '127.0.0.1:0', '--exit-with-parent']);
     await program.firstLine;
     program.endInput();
     expect((await program.ended).code).toBe(0);
   });
 
   it('names a taken address and exits with 1', async () => {
-    const holder = createServer().listen(0, '127.0.0.1');
-    await once(holder, 'listening');
-    const bound = holder.address();
-    const address = `127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}`;
-    const { code, stdout, stderr } = await start(['--address', address]).ended;
-    holder.close();
+    await using taken = await takePort();
+    const address = `127.0.0.1:${taken.port}`;
+    const { code, stdout, stderr } = await programs.start(['--address', address]).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain(
       `undermoon-proxy: cannot listen on ${address}: address already in use\n`,
@@ -110,13 +98,13 @@ describe('undermoon-proxy', { timeout: 60_000 }, () => {
   });
 
   it('refuses wrong settings and unknown flags with 2', async () => {
-    const wrong = await start([], { UNDERMOON_SLOWLOG_LEN: '0' }).ended;
+    const wrong = await programs.start([], { UNDERMOON_SLOWLOG_LEN: '0' }).ended;
     expect(wrong).toMatchObject({ code: 2, stdout: '' });
     expect(wrong.stderr).toBe(
       'undermoon-proxy: invalid field slowlog_len (UNDERMOON_SLOWLOG_LEN): ' +
         'expected a whole number of entries from 1 to 1000000, got "0"\n',
     );
-    const unknown = await start(['--adress', 'a:1']).ended;
+    const unknown = await programs.start(['--adress', 'a:1']).ended;
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toBe(
       'undermoon-proxy: unknown flag --adress, did you mean --address?\n',
@@ -124,8 +112,9 @@ describe('undermoon-proxy', { timeout: 60_000 }, () => {
   });
 
   it('never shows the password', async () => {
-    const { stdout, stderr } = await start(['--print-config'], { UNDERMOON_PASSWORD: 'hush' })
-      .ended;
+    const { stdout, stderr } = await programs.start(['--print-config'], {
+      UNDERMOON_PASSWORD: 'hush',
+    }).ended;
     expect(stdout).toContain('password = "********" # UNDERMOON_PASSWORD\n');
     expect(stdout + stderr).not.toContain('hush');
   });

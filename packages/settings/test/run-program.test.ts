@@ -1,21 +1,19 @@
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-import { type RunningProgram, startProgram } from '@undermoon/testkit';
+import { ProgramGroup, type RunningProgram, takePort } from '@undermoon/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 
 const PROGRAM = fileURLToPath(new URL('echo-program.ts', import.meta.url));
 
-const running: RunningProgram[] = [];
+const programs = new ProgramGroup(PROGRAM);
 afterEach(async () => {
-  for (const program of running.splice(0)) await program[Symbol.asyncDispose]();
+  await programs.end();
 });
 
-function start(...argv: string[]): RunningProgram {
-  const program = startProgram(PROGRAM, argv, { env: { UNDERMOON_ODD: '1' } });
-  running.push(program);
-  return program;
+function start(...argv: readonly string[]): RunningProgram {
+  return programs.start(argv, { UNDERMOON_ODD: '1' });
 }
 
 async function connectTo(readyLine: string): Promise<Socket> {
@@ -118,12 +116,9 @@ describe('a program that runs', { timeout: 60_000 }, () => {
 
 describe('a program that does not run', { timeout: 60_000 }, () => {
   it('names a taken address and exits with 1', async () => {
-    const holder = createServer().listen(0, '127.0.0.1');
-    await once(holder, 'listening');
-    const bound = holder.address();
-    const port = typeof bound === 'object' ? bound?.port : null;
+    await using taken = await takePort();
+    const { port } = taken;
     const { code, stdout, stderr } = await start('--address', `127.0.0.1:${port}`).ended;
-    holder.close();
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain(`echo: cannot listen on 127.0.0.1:${port}: address already in use\n`);
   });

@@ -4,7 +4,12 @@ import path from 'node:path';
 import { findEngine, startProgram, type ProgramEnd, type RunningProgram } from '@undermoon/testkit';
 import { lastLines } from './last-lines.ts';
 import { programFile } from './programs.ts';
-import type { CoordinatorPart, ProxyPart, RunningCluster } from './running-cluster.ts';
+import {
+  type CoordinatorPart,
+  type ProxyPart,
+  type RunningCluster,
+  startOrExplain,
+} from './running-cluster.ts';
 import { until, within } from './until.ts';
 
 // The product's own limit is 60 s.
@@ -38,17 +43,8 @@ export interface LocalClusterOptions {
 }
 
 /** Starts a cluster with the command for people, in a folder of its own, and waits until it says that it is ready. */
-export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
-  const cluster = new LocalCluster(options);
-  try {
-    await cluster.start();
-    return cluster;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const failure = new Error(`${reason}\n${cluster.logTails()}`, { cause: error });
-    await cluster.stop();
-    throw failure;
-  }
+export function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
+  return startOrExplain(new LocalCluster(options));
 }
 
 /** A run of `undermoon up`. */

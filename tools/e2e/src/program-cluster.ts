@@ -11,7 +11,12 @@ import { askBroker } from './broker-http.ts';
 import { untilHealthy } from './cluster-state.ts';
 import { lastLines } from './last-lines.ts';
 import { programFile, type ProgramName } from './programs.ts';
-import type { CoordinatorPart, ProxyPart, RunningCluster } from './running-cluster.ts';
+import {
+  type CoordinatorPart,
+  type ProxyPart,
+  type RunningCluster,
+  startOrExplain,
+} from './running-cluster.ts';
 import { within } from './until.ts';
 
 const START_TIMEOUT_MS = 60_000;
@@ -31,17 +36,8 @@ export interface ProgramClusterOptions {
 }
 
 /** Starts a cluster by starting and registering every program by itself, as an operator with unit files would. */
-export async function startProgramCluster(options: ProgramClusterOptions): Promise<ProgramCluster> {
-  const cluster = new ProgramCluster(options);
-  try {
-    await cluster.start();
-    return cluster;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const failure = new Error(`${reason}\n${cluster.logTails()}`, { cause: error });
-    await cluster.stop();
-    throw failure;
-  }
+export function startProgramCluster(options: ProgramClusterOptions): Promise<ProgramCluster> {
+  return startOrExplain(new ProgramCluster(options));
 }
 
 /** A cluster whose programs are children of this process. */

@@ -38,6 +38,21 @@ export interface RunningCluster {
   stop(): Promise<void>;
 }
 
+/** Starts a cluster. When it does not come up, the error shows what its programs logged, and nothing is left of it. */
+export async function startOrExplain<T extends RunningCluster & { start(): Promise<unknown> }>(
+  cluster: T,
+): Promise<T> {
+  try {
+    await cluster.start();
+    return cluster;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const failure = new Error(`${reason}\n${cluster.logTails()}`, { cause: error });
+    await cluster.stop();
+    throw failure;
+  }
+}
+
 /** Sends SIGKILL to a proxy, and to its Redis servers if asked to, and waits for the end of all. Returns the time before the first signal. */
 export async function killProxy(
   proxy: ProxyPart,

@@ -13,13 +13,20 @@ export async function freePorts(count: number): Promise<number[]> {
   // All are held open together, so that no port comes twice.
   const servers = await Promise.all(Array.from({ length: count }, listenAnywhere));
   const ports = servers.map(portOf);
-  await Promise.all(
-    servers.map(async (server) => {
-      server.close();
-      await once(server, 'close');
-    }),
-  );
+  await Promise.all(servers.map(closed));
   return ports;
+}
+
+/** A TCP port of 127.0.0.1 on which somebody listens. */
+export interface TakenPort {
+  readonly port: number;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Listens on a port, for those who are to find it taken. */
+export async function takePort(): Promise<TakenPort> {
+  const server = await listenAnywhere();
+  return { port: portOf(server), [Symbol.asyncDispose]: () => closed(server) };
 }
 
 /** The port a listening server got. */
@@ -28,6 +35,11 @@ export function portOf(server: Server): number {
   if (address === null || typeof address === 'string')
     throw new Error('the server listens on no TCP port');
   return address.port;
+}
+
+async function closed(server: Server): Promise<void> {
+  server.close();
+  await once(server, 'close');
 }
 
 async function listenAnywhere(): Promise<Server> {

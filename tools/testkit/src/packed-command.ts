@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { type ProgramEnd, type RunningProgram, startProgram } from './program.ts';
 
 const run = promisify(execFile);
 
@@ -41,6 +42,32 @@ export async function installPacked(
     await remove();
     throw error;
   }
+}
+
+/** What a command that serves shows of itself once it is installed from its tarball. */
+export interface PackedSights {
+  readonly help: ProgramEnd;
+  readonly version: ProgramEnd;
+  /** Of `--print-config`. */
+  readonly config: ProgramEnd;
+  /** Its ready line. */
+  readonly readyLine: string;
+  /** Of a run that was asked to stop when it was ready. */
+  readonly stopped: ProgramEnd;
+}
+
+/** Installs a command as `installPacked` does, runs it with each of its flags for people, and as a server. */
+export async function tryPackedServer(packageDir: string): Promise<PackedSights> {
+  await using packed = await installPacked(packageDir);
+  const { directory: cwd, file } = packed;
+  const start = (words: readonly string[]): RunningProgram => startProgram(file, words, { cwd });
+  const help = await start(['--help']).ended;
+  const version = await start(['--version']).ended;
+  const config = await start(['--print-config']).ended;
+  const program = start(['--address', '127.0.0.1:0']);
+  const readyLine = await program.firstLine;
+  program.kill('SIGTERM');
+  return { help, version, config, readyLine, stopped: await program.ended };
 }
 
 async function commandFile(packageDir: string, directory: string): Promise<string> {

@@ -3,23 +3,18 @@ import { connect, type Socket } from 'node:net';
 import { encodeSetCluster } from '@undermoon/cluster-meta';
 import { encodeCommand } from '@undermoon/resp';
 import { RawClient } from '@undermoon/testkit';
-import { afterEach, expect, test } from 'vitest';
-import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../../src/index.ts';
+import { expect, test } from 'vitest';
+import type { ProxyServer, ProxyServerOptions } from '../../src/index.ts';
 import { largeMetadata, SINGLE_SLOTS_OF_MANY } from './large-metadata.ts';
+import { useProxies } from './use-proxies.ts';
 
 const SLOTS = encodeCommand(['CLUSTER', 'SLOTS']);
 const PONG = '+PONG\r\n';
-const stops: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const stop of stops.splice(0)) await stop();
-});
+const proxies = useProxies();
 
 /** A proxy whose CLUSTER SLOTS is 1.5 MB. */
 async function startProxy(options: ProxyServerOptions = {}): Promise<ProxyServer> {
-  const proxy = createProxyServer({ address: '127.0.0.1:0', ...options });
-  await proxy.listen();
-  stops.push(() => proxy.destroy());
+  const proxy = await proxies.start(options);
   const client = await RawClient.connect(proxy.address);
   const document = largeMetadata(SINGLE_SLOTS_OF_MANY, { epoch: 1, local: '127.0.0.1:1' });
   const words = encodeSetCluster(document, { compress: false });
@@ -31,7 +26,7 @@ async function startProxy(options: ProxyServerOptions = {}): Promise<ProxyServer
 async function open(proxy: ProxyServer): Promise<Socket> {
   const [host, port] = proxy.address.split(':');
   const socket = connect({ host: host ?? '', port: Number(port) });
-  stops.push(() => socket.destroy());
+  proxies.endWith(() => socket.destroy());
   await once(socket, 'connect');
   return socket;
 }

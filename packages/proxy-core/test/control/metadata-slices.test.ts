@@ -1,8 +1,8 @@
 import { encodeSetCluster, type SetCluster } from '@undermoon/cluster-meta';
 import { encodeCommand, RequestScanner, type RespValue } from '@undermoon/resp';
 import { RawClient } from '@undermoon/testkit';
-import { afterEach, expect, test } from 'vitest';
-import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../../src/index.ts';
+import { expect, test } from 'vitest';
+import type { ProxyServer } from '../../src/index.ts';
 import { ControlRequest } from '../../src/shell/control-request.ts';
 import { askControl, controlAt } from './control-fixture.ts';
 import {
@@ -11,24 +11,14 @@ import {
   SINGLE_SLOTS_OF_MANY,
   SINGLE_SLOTS_OF_TWO,
 } from './large-metadata.ts';
+import { useProxies } from './use-proxies.ts';
 
 const LOCAL = '127.0.0.1:1';
-const stops: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const stop of stops.splice(0)) await stop();
-});
-
-async function startProxy(options: ProxyServerOptions = {}): Promise<ProxyServer> {
-  const proxy = createProxyServer({ address: '127.0.0.1:0', ...options });
-  await proxy.listen();
-  stops.push(() => proxy.destroy());
-  return proxy;
-}
+const proxies = useProxies();
 
 async function connect(proxy: ProxyServer): Promise<RawClient> {
   const client = await RawClient.connect(proxy.address);
-  stops.push(() => client.close());
+  proxies.endWith(() => client.close());
   return client;
 }
 
@@ -58,7 +48,7 @@ const SHAPES = [
 test.each(SHAPES)(
   '$name: other clients are served while the metadata is read',
   async ({ shape }) => {
-    const proxy = await startProxy();
+    const proxy = await proxies.start();
     const [sender, other] = [await connect(proxy), await connect(proxy)];
     for (const [index, compress] of [false, true].entries()) {
       const document = largeMetadata(shape, { epoch: index + 1, local: LOCAL });
@@ -82,7 +72,7 @@ test.each(SHAPES)(
 );
 
 test('the sender is answered when its metadata is in force, and what it sent behind waits', async () => {
-  const proxy = await startProxy();
+  const proxy = await proxies.start();
   const client = await connect(proxy);
   const document = largeMetadata(SINGLE_SLOTS_OF_TWO, { epoch: 7, local: LOCAL });
   await client.send(
@@ -101,7 +91,7 @@ test('the sender is answered when its metadata is in force, and what it sent beh
 });
 
 test('of two documents on their way the first one counts first', async () => {
-  const proxy = await startProxy();
+  const proxy = await proxies.start();
   const [first, second] = [await connect(proxy), await connect(proxy)];
   const replies = [first.reply(), second.reply()];
   const large = frameOf(largeMetadata(SINGLE_SLOTS_OF_MANY, { epoch: 9, local: LOCAL }));
@@ -124,7 +114,7 @@ test('of two documents on their way the first one counts first', async () => {
 });
 
 test('metadata of a sender that is gone counts', async () => {
-  const proxy = await startProxy();
+  const proxy = await proxies.start();
   const [gone, other] = [await connect(proxy), await connect(proxy)];
   await gone.send(frameOf(largeMetadata(SINGLE_SLOTS_OF_TWO, { epoch: 3, local: LOCAL })));
   gone.end();
@@ -156,7 +146,7 @@ test('metadata that the program installs between two slices counts', async () =>
 });
 
 test('close answers the metadata that it finds on its way; destroy drops it', async () => {
-  const proxy = await startProxy();
+  const proxy = await proxies.start();
   const client = await connect(proxy);
   await client.send(frameOf(largeMetadata(SINGLE_SLOTS_OF_TWO, { epoch: 3, local: LOCAL })));
   const reply = client.reply();
@@ -165,7 +155,7 @@ test('close answers the metadata that it finds on its way; destroy drops it', as
   await proxy.close();
   expect(textOf(await reply)).toBe('OK');
   await client.closed;
-  const destroyed = await startProxy();
+  const destroyed = await proxies.start();
   const cut = await connect(destroyed);
   await cut.send(frameOf(largeMetadata(SINGLE_SLOTS_OF_TWO, { epoch: 3, local: LOCAL }), true));
   await (await connect(destroyed)).command('PING');
@@ -175,7 +165,7 @@ test('close answers the metadata that it finds on its way; destroy drops it', as
 });
 
 test('all clients that ask after a swap get the same reply', async () => {
-  const proxy = await startProxy();
+  const proxy = await proxies.start();
   const sender = await connect(proxy);
   const clients = await Promise.all(Array.from({ length: 12 }, () => connect(proxy)));
   await sender.send(frameOf(largeMetadata(SINGLE_SLOTS_OF_TWO, { epoch: 3, local: LOCAL })));
@@ -189,7 +179,7 @@ test('all clients that ask after a swap get the same reply', async () => {
 });
 
 test('metadata has limits', async () => {
-  const proxy = await startProxy({ metadataBytesMax: 200_000 });
+  const proxy = await proxies.start({ metadataBytesMax: 200_000 });
   const client = await connect(proxy);
   const large = frameOf(largeMetadata(SINGLE_SLOTS_OF_TWO, { epoch: 3, local: LOCAL }));
   await client.send(large);
@@ -201,7 +191,7 @@ test('metadata has limits', async () => {
   expect(textOf(refused)).toBe(
     'Failed to parse args: InvalidArgs: 65 nodes: at most 64 (localNodesMax)',
   );
-  const other = await connect(await startProxy());
+  const other = await connect(await proxies.start());
   const peers = Array.from({ length: 10_001 }, (_, i) => [`h${i}:1`, '0']).flat();
   const many = await other.command(
     'UMCTL',
