@@ -59,6 +59,30 @@ async function ask(line: string, from = client): Promise<string> {
 }
 
 describe('a server with renamed commands', () => {
+  test.each(['2', '3'])('describes its commands in RESP%s', async (protocol) => {
+    const fresh = await startProxy();
+    await setCluster(fresh, [[servers[0]!.address, '0-16383']], { roles: false });
+    await using other = await RawClient.connect(fresh.address);
+    await using direct = await RawClient.connect(servers[0]!.address);
+    for (const each of [other, direct]) await each.command('HELLO', protocol);
+    const names = ['my.zunion', 'my.config', 'my.nosuch', 'my.set'];
+    const wanted = await direct.command('COMMAND', 'DOCS', ...names);
+    // Asked for the first time, and when they are known.
+    for (let i = 0; i < 2; i++) {
+      expect(await other.command('COMMAND', 'DOCS', ...names)).toEqual(wanted);
+    }
+    // Only the server tells which words a command takes; it does so under the command's first name.
+    const shownAt = async (line: string) => ask(line, other);
+    expect(await shownAt('COMMAND DOCS append')).not.toContain('KEEPTTL');
+    expect(await shownAt('COMMAND DOCS append my.set')).toContain('KEEPTTL');
+    const [all, echo] = await Promise.all([shownAt('COMMAND DOCS'), shownAt('ECHO after')]);
+    expect([all.includes('append'), all.includes('KEEPTTL'), echo]).toEqual([true, true, 'after']);
+    expect(await shownAt('MULTI')).toBe('OK');
+    expect(await shownAt('COMMAND DOCS my.set')).toBe('QUEUED');
+    expect(await shownAt('EXEC')).toContain('KEEPTTL');
+    fresh.destroy();
+  });
+
   test.each([
     [`MY.SET ${KEY} 1`, 'OK'],
     [`my.get ${KEY}`, '1'],
@@ -157,6 +181,10 @@ describe('a server with renamed commands', () => {
     expect(await ask('COMMAND LIST FILTERBY PATTERN MY.S*')).toMatch(/my\.set/);
     expect(await ask(`COMMAND GETKEYS my.mget a b`)).toBe('[a b]');
     expect(await ask(`COMMAND GETKEYS my.nosuch a b`)).toBe('ERR Invalid command specified');
+    expect(await ask('COMMAND LIST FILTERBY ACLCAT sortedset')).toMatch(/ zadd .*my\.zunion/);
+    expect(await ask('ACL CAT sortedset')).toMatch(/ zadd .*my\.zunion/);
+    expect(await ask('ACL CAT sortedset')).not.toMatch(/my\.set/);
+    expect(await ask('COMMAND LIST FILTERBY MODULE nosuch')).toBe('[]');
   });
 
   test('what was learned is learned anew when the server comes back', async () => {

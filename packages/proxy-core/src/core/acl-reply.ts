@@ -3,7 +3,9 @@ import type { RespWriter } from '@undermoon/resp';
 import { isInCategory, listedCommands, listedSubcommands } from './command-info.ts';
 import { isArityOk } from './command-keys.ts';
 import { commandName, lookupCommand, lookupSubcommand } from './command-lookup.ts';
+import { learnedCategories, learnedNames } from './command-names.ts';
 import { ACL_CATEGORY_NAMES } from './command-table.generated.ts';
+import type { LearnedByName } from './learned-command.ts';
 
 /** The one user that a proxy has, in the words of Redis. */
 export const USER = 'default';
@@ -31,20 +33,26 @@ export function writeAclUser(writer: RespWriter, hash: PasswordHash): void {
   writer.bulk('selectors').array(0);
 }
 
-/** The answer to ACL CAT: the categories, or the commands of one that this proxy lists. */
-export function writeAclCategories(writer: RespWriter, category: string | null): void {
-  const isKnown = category !== null && ACL_CATEGORY_NAMES.includes(category.toLowerCase());
+/** The answer to ACL CAT: the categories, or the commands of one that this proxy and its servers have. */
+export function writeAclCategories(
+  writer: RespWriter,
+  category: string | null,
+  learned: LearnedByName,
+): void {
+  const categories = [...new Set([...ACL_CATEGORY_NAMES, ...learnedCategories(learned)])];
+  const isKnown = category !== null && categories.includes(category.toLowerCase());
   if (category !== null && !isKnown) {
     writer.error(`ERR Unknown category '${category}'`);
     return;
   }
   const names =
     category === null
-      ? ACL_CATEGORY_NAMES
+      ? categories
       : listedCommands()
           .flatMap((id) => [id, ...listedSubcommands(id)])
           .filter((id) => isInCategory(id, category))
-          .map(commandName);
+          .map(commandName)
+          .concat(learnedNames(learned, category));
   writer.array(names.length);
   for (const name of names) writer.bulk(name);
 }

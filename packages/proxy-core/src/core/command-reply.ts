@@ -21,6 +21,7 @@ import {
   lookupSubcommand,
   resolveCommand,
 } from './command-lookup.ts';
+import { learnedNames, listedId } from './command-names.ts';
 import { COMMAND_ID } from './command-table.generated.ts';
 import { type LearnedByName, type LearnedCommand, writeLearned } from './learned-command.ts';
 import { matchesGlob } from './glob.ts';
@@ -69,6 +70,22 @@ function isTopLevel({ name }: LearnedCommand): boolean {
   return !name.includes('|');
 }
 
+/**
+ * Writes the answer to COMMAND DOCS for `names`; none: for all. `learned`: names and descriptions as a server wrote them,
+ * in turn.
+ */
+export function writeDocsReply(
+  writer: RespWriter,
+  names: readonly Uint8Array[],
+  learned: readonly Buffer[],
+): void {
+  const ids = names.length > 0 ? names.map(listedId) : listedCommands();
+  const known = ids.filter((id) => id >= 0);
+  writer.map(known.length + learned.length / 2);
+  for (const id of known) writeDocs(writer, id);
+  for (const element of learned) writer.raw(element);
+}
+
 /** Writes the answer to a container's HELP; `name` is the container's, such as OBJECT. */
 export function writeHelpReply(writer: RespWriter, name: Uint8Array): void {
   writeHelp(writer, lookupCommand(name, 0, name.length));
@@ -89,7 +106,7 @@ function writeSubcommand(
       else writeAll(writer, learned);
       break;
     case COMMAND_ID.COMMAND_DOCS:
-      writeAllDocs(writer, args.length > 2 ? args.slice(2).map(listedId) : listedCommands());
+      writeDocsReply(writer, args.slice(2), []);
       break;
     case COMMAND_ID.COMMAND_LIST:
       writeList(writer, args, learned);
@@ -120,41 +137,30 @@ function writeInfos(
   }
 }
 
-function writeAllDocs(writer: RespWriter, ids: readonly number[]): void {
-  const known = ids.filter((id) => id >= 0);
-  writer.map(known.length);
-  for (const id of known) writeDocs(writer, id);
-}
-
-/** The id of a listed command named `get` or `client|id`, -1 if there is none. */
-function listedId(name: Uint8Array): number {
-  const bar = name.indexOf(0x7c);
-  const container = lookupCommand(name, 0, bar < 0 ? name.length : bar);
-  if (container < 0) return -1;
-  const id = bar < 0 ? container : lookupSubcommand(container, name, bar + 1, name.length);
-  return id >= 0 && isListed(id) ? id : -1;
-}
-
 /** COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern] */
 function writeList(writer: RespWriter, args: readonly Uint8Array[], learned: LearnedByName): void {
   const [, , filter, kind, value] = args;
   const all = [...namesOf(listedCommands()), ...learnedNames(learned)];
   if (filter === undefined) writeNames(writer, all);
   else if (args.length !== 5 || wordOf(filter) !== 'filterby') writer.error(SYNTAX);
-  else writeFiltered(writer, all, wordOf(kind), wordOf(value));
+  else writeFiltered(writer, all, { kind: wordOf(kind), value: wordOf(value), learned });
 }
 
 function writeFiltered(
   writer: RespWriter,
   all: readonly string[],
-  kind: string,
-  value: string,
+  {
+    kind,
+    value,
+    learned,
+  }: { readonly kind: string; readonly value: string; readonly learned: LearnedByName },
 ): void {
+  // Modules are the servers'.
   if (kind === 'module') writer.array(0);
   else if (kind === 'aclcat') {
     const ids = listedCommands().flatMap((id) => [id, ...listedSubcommands(id)]);
     const found = ids.filter((id) => isInCategory(id, value));
-    writeNames(writer, found.map(commandName));
+    writeNames(writer, [...found.map(commandName), ...learnedNames(learned, value)]);
   } else if (kind === 'pattern') {
     writeNames(
       writer,
@@ -165,13 +171,6 @@ function writeFiltered(
 
 function namesOf(ids: readonly number[]): string[] {
   return ids.flatMap((id) => [id, ...listedSubcommands(id)]).map(commandName);
-}
-
-function learnedNames(learned: LearnedByName): string[] {
-  return [...learned.values()].flatMap(({ name, subcommands }) => [
-    name,
-    ...[...subcommands.values()].map((subcommand) => subcommand.name),
-  ]);
 }
 
 function writeNames(writer: RespWriter, names: readonly string[]): void {

@@ -47,10 +47,7 @@ export function aclCommand(client: Client, args: readonly Buffer[]): void {
       break;
     case 'cat':
       if (rest.length > 1) client.reply(tooManyReply(name));
-      else
-        client.reply(
-          written(client, (writer) => writeAclCategories(writer, rest.length === 0 ? null : word)),
-        );
+      else categories(client, rest.length === 0 ? null : word);
       break;
     case 'genpass':
       genPass(client, name, rest);
@@ -62,6 +59,15 @@ export function aclCommand(client: Client, args: readonly Buffer[]): void {
       if (rest.length > 1) client.reply(tooManyReply(name));
       else aclLog(client, rest[0]);
   }
+}
+
+function categories(client: Client, category: string | null): void {
+  const { context } = client;
+  const { learned } = context;
+  const answer = (): Buffer =>
+    written(client, (writer) => writeAclCategories(writer, category, learned.byName));
+  if (learned.learnAll(context, () => client.replyDeferred(answer()))) client.deferReply();
+  else client.reply(answer());
 }
 
 function genPass(client: Client, name: Buffer | undefined, [given, more]: readonly Buffer[]): void {

@@ -39,8 +39,8 @@ export class FanOutCall {
     this.#left = parts.length;
   }
 
-  /** Sends all parts. The client gets one reply. */
-  start(): void {
+  /** Sends all parts. The client gets one reply. `isDeferred`: it was deferred already. */
+  start(isDeferred = false): void {
     this.#parts.forEach(({ command }, index) => {
       const backend = this.#connections[index] ?? null;
       const sink = new PartSink(this, index);
@@ -50,11 +50,12 @@ export class FanOutCall {
       }
     });
     // A reply that is known now must not resume the input that is being dispatched.
-    if (this.#left === 0) this.#finish.atOnce(this.#replies);
+    if (this.#left === 0 && isDeferred) this.#finish.later(this.#replies);
+    else if (this.#left === 0) this.#finish.atOnce(this.#replies);
     else {
       // What a server tells behind its part must not overtake the reply.
       this.client.tracking?.hold();
-      this.client.deferReply();
+      if (!isDeferred) this.client.deferReply();
     }
   }
 

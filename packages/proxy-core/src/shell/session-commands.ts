@@ -1,11 +1,10 @@
-import { encodeCommand } from '@undermoon/resp';
 import { integerOf } from '../core/command-argument.ts';
-import { lookupCommand } from '../core/command-lookup.ts';
-import { writeCommandReply, writeHelpReply } from '../core/command-reply.ts';
+import { writeHelpReply } from '../core/command-reply.ts';
 import { arityReply, errorReply, REPLY_OK, REPLY_PONG, REPLY_RESET } from '../core/replies.ts';
 import { aclCommand } from './acl-commands.ts';
 import { auth, hello } from './auth-commands.ts';
 import { clientCommand } from './client-command.ts';
+import { commandCommand } from './command-questions.ts';
 import { latencyCommand } from './latency-commands.ts';
 import type { Client } from './proxy-context.ts';
 import { pubsubCommand } from './pubsub-state-command.ts';
@@ -47,7 +46,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['readwrite', (client) => mode(client, false)],
   ['unwatch', unwatch],
   ['asking', (client) => client.reply(REPLY_OK)],
-  ['command', command],
+  ['command', commandCommand],
   ['cluster', clusterCommand],
   ['script', (client, args) => (isHelp(args) ? help : scriptCommand)(client, args)],
   ['function', (client, args) => (isHelp(args) ? help : functionCommand)(client, args)],
@@ -80,52 +79,6 @@ export function answerCommand(client: Client, name: string, args: readonly Buffe
   const handler = HANDLERS.get(name);
   if (handler !== undefined) handler(client, args);
   else client.context.desk.answer(client, args);
-}
-
-function command(client: Client, args: readonly Buffer[]): void {
-  if (isForwardedQuestion(client, args)) return;
-  const { context, session } = client;
-  const { learned } = context;
-  const answer = (): Buffer =>
-    // Clients ask for the whole list when they connect.
-    args.length === 1
-      ? learned.commandList(context, session.protocol)
-      : written(client, (writer) => writeCommandReply(writer, args, learned.byName));
-  const done = (): void => client.replyDeferred(answer());
-  const names = args.slice(2).map((name) => name.toString('latin1').toLowerCase());
-  const unknown = names.filter((name) => lookupName(name) < 0);
-  const isAsked = isAboutAll(args)
-    ? learned.learnAll(context, done)
-    : wordAt(args, 1) === 'info' && learned.learn(context, unknown, done);
-  if (isAsked) client.deferReply();
-  else client.reply(answer());
-}
-
-function isAboutAll(args: readonly Buffer[]): boolean {
-  const word = wordAt(args, 1);
-  return (
-    args.length === 1 ||
-    word === 'count' ||
-    word === 'list' ||
-    (word === 'info' && args.length === 2)
-  );
-}
-
-/** COMMAND GETKEYS of a command that only the servers know: they answer. */
-function isForwardedQuestion(client: Client, args: readonly Buffer[]): boolean {
-  const [server] = client.context.servers;
-  const isAboutKeys = wordAt(args, 1).startsWith('getkeys') && args.length > 2;
-  if (!isAboutKeys || server === undefined || lookupName(wordAt(args, 2)) >= 0) return false;
-  const frame = encodeCommand(args);
-  return client.forward(client.backendOf(server), 1, frame, 0, frame.length);
-}
-
-function lookupName(name: string): number {
-  return lookupCommand(Buffer.from(name, 'latin1'), 0, name.length);
-}
-
-function wordAt(args: readonly Buffer[], index: number): string {
-  return args[index]?.toString('latin1').toLowerCase() ?? '';
 }
 
 function isHelp(args: readonly Buffer[]): boolean {
