@@ -9,6 +9,7 @@ import { WatchedProxy, type Stops } from './watched-proxy.ts';
 const START_MS = 1500;
 const IDLE_MS = 300;
 const CROWD_DOCUMENT = 1;
+const PING = encodeCommand(['PING']);
 
 /** One measurement. */
 export interface ControlSample {
@@ -48,7 +49,7 @@ export async function measureControl(
         await add(document.name, step, () => client.ask(encodeCommand(words)));
       }
     }
-    samples.push(await measureCrowd(proxy, plan.crowd));
+    samples.push(...(await measureCrowd(proxy, plan.crowd)));
     client.close();
     return samples;
   } finally {
@@ -56,8 +57,11 @@ export async function measureControl(
   }
 }
 
-/** Many clients ask for the slots right after new metadata. */
-async function measureCrowd(proxy: WatchedProxy, count: number): Promise<ControlSample> {
+/** Many clients ask for the slots right after new metadata; before, they only ping, which shows what that takes. */
+async function measureCrowd(
+  proxy: WatchedProxy,
+  count: number,
+): Promise<readonly ControlSample[]> {
   const document: ControlDocument | undefined = CONTROL_DOCUMENTS[CROWD_DOCUMENT];
   if (document === undefined) throw new Error('there is no such document');
   const slots = encodeCommand(['CLUSTER', 'SLOTS']);
@@ -69,10 +73,17 @@ async function measureCrowd(proxy: WatchedProxy, count: number): Promise<Control
   await first.ask(setClusterFrame(document, epoch));
   const byteCount = await first.ask(slots);
   const frame = setClusterFrame(document, epoch + 1);
+  const pong = await first.ask(PING);
+  const pings = await proxy.during(() =>
+    Promise.all(others.map((client) => client.askFor(pong, PING))),
+  );
   const stops = await proxy.during(async () => {
     await first.ask(frame);
     await Promise.all(others.map((client) => client.askFor(byteCount, slots)));
   });
   for (const client of clients) client.close();
-  return { document: document.name, step: `CLUSTER SLOTS of ${count - 1} clients`, stops };
+  return [
+    { document: document.name, step: `PING of ${count - 1} clients`, stops: pings },
+    { document: document.name, step: `CLUSTER SLOTS of ${count - 1} clients`, stops },
+  ];
 }

@@ -5,6 +5,7 @@ import { buildProxy, proxyFile, REPOSITORY } from '../programs.ts';
 import { renderMarkdown, renderText } from '../render.ts';
 import type { Section } from '../report.ts';
 import { median } from '../statistics.ts';
+import { missedSteps } from './control-goal.ts';
 import { measureControl, type ControlSample } from './measure-control.ts';
 import type { Stops } from './watched-proxy.ts';
 
@@ -23,7 +24,7 @@ interface Row {
   readonly here: Stops[];
 }
 
-/** Runs `bench control` and returns its exit code. */
+/** Runs `bench control` and returns its exit code: 1 when a step misses the goal. */
 export async function runControl(command: Control): Promise<number> {
   const checkout = command.base === null ? null : checkOut(command.base);
   try {
@@ -44,7 +45,9 @@ export async function runControl(command: Control): Promise<number> {
       }
     }
     print(command, [...rows.values()]);
-    return 0;
+    const missed = missedSteps([...rows.values()]);
+    for (const step of missed) note(`goal missed: ${step}`);
+    return missed.length === 0 ? 0 : 1;
   } finally {
     checkout?.remove();
   }
