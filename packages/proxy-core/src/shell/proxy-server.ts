@@ -133,7 +133,7 @@ class Proxy implements ProxyServer {
     this.#isStarted = true;
     const { logger, sockets } = this.#options;
     const dataLoop = new DataLoop(this.#options);
-    warmUp(dataLoop.scanner);
+    warmUp(dataLoop);
     let extra: ExtraLoops | null = null;
     try {
       dataLoop.transports = await chooseTransports(sockets, dataLoop.arena);

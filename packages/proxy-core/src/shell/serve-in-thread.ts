@@ -38,7 +38,7 @@ export async function serveInThread(port: MessagePort, boot: LoopBoot): Promise<
     onFailure: null,
   };
   const loop = new DataLoop(options);
-  warmUp(loop.scanner);
+  warmUp(loop);
   loop.transports = await chooseTransports('raw-handle', loop.arena);
   if (loop.transports.kind !== 'raw-handle') {
     report({ kind: 'unfit', reason: 'handles of sockets cannot be used' });

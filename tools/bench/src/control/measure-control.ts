@@ -58,10 +58,7 @@ export async function measureControl(
 }
 
 /** Many clients ask for the slots right after new metadata; before, they only ping, which shows what that takes. */
-async function measureCrowd(
-  proxy: WatchedProxy,
-  count: number,
-): Promise<readonly ControlSample[]> {
+async function measureCrowd(proxy: WatchedProxy, count: number): Promise<readonly ControlSample[]> {
   const document: ControlDocument | undefined = CONTROL_DOCUMENTS[CROWD_DOCUMENT];
   if (document === undefined) throw new Error('there is no such document');
   const slots = encodeCommand(['CLUSTER', 'SLOTS']);
