@@ -5,7 +5,18 @@ import { type Form, type Part, parseGrammar } from './grammar-parser.ts';
 import { type Request, requestOf } from './program.ts';
 import type { PlainRule } from './reply-rules.ts';
 import { hasSeveralKeys, NOT_IN_PLAIN_TRANSACTION, type Port, SPLIT_COMMANDS } from './port.ts';
-import { makeOddWord, makeWord, pickOnlyTag, pickTag, type WordContext } from './words.ts';
+import {
+  ANY_TAG,
+  makeOddWord,
+  makeWord,
+  ONE_TAG,
+  type OtherTags,
+  othersOf,
+  pickOnlyTag,
+  pickShard,
+  pickTag,
+  type WordContext,
+} from './words.ts';
 
 /** A request with its command's name and the way to compare its reply. */
 export interface MadeCommand {
@@ -70,14 +81,22 @@ export class CommandMaker {
     return this.#port === 'plain' ? pickOnlyTag(this.#random) : pickTag(this.#random);
   }
 
-  /** A command of any of `names`; all its keys have mostly the same `tag`, which others have too if it is given. */
-  make(names: readonly string[] = this.#names, tag?: string): MadeCommand {
+  /** Tags for commands that belong together, in a transaction: each takes one of them. */
+  pickTogether(): readonly string[] {
+    return this.#port === 'plain' ? pickShard(this.#random) : [pickTag(this.#random)];
+  }
+
+  /** A command of any of `names`; all its keys have mostly the same tag. `together`: see `pickTogether`. */
+  make(names: readonly string[] = this.#names, together?: readonly string[]): MadeCommand {
     const random = this.#random;
+    const [first, ...more] = together ?? [];
+    const tag = more.length === 0 ? first : random.pick(together ?? []);
     if (random.chance(UNKNOWN)) return this.#unknown(tag ?? this.pickTag());
     const name = random.pick(names);
     const form = random.pick(this.#forms.get(name) ?? []);
     const isFree = this.#port === 'cluster' || (tag === undefined && SPLIT_COMMANDS.has(name));
-    const context = this.#context(tag ?? (isFree ? pickTag(random) : this.pickTag()), !isFree);
+    const others = isFree ? ANY_TAG : together === undefined ? ONE_TAG : othersOf(together);
+    const context = this.#context(tag ?? (isFree ? pickTag(random) : this.pickTag()), others);
     const words = [...this.#nameWords(name), ...this.#words(form.parts, context)];
     const isDamaged = random.chance(DAMAGED);
     // Odd words may be keys of other slots.
@@ -89,15 +108,19 @@ export class CommandMaker {
 
   /** A word of the grammar. */
   word(name: string, tag: string): Buffer {
-    return makeWord(name, this.#context(tag, this.#port === 'plain'));
+    return makeWord(name, this.#context(tag, this.#usualOthers));
   }
 
   #hasSeveralKeys(name: string): boolean {
     return this.#forms.get(name)?.some(hasSeveralKeys) === true;
   }
 
-  #context(tag: string, isOneTag: boolean): WordContext {
-    return { random: this.#random, tag, isOneTag, nextEntry: () => ++this.#entries };
+  get #usualOthers(): OtherTags {
+    return this.#port === 'plain' ? ONE_TAG : ANY_TAG;
+  }
+
+  #context(tag: string, others: OtherTags): WordContext {
+    return { random: this.#random, tag, others, nextEntry: () => ++this.#entries };
   }
 
   #request(words: readonly Buffer[]): Request {
@@ -108,8 +131,7 @@ export class CommandMaker {
 
   #unknown(tag: string): MadeCommand {
     const words: Buffer[] = [Buffer.from(this.#random.pick(UNKNOWN_NAMES))];
-    while (this.#random.chance(0.5))
-      words.push(makeOddWord(this.#context(tag, this.#port === 'plain')));
+    while (this.#random.chance(0.5)) words.push(makeOddWord(this.#context(tag, this.#usualOthers)));
     return { request: this.#request(words), rule: 'exact', name: null };
   }
 

@@ -18,7 +18,7 @@ export const SPLIT_COMMANDS: ReadonlySet<string> = new Set([
  * since their channel may be in another slot.
  */
 export const NOT_IN_PLAIN_TRANSACTION: RegExp =
-  /^(?:dbsize|flushall|flushdb|keys|randomkey|scan|spublish|sunsubscribe|(?:script|function)\|.*)$/;
+  /^(?:dbsize|flushall|flushdb|keys|latency\|histogram|randomkey|scan|spublish|sunsubscribe|(?:script|function)\|.*)$/;
 
 /** Names of words that are keys. */
 const KEYS: ReadonlySet<string> = new Set('s n l h t z x g p b k y single'.split(' '));

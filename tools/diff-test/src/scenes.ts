@@ -137,8 +137,7 @@ function innerNames({ maker }: SceneContext): string[] {
 
 function transaction(context: SceneContext, end: 'exec' | 'discard'): Unit {
   const { random, maker } = context;
-  const tag = maker.pickTag();
-  const inner = innerCommands(context, innerNames(context), tag);
+  const inner = innerCommands(context, innerNames(context), maker.pickTogether());
   const pairs: [Request, ReplyRule][] = [[words('MULTI'), 'exact']];
   for (const { request } of inner) pairs.push([request, 'exact']);
   if (random.chance(0.05)) pairs.push([words('MULTI'), 'exact']);
@@ -153,21 +152,22 @@ function transaction(context: SceneContext, end: 'exec' | 'discard'): Unit {
 function innerCommands(
   { random, maker }: SceneContext,
   names: string[],
-  tag: string,
+  tags: readonly string[],
 ): MadeCommand[] {
-  const inner = Array.from({ length: random.int(7) }, () => maker.make(names, tag));
+  const inner = Array.from({ length: random.int(7) }, () => maker.make(names, tags));
   const isSwept = areSweptAfter(inner.flatMap(({ name }) => name ?? []));
   return isSwept ? inner.filter(({ name }) => name !== 'dbsize') : inner;
 }
 
 function watched(context: SceneContext): Unit {
   const { random, maker, connection } = context;
-  const tag = maker.pickTag();
+  const [tag = '', otherTag = null] = maker.pickTogether();
   const other = (connection + 1) % CONNECTIONS;
   const key = maker.word('s', tag);
-  const changed = random.chance(0.7) ? key : maker.word('s', tag);
+  const second = otherTag === null ? key : maker.word('s', otherTag);
+  const changed = random.chance(0.7) ? second : maker.word('s', tag);
   const steps = [
-    step(connection, [words('WATCH', key)], due(connection, 1)),
+    step(connection, [words('WATCH', key, second)], due(connection, 1)),
     ...(random.chance(0.3) ? [step(connection, [words('UNWATCH')], due(connection, 1))] : []),
     ...(random.chance(0.7)
       ? [step(other, [words('SET', changed, maker.word('v', tag))], due(other, 1))]
@@ -175,7 +175,7 @@ function watched(context: SceneContext): Unit {
     ...sequence(context, [
       [words('MULTI'), 'exact'],
       [words('APPEND', key, 'x'), 'exact'],
-      [words('GET', key), 'exact'],
+      [words('GET', second), 'exact'],
       [words('EXEC'), 'exact'],
     ]),
   ];

@@ -6,10 +6,16 @@ export interface WordContext {
   readonly random: SeededRandom;
   /** Hash tag of the keys of the command that is being built; some keys take another one. */
   readonly tag: string;
-  /** None takes another one. */
-  readonly isOneTag: boolean;
+  readonly others: OtherTags;
   /** Rises with every use, so that stream entries are mostly in order. */
   readonly nextEntry: () => number;
+}
+
+/** Tags that keys take now and then. */
+export interface OtherTags {
+  readonly chance: number;
+  /** Empty: all keys have one tag. */
+  readonly tags: readonly string[];
 }
 
 type WordMaker = (context: WordContext) => string | Buffer;
@@ -20,8 +26,27 @@ const PAST_SECONDS = ['1', '1000000000'] as const;
 // A binary and an odd tag, and none: keys without a tag are in a slot each.
 const TAGS = ['{a}', '{b}', '{c\u0000}', ''] as const;
 const KEY_TYPES = ['s', 'n', 'l', 'h', 't', 'z', 'x', 'g', 'p'] as const;
-const OTHER_TAG = 0.06;
+// With two shards, each of which has half of the slots: these are in different slots of one of them.
+const SHARD_TAGS = [
+  ['{a}', '{d}'],
+  ['{b}', '{c\u0000}', '{f}'],
+] as const;
 const OTHER_TYPE = 0.06;
+
+/** Any tag: some commands have keys of different slots. */
+export const ANY_TAG: OtherTags = { chance: 0.06, tags: TAGS };
+/** All keys have the command's tag. */
+export const ONE_TAG: OtherTags = { chance: 0.06, tags: [] };
+
+/** Other tags of a shard: see `pickShard`. */
+export function othersOf(tags: readonly string[]): OtherTags {
+  return { chance: 0.3, tags };
+}
+
+/** Tags of one shard of two. */
+export function pickShard(random: SeededRandom): readonly string[] {
+  return random.pick(SHARD_TAGS);
+}
 
 /** The tag for the keys of one command. */
 export function pickTag(random: SeededRandom): string {
@@ -30,13 +55,14 @@ export function pickTag(random: SeededRandom): string {
 
 /** The same where all keys must have one. */
 export function pickOnlyTag(random: SeededRandom): string {
-  return random.pick(TAGS.slice(0, 3));
+  return random.pick(SHARD_TAGS.flat());
 }
 
 function key(type: string): WordMaker {
-  return ({ random, tag, isOneTag }) => {
+  return ({ random, tag, others }) => {
     const kind = random.chance(OTHER_TYPE) ? random.pick(KEY_TYPES) : type;
-    const name = `${random.chance(OTHER_TAG) && !isOneTag ? random.pick(TAGS) : tag}${kind}${random.int(4)}`;
+    const isOther = random.chance(others.chance) && others.tags.length > 0;
+    const name = `${isOther ? random.pick(others.tags) : tag}${kind}${random.int(4)}`;
     return random.chance(0.02)
       ? Buffer.concat([Buffer.from(name), Buffer.from([0, 255, 13, 10])])
       : name;
