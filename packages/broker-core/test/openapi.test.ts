@@ -64,7 +64,7 @@ type Call = readonly [
 ];
 
 const DEMO = { name: 'demo' };
-const proxyBody = (n: number): unknown => ({
+const proxyBody = (n: number): object => ({
   proxy_address: `10.0.0.${n}:6001`,
   nodes: [`10.0.0.${n}:7001`, `10.0.0.${n}:7002`],
 });
@@ -79,10 +79,13 @@ const CALLS: readonly Call[] = [
   ['addProxy', 200, {}, proxyBody(9)],
   ['addProxy', 409, {}, proxyBody(9)],
   ['addProxy', 400, {}, { proxy_address: 5 }],
+  ['addProxy', 400, {}, { ...proxyBody(8), replica_address: '10.0.0.8:7001' }],
   ['removeProxy', 200, { address: '10.0.0.9:6001' }],
   ['removeProxy', 404, { address: '10.0.0.9:6001' }],
   ['createCluster', 200, DEMO, { node_number: 4 }],
   ['createCluster', 409, DEMO, { node_number: 4 }],
+  // From here on the documents name replicas.
+  ['addProxy', 409, {}, { ...proxyBody(1), replica_address: '10.0.0.1:6002' }],
   ['createCluster', 400, { name: 'x' }, { node_number: 3 }],
   ['clusterNames', 200, {}, undefined, { offset: 0, limit: 1 }],
   ['clusterNames', 400, {}, undefined, { limit: 'x' }],
