@@ -67,6 +67,24 @@ describe('as Redis answers', () => {
     await Promise.all([proxied.close(), direct.close()]);
   });
 
+  test.each([
+    ['ACL', 'DRYRUN'],
+    ['ACL', 'DRYRUN', 'default'],
+    ['ACL', 'CAT'],
+    ['ACL'],
+    ['CLIENT'],
+    ['COMMAND'],
+    ['MEMORY'],
+    ['PUBSUB'],
+  ])('%j: an error repeats bytes as they were sent', async (...words) => {
+    const [proxied, direct] = await twins.connect();
+    const bytes = Buffer.from([0xed, 0x4, 0xb7, 0x21]);
+    const args = words[1] === 'DRYRUN' ? [bytes, bytes] : [bytes];
+    await Promise.all([proxied, direct].map((client) => client.command(...words, ...args)));
+    expect(proxied.receivedBytes).toEqual(direct.receivedBytes);
+    await Promise.all([proxied.close(), direct.close()]);
+  });
+
   test('a category has the commands that are listed here', async () => {
     const [proxied, direct] = await twins.connect();
     const here = await proxied.command('ACL', 'CAT', 'sortedset');

@@ -6,6 +6,7 @@ import { commandName, lookupCommand, lookupSubcommand } from './command-lookup.t
 import { learnedCategories, learnedNames } from './command-names.ts';
 import { ACL_CATEGORY_NAMES } from './command-table.generated.ts';
 import type { LearnedByName } from './learned-command.ts';
+import { byteErrorReply, quotedBytes } from './replies.ts';
 
 /** The one user that a proxy has, in the words of Redis. */
 export const USER = 'default';
@@ -42,7 +43,7 @@ export function writeAclCategories(
   const categories = [...new Set([...ACL_CATEGORY_NAMES, ...learnedCategories(learned)])];
   const isKnown = category !== null && categories.includes(category.toLowerCase());
   if (category !== null && !isKnown) {
-    writer.error(`ERR Unknown category '${category}'`);
+    writer.raw(byteErrorReply(`ERR Unknown category '${category}'`));
     return;
   }
   const names =
@@ -67,9 +68,10 @@ export function writeAclDryRun(
   const container = lookupCommand(name, 0, name.length);
   const sub = second === undefined ? -1 : lookupSubcommand(container, second, 0, second.length);
   const id = sub < 0 ? container : sub;
-  if (user !== USER) writer.error(`ERR User '${user}' not found`);
-  else if (container < 0) writer.error(`ERR Command '${Buffer.from(name).toString()}' not found`);
-  else if (!isArityOk(id, words.length)) {
+  if (user !== USER) writer.raw(byteErrorReply(`ERR User '${user}' not found`));
+  else if (container < 0) {
+    writer.raw(byteErrorReply(`ERR Command '${quotedBytes(name)}' not found`));
+  } else if (!isArityOk(id, words.length)) {
     writer.error(`ERR wrong number of arguments for '${commandName(id)}' command`);
   } else writer.simple('OK');
 }

@@ -8,7 +8,14 @@ import {
 } from '../core/client-filter.ts';
 import { renderClient } from '../core/client-line.ts';
 import { clientListOf, type LoopAnswer } from '../core/loop-question.ts';
-import { clientSyntaxReply, errorReply, REPLY_OK, REPLY_SYNTAX } from '../core/replies.ts';
+import {
+  byteErrorReply,
+  clientSyntaxReply,
+  errorReply,
+  quotedBytes,
+  REPLY_OK,
+  REPLY_SYNTAX,
+} from '../core/replies.ts';
 import { askLoops } from './ask-loops.ts';
 import { CLIENT_HELP } from './client-help.ts';
 import { factsOf } from './client-directory.ts';
@@ -82,10 +89,15 @@ function setName(client: Client, [name = '']: readonly string[]): void {
   client.reply(REPLY_OK);
 }
 
-function setInfo(client: Client, [option = '', value = '']: readonly string[]): void {
+function setInfo(
+  client: Client,
+  [option = '', value = '']: readonly string[],
+  _given: string,
+  [name]: readonly Buffer[],
+): void {
   const attribute = option.toLowerCase();
   if (attribute !== 'lib-name' && attribute !== 'lib-ver') {
-    client.reply(errorReply(`ERR Unrecognized option '${option}'`));
+    client.reply(byteErrorReply(`ERR Unrecognized option '${quotedBytes(name)}'`));
   } else if (!isPrintableWord(value)) {
     const text = `${attribute} cannot contain spaces, newlines or special characters.`;
     client.reply(errorReply(`ERR ${text}`));
