@@ -1,4 +1,3 @@
-import { encodeCommand } from '@undermoon/resp';
 import { blockingTimeoutMs } from '../core/blocking-timeout.ts';
 import { SLOT_NONE } from '../core/command-keys.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
@@ -8,10 +7,10 @@ import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import { dropLease, giveLease, takeLease } from './client-leases.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
+import { endWait } from './end-wait.ts';
 import { lossReply } from './loss-reply.ts';
 import type { BackendLoss } from './lost-replies.ts';
 import type { Blocking, Client, Patience, Redirected, Span } from './proxy-context.ts';
-import { ReplyText } from './reply-text.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { waitForReplicas } from './wait-command.ts';
 
@@ -111,11 +110,12 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
   }
 
   unblock(reason: 'TIMEOUT' | 'ERROR', take: (isEnded: boolean) => void): void {
-    const command = this.#unblockCommand(reason);
-    const sink = new ReplyText((text) => take(text === ':1'));
-    const isSent =
-      command !== null && this.#control()?.request(sink, 1, false, command, 0, command.length);
-    if (isSent !== true) take(false);
+    if (this.#lease === null) take(false);
+    else {
+      const { dedicated } = this.client.context;
+      const onText = (text: string | null): void => take(text === ':1');
+      endWait(dedicated, this.#lease, reason, onText, () => take(false));
+    }
   }
 
   /** The client is gone: closing the connection takes the command off the server. */
@@ -133,11 +133,7 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
     if (refusal === null && context.groups[owner]?.address === this.#lease.address) return;
     this.#redirection = refusal ?? errorReply('TRYAGAIN the slot is served by another server now');
     this.#redirectedAtMs = context.loop.watchedMs;
-    const command = this.#unblockCommand('ERROR');
-    const sink = new ReplyText(() => undefined);
-    const isSent =
-      command !== null && this.#control()?.request(sink, 1, true, command, 0, command.length);
-    if (isSent !== true) dropLease(this.client, this.#lease, this);
+    this.#endForRedirection(this.#lease);
   }
 
   onTick(): void {
@@ -219,13 +215,12 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
     this.#lease = null;
   }
 
-  #unblockCommand(reason: 'TIMEOUT' | 'ERROR'): Buffer | null {
-    const serverId = this.#lease?.serverId ?? 0;
-    return serverId === 0 ? null : encodeCommand(['CLIENT', 'UNBLOCK', String(serverId), reason]);
-  }
-
-  #control(): BackendConnection | null {
-    const lease = this.#lease;
-    return lease === null ? null : this.client.context.dedicated.control(lease.address);
+  #endForRedirection(lease: Lease): void {
+    const drop = (): void => {
+      if (lease === this.#lease) dropLease(this.client, lease, this);
+    };
+    // The command has not been sent.
+    if (lease.connection.state !== 'ready') drop();
+    else endWait(this.client.context.dedicated, lease, 'ERROR', () => undefined, drop);
   }
 }

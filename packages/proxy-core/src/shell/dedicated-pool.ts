@@ -50,8 +50,11 @@ export interface Lease {
   /** The protocol spoken on it. Whoever changes that says so here. */
   protocol: 2 | 3;
   readonly holder: LeaseHolder;
-  /** The server's number of this connection; 0 until it is known. */
-  readonly serverId: number;
+  /**
+   * `take` gets the server's number of this connection once it is known. 0: it will not be, or somebody else waits
+   * for it already.
+   */
+  whenNumbered(take: (serverId: number) => void): void;
   /** The connection broke. It is not opened again. */
   readonly isLost: boolean;
 }
@@ -61,15 +64,28 @@ class PooledConnection implements Lease {
   readonly address: NodeAddress;
   protocol: 2 | 3;
   holder: LeaseHolder;
-  serverId = 0;
   isLost = false;
   idleSinceMs = 0;
+  /** Null: it is not known yet. */
+  #serverId: number | null = null;
+  #waiter: ((serverId: number) => void) | null = null;
 
   constructor(connection: BackendConnection, holder: LeaseHolder) {
     this.connection = connection;
     this.address = connection.options.address;
     this.protocol = connection.options.protocol;
     this.holder = holder;
+  }
+
+  whenNumbered(take: (serverId: number) => void): void {
+    if (this.#serverId === null && this.#waiter === null) this.#waiter = take;
+    else take(this.#serverId ?? 0);
+  }
+
+  setNumber(serverId: number): void {
+    this.#serverId = serverId;
+    this.#waiter?.(serverId);
+    this.#waiter = null;
   }
 }
 
@@ -252,9 +268,9 @@ export class DedicatedPool {
       connection.drain();
     };
     const sink: ReplySink = new ReplyText((text) => {
-      if (text?.startsWith(':') === true) known.serverId = Number(text.slice(1));
+      known.setNumber(text?.startsWith(':') === true ? Number(text.slice(1)) : 0);
     });
-    connection.request(sink, 1, false, CLIENT_ID, 0, CLIENT_ID.length);
+    if (!connection.request(sink, 1, false, CLIENT_ID, 0, CLIENT_ID.length)) known.setNumber(0);
     return known;
   }
 }

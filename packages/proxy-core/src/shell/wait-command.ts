@@ -3,6 +3,7 @@ import { REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import { leastOf } from '../core/least-reply.ts';
 import { WAIT_CHANNEL } from '../core/pubsub-scope.ts';
 import { type Lease, type LeaseHolder, REPLY_NO_CONNECTION } from './dedicated-pool.ts';
+import { endWait } from './end-wait.ts';
 import type { Blocking, Client } from './proxy-context.ts';
 import { ReplyText } from './reply-text.ts';
 
@@ -68,21 +69,18 @@ class WaitCall implements Blocking, LeaseHolder {
 
   unblock(reason: 'TIMEOUT' | 'ERROR', take: (isEnded: boolean) => void): void {
     const { dedicated } = this.#client.context;
-    const asked = this.leases.filter(({ serverId }) => serverId > 0);
-    let left = asked.length;
-    let isUnblocked = false;
+    const { leases } = this;
+    let left = leases.length;
+    let isAnswered = left === 0;
+    // Servers that cannot be asked yet are not awaited once one has ended its wait.
     const note = (text: string | null): void => {
-      isUnblocked ||= text === ':1';
-      if (--left <= 0) take(isUnblocked);
+      left--;
+      if (isAnswered || (text !== ':1' && left > 0)) return;
+      isAnswered = true;
+      take(text === ':1');
     };
-    if (left === 0) note(null);
-    for (const { address, serverId } of asked) {
-      const command = encodeCommand(['CLIENT', 'UNBLOCK', String(serverId), reason]);
-      const sink = new ReplyText(note);
-      if (!dedicated.control(address).request(sink, 1, false, command, 0, command.length)) {
-        note(null);
-      }
-    }
+    if (isAnswered) take(false);
+    for (const lease of leases) endWait(dedicated, lease, reason, note, () => note(null));
   }
 
   cancel(): void {
