@@ -4,7 +4,7 @@ import type { RespValue } from '@undermoon/resp';
 import { RawClient } from '@undermoon/testkit';
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
-import { ALL_SLOTS, startFixture } from './fixture.ts';
+import { ALL_SLOTS, setCluster, startFixture } from './fixture.ts';
 import { startTwins, transcript } from './reference.ts';
 
 const ALL = { slowerThanUs: 0, sampleRate: 1 };
@@ -162,4 +162,49 @@ test('faults and sizes as Redis answers them; ioredis reads the log', async () =
   await io.quit();
   await Promise.all([proxied.close(), direct.close()]);
   await twins.stop();
+});
+
+test('transactions, compressed values and what the proxy answers are timed, passwords are not kept', async () => {
+  const fixture = await startFixture([ALL_SLOTS], { slowLog: ALL });
+  const [redis] = fixture.redis;
+  await using client = await fixture.connect();
+  await client.command('HELLO', '2', 'AUTH', 'default', 'secret');
+  await client.command('AUTH', 'default', 'secret');
+  await transcript(client, ['SLOWLOG RESET', 'MULTI', 'SET a 1', 'PING', 'EXEC', 'CLUSTER NODES']);
+  // As in Redis, the command that empties the log is in it.
+  expect(await commandsOf(client)).toEqual([
+    '[CLUSTER NODES]',
+    '[EXEC]',
+    '[MULTI]',
+    '[SLOWLOG RESET]',
+  ]);
+  await setCluster(fixture.proxy, [[redis!.address, ALL_SLOTS]], {
+    epoch: 2,
+    config: [['compression_strategy', 'allow_all']],
+  });
+  await client.command('SLOWLOG', 'RESET');
+  await client.command('SET', 'a', 'v'.repeat(300));
+  expect(await client.command('GET', 'a')).toMatchObject({ value: Buffer.from('v'.repeat(300)) });
+  await client.command('BLPOP', 'b', '0.01');
+  expect((await commandsOf(client))[0]).toBe('[GET a]');
+  await fixture.stop();
+});
+
+test('a transaction is timed until its reply, also if that does not come', async () => {
+  const fixture = await startFixture([ALL_SLOTS], {
+    slowLog: { ...ALL, slowerThanUs: 40_000 },
+    backendTimeoutMs: 300,
+  });
+  await using client = await fixture.connect();
+  await using server = await RawClient.connect(fixture.redis[0]!.address);
+  await transcript(client, ['SET a 1', 'MULTI', 'INCR a']);
+  await server.command('CLIENT', 'PAUSE', '60', 'ALL');
+  expect(await transcript(client, ['EXEC'])).toEqual(['EXEC -> *1\r\n:2\r\n']);
+  await transcript(client, ['MULTI', 'INCR a']);
+  await server.command('CLIENT', 'PAUSE', '60000', 'WRITE');
+  expect((await client.command('EXEC')).type).toBe('error');
+  await server.command('CLIENT', 'UNPAUSE');
+  const kept = (await commandsOf(client)).filter((line) => line === '[EXEC]');
+  expect(kept).toHaveLength(2);
+  await fixture.stop();
 });

@@ -1,4 +1,4 @@
-import { scanReply } from '@undermoon/resp';
+import { encodeCommand, scanReply } from '@undermoon/resp';
 import { decodeReply } from '../core/compression.ts';
 import { type Redirection, redirectionOf } from '../core/redirection.ts';
 import { errorReply, execAbortReply, hasErrorCode } from '../core/replies.ts';
@@ -8,6 +8,7 @@ import { capturedReply } from './captured-client.ts';
 import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import type { Client } from './proxy-context.ts';
 import { integerBytes, receiversHere } from './publish-command.ts';
+import { timedAlways, type TimedCall } from './slow-sampling.ts';
 import { answerCommand } from './session-commands.ts';
 
 const ARRAY_MARKER = 0x2a;
@@ -15,6 +16,7 @@ const ERROR_MARKER = 0x2d;
 const INTEGER_MARKER = 0x3a;
 const LINE_END = 0x0a;
 const ERROR_BYTES_MAX = 1024;
+const EXEC = encodeCommand(['EXEC']);
 /** For plain clients, when the proxies did not agree and the transaction had to go on its way as it was. */
 const REPLY_MOVING = errorReply('EXECABORT Transaction discarded because its slots are moving.');
 
@@ -57,6 +59,7 @@ export class ExecCall implements ReplySink {
   #isHeld = false;
   #isStarted = false;
   readonly #held: Buffer[] = [];
+  readonly #timed: TimedCall | null;
 
   constructor(
     client: Client,
@@ -69,6 +72,7 @@ export class ExecCall implements ReplySink {
     this.owner = client.owner;
     this.#transaction = transaction;
     this.#owner = owner;
+    this.#timed = timedAlways(client, EXEC);
     this.#queuedLeft = form === 'packed' ? 0 : transaction.forwardedCount + 1;
     this.unitSize = this.#queuedLeft + 1;
   }
@@ -106,6 +110,7 @@ export class ExecCall implements ReplySink {
     }
     if (!this.#isHeld) {
       this.#client.onReplyBytes(this.#owner?.owedBy ?? source, bytes, start, end, completed);
+      if (completed > 0) this.#timed?.end();
     } else {
       this.#held.push(Buffer.from(bytes.subarray(start, end)));
       if (completed > 0) this.#deliver(source);
@@ -118,6 +123,7 @@ export class ExecCall implements ReplySink {
     if (queued === count) return;
     const isPassedInPart = isCut && this.#isStarted && !this.#isHeld;
     this.#client.onReplyLoss(this.#owner?.owedBy ?? source, 1, loss, isPassedInPart);
+    this.#timed?.end();
   }
 
   onBackendRoom(): void {
@@ -163,6 +169,7 @@ export class ExecCall implements ReplySink {
 
   #pass(source: BackendConnection, answer: Buffer): void {
     this.#client.onReplyBytes(this.#owner?.owedBy ?? source, answer, 0, answer.length, 1);
+    this.#timed?.end();
   }
 
   /** Of EXEC, or of the command that let it fail. */

@@ -8,7 +8,7 @@ import { followCommand } from './followed-command.ts';
 import { lossReply } from './loss-reply.ts';
 import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import type { Client } from './proxy-context.ts';
-import { timedFanOut } from './slow-sampling.ts';
+import { timedAlways } from './slow-sampling.ts';
 
 /**
  * One command on several servers. The client's later commands wait until every server has answered; earlier
@@ -117,7 +117,7 @@ export function sendParts(
   merge: Merge,
   connections: PartConnections | null = null,
 ): void {
-  const timed = timedFanOut(client, parts[0]?.command ?? null);
+  const timed = timedAlways(client, parts[0]?.command ?? null);
   const finish: Finish = {
     atOnce: (replies) => client.reply(merge(parts, replies)),
     later: (replies) => {

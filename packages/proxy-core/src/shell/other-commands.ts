@@ -74,6 +74,7 @@ import {
   refusalInExec,
 } from './transaction-commands.ts';
 import { endCaching } from './tracking-commands.ts';
+import { endWhenAnswered, timedCommand } from './slow-sampling.ts';
 import { answerUmctl, isUmctlOfLoop } from './umctl-of-loop.ts';
 import { watch } from './watch-commands.ts';
 
@@ -159,17 +160,34 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
     } else queueLocal(client, argumentsOf(scanner, bytes), refusalInExec(id));
   } else if (isPackedTransaction(id, scanner, bytes)) {
     return takePacked(client, scanner, span, { queue: answerChecked, rerun });
-  } else if (isUmctlOfLoop(id, scanner, bytes)) {
-    answerUmctl(client, argumentsOf(scanner, bytes));
   } else if (isFannedOut(id)) runOnAll(client, id, argumentsOf(scanner, bytes));
-  else if (id === COMMAND_ID.INFO) takeInfo(client, scanner, span);
   else if (takeConfigOfServers(client, scanner, span, id)) return true;
-  else if (id === COMMAND_ID.UMCTL && takePeerCommand(client, scanner, span)) return true;
-  else if (id === COMMAND_ID.UMCTL && takeRedirectRequest(client, scanner, span)) return true;
-  else if (isControlCommand(commandName(container)) && !isAboutSlotKeys(id)) {
-    client.context.desk.take(client, scanner, span);
-  } else runHere(client, id, commandName(container), argumentsOf(scanner, bytes));
+  else {
+    const name = commandName(container);
+    // What goes to all servers is timed there.
+    const timed = isForServers(name) ? null : timedCommand(client, span, id);
+    answerHere(client, scanner, span, id, name);
+    if (timed !== null) endWhenAnswered(client, timed);
+  }
   return true;
+}
+
+/** A command for the proxy itself. `name`: that of the container, if `id` is a subcommand. */
+function answerHere(
+  client: Client,
+  scanner: RequestScanner,
+  span: Span,
+  id: number,
+  name: string,
+): void {
+  if (isUmctlOfLoop(id, scanner, span.bytes)) {
+    answerUmctl(client, argumentsOf(scanner, span.bytes));
+  } else if (id === COMMAND_ID.INFO) takeInfo(client, scanner, span);
+  else if (id === COMMAND_ID.UMCTL && takePeerCommand(client, scanner, span)) return;
+  else if (id === COMMAND_ID.UMCTL && takeRedirectRequest(client, scanner, span)) return;
+  else if (isControlCommand(name) && !isAboutSlotKeys(id)) {
+    client.context.desk.take(client, scanner, span);
+  } else runHere(client, id, name, argumentsOf(scanner, span.bytes));
 }
 
 /** In a transaction these go to its server, as if that were the only one. */
@@ -355,7 +373,10 @@ function carryValues(
     const target = context.table.slots[slot]!;
     const connection = connectionFor(client, context.groups[target]!);
     if (form.codec === null) forwardOne(client, form.span, target);
-    else forwardDecoded(client, connection, form.span, form.codec);
+    else {
+      const timed = timedCommand(client, span, id);
+      forwardDecoded(client, connection, form.span, form.codec, timed);
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { COMMAND_ID } from '../core/command-table.generated.ts';
 import { shortened } from '../core/slow-log.ts';
 import { unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
@@ -51,8 +52,39 @@ function refuse(client: Client, { address }: BackendGroup, count: number): void 
   for (let i = 0; i < count; i++) client.reply(unreachableReply(address));
 }
 
-/** Times a command that goes to several servers: there are so few of them that each is. Null: nothing is timed. */
-export function timedFanOut(client: Client, command: Buffer | null): TimedCall | null {
+/** Commands with passwords, those of coordinators, and EXEC, which is timed on its way to a server. */
+const NEVER_TIMED: ReadonlySet<number> = new Set([
+  COMMAND_ID.AUTH,
+  COMMAND_ID.HELLO,
+  COMMAND_ID.EXEC,
+  COMMAND_ID.UMCTL,
+]);
+
+/** Times the command in hand, which is not sent as others are, if it is its turn. Null: it is not timed. */
+export function timedCommand(
+  client: Client,
+  { bytes, start, end }: Span,
+  id: number,
+): TimedCall | null {
+  const { slowLog, counters, secondScanner } = client.context;
+  const number = counters[COMMANDS_PROCESSED] ?? 0;
+  if (number < slowLog.nextAt || NEVER_TIMED.has(id)) return null;
+  slowLog.sampled(number);
+  secondScanner.scan(bytes, start, end);
+  return new TimedCall(client, shortened(bytes, secondScanner));
+}
+
+/** The command in hand is done when it is answered: now, or when its reply has left if that takes turns. */
+export function endWhenAnswered(client: Client, timed: TimedCall): void {
+  if (client.isAccepting) timed.end();
+  else client.whenQuiet(() => timed.end());
+}
+
+/**
+ * Times a command that goes to several servers, or a transaction: there are so few of them that each is. Null: nothing
+ * is timed.
+ */
+export function timedAlways(client: Client, command: Buffer | null): TimedCall | null {
   const { slowLog, secondScanner } = client.context;
   if (command === null || slowLog.nextAt === Number.POSITIVE_INFINITY) return null;
   secondScanner.scan(command, 0, command.length);
@@ -60,7 +92,7 @@ export function timedFanOut(client: Client, command: Buffer | null): TimedCall |
 }
 
 /** Passes the reply of one command on to its client and notes how long it took. */
-class TimedCall implements ReplySink {
+export class TimedCall implements ReplySink {
   readonly owner: CommandOwner<BackendConnection, ReplySink>;
   readonly unitSize = 1;
   readonly #client: Client;

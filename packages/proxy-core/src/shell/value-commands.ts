@@ -12,6 +12,7 @@ import { errorReply, unreachableReply } from '../core/replies.ts';
 import { SLOT_UNCOVERED } from '../core/routing-table.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendLoss, CommandOwner } from './lost-replies.ts';
+import type { TimedCall } from './slow-sampling.ts';
 import type { Client, ProxyContext, Span } from './proxy-context.ts';
 
 const REPLY_PARTIAL = errorReply('ERR unsupported string command when compression is enabled');
@@ -53,14 +54,15 @@ export function storedForm(
   return { span: { bytes, start: 0, end: bytes.length }, codec: forReply };
 }
 
-/** Sends a command whose reply holds stored values. */
+/** Sends a command whose reply holds stored values. `timed`: it is done when that is there. */
 export function forwardDecoded(
   client: Client,
   backend: BackendConnection,
   { bytes, start, end }: Span,
   codec: ValueCodec,
+  timed: TimedCall | null,
 ): void {
-  const sink = new StoredReply(client, codec);
+  const sink = new StoredReply(client, codec, timed);
   if (backend.request(sink, 1, false, bytes, start, end)) client.owe(backend);
   else client.reply(unreachableReply(backend.options.address));
 }
@@ -72,12 +74,14 @@ class StoredReply implements ReplySink {
   readonly #client: Client;
   readonly #codec: ValueCodec;
   readonly #reply: GatheredReply;
+  readonly #timed: TimedCall | null;
 
-  constructor(client: Client, codec: ValueCodec) {
+  constructor(client: Client, codec: ValueCodec, timed: TimedCall | null) {
     this.owner = client.owner;
     this.#reply = new GatheredReply({ left: client.context.options.outputBytesMax });
     this.#client = client;
     this.#codec = codec;
+    this.#timed = timed;
   }
 
   onReplyBytes(
@@ -91,6 +95,7 @@ class StoredReply implements ReplySink {
     if (completed === 0) return;
     const reply = this.#decoded();
     this.#client.onReplyBytes(source, reply, 0, reply.length, 1);
+    this.#timed?.end();
   }
 
   forgetPart(): void {
@@ -99,6 +104,7 @@ class StoredReply implements ReplySink {
 
   onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss): void {
     this.#client.onReplyLoss(source, count, loss, false);
+    this.#timed?.end();
   }
 
   onBackendRoom(): void {
