@@ -10,10 +10,11 @@ import {
   type Slices,
 } from '@undermoon/cluster-meta';
 import { encodeCommand } from '@undermoon/resp';
-import { nodesSlices, shardsSlices, slotsSlices } from './cluster-rendering.ts';
+import { nodesSlices, renderClusterInfo, shardsSlices, slotsSlices } from './cluster-rendering.ts';
 import { clusterViewSlices } from './cluster-view.ts';
+import { changedSlots } from './held-slots.ts';
 import { metadataSlices } from './metadata-rendering.ts';
-import { routingTableSlices } from './routing-table.ts';
+import { EMPTY_TABLE, routingTableSlices } from './routing-table.ts';
 import type { SliceMeters } from './slice-meters.ts';
 
 const ROUNDS = 10;
@@ -51,12 +52,16 @@ function* draw(
   self: NodeAddress,
 ): Slices<void> {
   const table = yield* routingTableSlices(command, self, meters.of('table'));
-  const source = { table, self, links: [], idOf: (address: NodeAddress) => address };
+  const links = table.listed ?? [];
+  const source = { table, self, links, idOf: (address: NodeAddress) => address };
   const view = yield* clusterViewSlices(source, meters.of('SLOTS'));
   yield* slotsSlices(view, 2, meters.of('SLOTS'));
   yield* nodesSlices(view, { protocol: 2, selfId: self }, meters.of('NODES'));
   yield* shardsSlices(view, 2, meters.of('SHARDS'));
   yield* metadataSlices(table, meters.of('METADATA'));
+  renderClusterInfo(source, 2);
+  changedSlots(EMPTY_TABLE, table);
+  yield;
 }
 
 /** Its payload, four zero bytes, is never inflated. */
@@ -71,6 +76,8 @@ function plainWords(): string[] {
   // A line of CLUSTER NODES that is written in parts.
   words.push('peer-0:6001', String(LONG_RANGES));
   for (const [start, end] of longRanges()) words.push(`${start}-${end}`);
+  words.push('REPLICA');
+  for (const { master, address } of replicas()) words.push(master, address);
   words.push('CONFIG');
   for (const [field, value] of clusterConfigFields(DEFAULT_CLUSTER_CONFIG)) {
     words.push(field, value);
@@ -84,7 +91,15 @@ function jsonForm(): object {
     peer[`peer-${i}:6001`] = [{ range_list: rangesOf(i), tag: 'None' }];
   }
   const local = { 'h:1': [{ range_list: [[0, 0], ...longRanges()], tag: 'None' }] };
-  return { cluster_name: 'warm-up', local, peer, cluster_config: {} };
+  return { cluster_name: 'warm-up', local, peer, replicas: replicas(), cluster_config: {} };
+}
+
+/** Every other proxy has one. */
+function replicas(): { readonly master: string; readonly address: string }[] {
+  return Array.from({ length: PEERS / 2 }, (_, i) => ({
+    master: `peer-${2 * i}:6001`,
+    address: `copy-${2 * i}:6001`,
+  }));
 }
 
 function longRanges(): [number, number][] {

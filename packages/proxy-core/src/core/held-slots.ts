@@ -1,5 +1,6 @@
+import type { NodeAddress } from '@undermoon/cluster-meta';
 import { SLOT_COUNT } from '@undermoon/slots';
-import { type RoutingTable, SLOT_HELD } from './routing-table.ts';
+import { type RoutingTable, SLOT_HELD, SLOT_UNCOVERED } from './routing-table.ts';
 
 /** One byte per slot; not 0: the slot is in the set. */
 export type SlotMarks = Uint8Array;
@@ -13,13 +14,12 @@ export function changedSlots(from: RoutingTable, to: RoutingTable): SlotMarks {
   const [before, after] = [from.config, to.config];
   if (before.compressionStrategy !== after.compressionStrategy) return marks.fill(1);
   if (before.splitCommands !== after.splitCommands) return marks.fill(1);
-  const idOf = new Map<string, number>();
-  const fromPlaces = placesOf(from, idOf);
-  const toPlaces = placesOf(to, idOf);
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
-    const fromPlace = fromPlaces.get(from.slots[slot] ?? 0);
-    if (fromPlace !== toPlaces.get(to.slots[slot] ?? 0)) marks[slot] = 1;
-  }
+  const places = new Places();
+  markChanged(
+    marks,
+    { slots: from.slots, ...places.of(from) },
+    { slots: to.slots, ...places.of(to) },
+  );
   return marks;
 }
 
@@ -33,22 +33,54 @@ export function hasLostSlots(from: RoutingTable, to: RoutingTable): boolean {
 
 /** A copy of a table's slots in which the marked ones are held. */
 export function withHeld(slots: Int16Array, marks: SlotMarks): Int16Array {
-  const held = Int16Array.from(slots);
+  const held = slots.slice();
   for (let slot = 0; slot < held.length; slot++) if (marks[slot] !== 0) held[slot] = SLOT_HELD;
   return held;
 }
 
-/** By value of `slots`: a number for the place that it stands for, the same in all tables of one `idOf`. */
-function placesOf(table: RoutingTable, idOf: Map<string, number>): ReadonlyMap<number, number> {
-  const places = new Map<number, number>();
-  const add = (value: number, place: string): void => {
-    const id = idOf.get(place) ?? idOf.size;
-    idOf.set(place, id);
-    places.set(value, id);
-  };
-  // Without a cluster, keys may be redirected to the default address.
-  add(-1, table.clusterName === null ? 'nowhere' : 'down');
-  for (const [index, address] of table.localNodes.entries()) add(index, `local ${address}`);
-  for (const [index, { address }] of table.peers.entries()) add(-2 - index, `peer ${address}`);
-  return places;
+interface PlacedSlots {
+  readonly slots: Int16Array;
+  /** The number of the place that a value of `slots` stands for is at `value + lowest`. */
+  readonly places: Int32Array;
+  readonly lowest: number;
+}
+
+/** All slots in one go, in a turn of the loop: so there is no map to ask for each. */
+function markChanged(marks: SlotMarks, from: PlacedSlots, to: PlacedSlots): void {
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const before = from.places[(from.slots[slot] ?? 0) + from.lowest];
+    if (before !== to.places[(to.slots[slot] ?? 0) + to.lowest]) marks[slot] = 1;
+  }
+}
+
+const NOWHERE = 0;
+const DOWN = 1;
+
+/** Numbers for the places that slots are sent to, the same for all tables that are given to it. */
+class Places {
+  readonly #localIds = new Map<NodeAddress, number>();
+  readonly #peerIds = new Map<NodeAddress, number>();
+  #count = DOWN + 1;
+
+  of({ clusterName, localNodes, peers }: RoutingTable): Omit<PlacedSlots, 'slots'> {
+    const lowest = peers.length + 1;
+    const places = new Int32Array(lowest + localNodes.length);
+    // Without a cluster, keys may be redirected to the default address.
+    places[lowest + SLOT_UNCOVERED] = clusterName === null ? NOWHERE : DOWN;
+    for (const [index, address] of localNodes.entries()) {
+      places[lowest + index] = this.#idOf(this.#localIds, address);
+    }
+    for (const [index, { address }] of peers.entries()) {
+      places[lowest + SLOT_UNCOVERED - 1 - index] = this.#idOf(this.#peerIds, address);
+    }
+    return { places, lowest };
+  }
+
+  #idOf(ids: Map<NodeAddress, number>, address: NodeAddress): number {
+    const known = ids.get(address);
+    if (known !== undefined) return known;
+    const id = this.#count++;
+    ids.set(address, id);
+    return id;
+  }
 }

@@ -134,7 +134,9 @@ export class ClusterReplies {
    * is a node while it is listed.
    */
   selfIdIn(table: RoutingTable, isReplicaPort = false): string {
-    return nodeIdOf(this.#reachedIn(table, isReplicaPort).self, this.#sha1Hex);
+    // Only what is listed may need a pass over the table.
+    const self = isReplicaPort ? this.#reachedIn(table, true).self : this.#self;
+    return nodeIdOf(self, this.#sha1Hex);
   }
 
   /** The id of the shard that this node belongs to. */

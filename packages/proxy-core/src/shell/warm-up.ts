@@ -3,6 +3,7 @@ import { encodeCommand, type RequestScanner, scanReply } from '@undermoon/resp';
 import { keySlot } from '@undermoon/slots';
 import { isArityOk, singleKeyIndex } from '../core/command-keys.ts';
 import { lookupCommand } from '../core/command-lookup.ts';
+import type { SlotMarks } from '../core/held-slots.ts';
 import { EMPTY_TABLE, peerTargetOf, type RoutingTable } from '../core/routing-table.ts';
 
 /** What is made ready. */
@@ -64,6 +65,8 @@ function scanLarge(scanner: RequestScanner): void {
 /** What changes its table. */
 interface TableUser {
   useTable(table: RoutingTable): void;
+  holdSlots(slots: SlotMarks): void;
+  release(): void;
 }
 
 /**
@@ -74,6 +77,7 @@ export function warmUpSwap(loop: TableUser): void {
   const address = parseNodeAddress('127.0.0.1:1');
   if (address === null) return;
   const { slots } = EMPTY_TABLE;
+  loop.holdSlots(new Uint8Array(slots.length));
   loop.useTable({
     ...EMPTY_TABLE,
     slots: slots.map((_, slot) => (slot < slots.length / 2 ? 0 : -2)),
@@ -82,4 +86,5 @@ export function warmUpSwap(loop: TableUser): void {
     peers: [peerTargetOf(address)],
   });
   loop.useTable(EMPTY_TABLE);
+  loop.release();
 }
