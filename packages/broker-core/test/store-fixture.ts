@@ -172,3 +172,14 @@ export function withRoles(
   );
   return withCluster(state, DEMO, { ...cluster, chunks });
 }
+
+/** Proxies numbered from 1, `counts[i]` of them on host i (named a, b, c, …). */
+export function storeOf(counts: readonly number[]): CheckedStore {
+  const store = new CheckedStore();
+  let n = 0;
+  for (const [host, count] of counts.entries()) {
+    for (let i = 0; i < count; i++)
+      store.must(addProxyCommand(++n, String.fromCharCode(97 + host)));
+  }
+  return store;
+}

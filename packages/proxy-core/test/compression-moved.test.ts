@@ -1,18 +1,13 @@
 // Compressed values of commands that take detours: over other proxies with other metadata, and over a connection that is lost.
 import { decompress } from '@bokuweb/zstd-wasm';
 import { encodeCommand, type RespValue } from '@undermoon/resp';
-import {
-  RawClient,
-  type RedisServer,
-  type ScriptStep,
-  startRedis,
-  startScriptedPeer,
-} from '@undermoon/testkit';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { RawClient, type ScriptStep, startScriptedPeer } from '@undermoon/testkit';
+import { beforeEach, expect, test } from 'vitest';
 import { createProxyServer } from '../src/index.ts';
 import { ALL_SLOTS, setCluster } from './fixture.ts';
 import { high, low, type MovingSlots, startMovingSlots } from './moving-slots.ts';
 import { wordOf, wordsOf } from './plain-fixture.ts';
+import { useServers } from './use-servers.ts';
 
 const COMPRESSING = [['compression_strategy', 'set_get_only']] as const;
 const MAGIC = '28b52ffd';
@@ -21,14 +16,10 @@ const VALUE_FRAME = Buffer.from('28b52ffd004829000076616c7565', 'hex');
 const PARTIAL = 'ERR unsupported string command when compression is enabled';
 const LONG = 'long '.repeat(1000);
 
-const servers: RedisServer[] = [];
+const servers = useServers(3);
 let moving: MovingSlots;
 let client: RawClient;
 const [key = '', other = ''] = high;
-
-beforeAll(async () => {
-  for (let i = 0; i < 3; i++) servers.push(await startRedis());
-});
 
 beforeEach(async () => {
   moving = await startMovingSlots(servers, {}, COMPRESSING);
@@ -36,14 +27,9 @@ beforeEach(async () => {
   return closeAll;
 });
 
-afterAll(async () => {
-  await Promise.all(servers.map((server) => server.stop()));
-});
-
 async function closeAll(): Promise<void> {
   await client.close();
   moving.stop();
-  for (let i = 0; i < servers.length; i++) await direct(i, 'FLUSHALL');
 }
 
 /** A command at one of the servers. */

@@ -1,35 +1,24 @@
 import { keySlotOf } from '@undermoon/slots';
-import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { RawClient } from '@undermoon/testkit';
+import { beforeEach, expect, test } from 'vitest';
 import type { ProxyServerOptions } from '../src/index.ts';
 import { high, low, type MovingSlots, startMovingSlots } from './moving-slots.ts';
 import { wordOf, wordsOf } from './plain-fixture.ts';
+import { useServers } from './use-servers.ts';
 
-const servers: RedisServer[] = [];
+const servers = useServers(3);
 let moving: MovingSlots;
 let client: RawClient;
 const [key = '', other = ''] = high;
-
-beforeAll(async () => {
-  for (let i = 0; i < 3; i++) servers.push(await startRedis());
-});
 
 beforeEach(async () => {
   await open({});
   return closeAll;
 });
 
-afterAll(async () => {
-  await Promise.all(servers.map((server) => server.stop()));
-});
-
 async function closeAll(): Promise<void> {
   await client.close();
   moving.stop();
-  for (const { address } of servers) {
-    await using direct = await RawClient.connect(address);
-    await direct.command('FLUSHALL');
-  }
 }
 
 async function open(options: ProxyServerOptions): Promise<void> {

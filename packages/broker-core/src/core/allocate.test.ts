@@ -7,23 +7,13 @@ import {
   clusterName,
   DEMO,
   proxyAt,
+  storeOf,
 } from '../../test/store-fixture.ts';
 import { countSlots } from '@undermoon/slots';
 import { allocateChunks, type ProxyPair } from './allocate.ts';
 import { LinkTable } from './link-table.ts';
 import { placementViolations } from './invariants.ts';
 import { emptyStore } from './model.ts';
-
-/** Proxies numbered from 1, `counts[i]` of them on host i (named a, b, c, …). */
-function storeOf(counts: readonly number[]): CheckedStore {
-  const store = new CheckedStore();
-  let n = 0;
-  for (const [host, count] of counts.entries()) {
-    for (let i = 0; i < count; i++)
-      store.must(addProxyCommand(++n, String.fromCharCode(97 + host)));
-  }
-  return store;
-}
 
 function hostsOf(store: CheckedStore, chunkCount: number): string[] | string {
   const allocation = allocateChunks(store.state, chunkCount);

@@ -1,9 +1,8 @@
 import { parseNodeAddress } from '@undermoon/cluster-meta';
-import { RespWriter } from '@undermoon/resp';
 import { silentLogger } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
 import { describe, expect, test } from 'vitest';
-import { NO_STATS } from '../../test/control/control-fixture.ts';
+import { askControl, NO_STATS } from '../../test/control/control-fixture.ts';
 import { integerParameter, readOnlyParameter } from '../core/config-table.ts';
 import type { ProxyStats } from '../core/info.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
@@ -71,24 +70,9 @@ function fixture(announce = '127.0.0.1:5299'): Fixture {
     calls,
     ask(line, protocol = 2) {
       const words = line.split(' ').map((word) => (word === '""' ? '' : word));
-      return askWords(control, words, protocol);
+      return askControl(control, words, protocol);
     },
   };
-}
-
-function askWords(
-  control: ProxyControl,
-  words: readonly (string | Uint8Array)[],
-  protocol: 2 | 3 = 2,
-): string {
-  const writer = new RespWriter(protocol);
-  const args = words.map((word) => (typeof word === 'string' ? Buffer.from(word) : word));
-  control.execute(
-    args,
-    { protocol, isPlain: false, isReplicaPort: false, fromServers: [] },
-    writer,
-  );
-  return writer.take().toString();
 }
 
 function bulks(...texts: string[]): string {
@@ -138,7 +122,7 @@ describe('UMCTL on a fresh proxy', () => {
   });
 
   test('a sub-command that is not UTF-8', () => {
-    const reply = askWords(fixture().control, ['UMCTL', Buffer.from([0xff])]);
+    const reply = askControl(fixture().control, ['UMCTL', Buffer.from([0xff])]);
     expect(reply).toBe('-Invalid sub command\r\n');
   });
 
@@ -225,7 +209,7 @@ describe('UMCTL SETCLUSTER', () => {
   test('a word that is not UTF-8 is refused', () => {
     const { control } = fixture();
     const words = ['UMCTL', 'SETCLUSTER', 'v2', '1', 'NOFLAG', Buffer.from([0xc3])];
-    expect(askWords(control, words)).toMatch(
+    expect(askControl(control, words)).toMatch(
       /^-Failed to parse args: InvalidArgs: word 5: .*\r\n$/,
     );
   });
