@@ -43,10 +43,17 @@ export function largeMetadata(
     clusterName: parseClusterName('large'),
     local: nodes.slice(0, 1),
     peers: nodes.slice(1),
-    replicas: null,
+    replicas: nodes
+      .slice(1)
+      .map(({ address: master }, proxy) => ({ master, address: replicaOf(proxy) })),
     config: DEFAULT_CLUSTER_CONFIG,
     configWarning: null,
   };
+}
+
+/** Where the copies of a proxy's keys are. */
+function replicaOf(proxy: number): NodeAddress {
+  return parseNodeAddress(`10.2.${proxy >> 8}.${proxy & 255}:6101`)!;
 }
 
 function addressOf(proxy: number, local: string): NodeAddress {

@@ -88,10 +88,16 @@ describe.each(DOCUMENTS)('$name', ({ document, rangeCount }) => {
     const table = tableOf(document);
     expect(table.slots.indexOf(-1)).toBe(-1);
     const view = work((meter): Slices<ClusterView> => {
-      const source = { table, self: SELF, links: [], idOf: (address: string) => address };
+      const source = {
+        table,
+        self: SELF,
+        links: table.listed ?? [],
+        idOf: (address: string) => address,
+      };
       return clusterViewSlices(source, meter);
     });
     expect(view.rangeCount).toBe(rangeCount);
+    expect(view.replicas.size).toBe(document.replicas?.length);
     const nodes = { protocol: 3, selfId: SELF } as const;
     expect(work((meter) => nodesSlices(view, nodes, meter)).length).toBeGreaterThan(10_000);
     for (const slices of [slotsSlices, shardsSlices]) {
