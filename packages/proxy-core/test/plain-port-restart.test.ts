@@ -94,6 +94,19 @@ test('a transaction waits as a whole, and is executed once', async () => {
   expect(wordOf(replies[4])).toBe('2');
 });
 
+test('so does one on keys of several slots of its server', async () => {
+  await restart();
+  const sent = Promise.all(
+    [['MULTI'], ['INCR', key], ['INCR', other], ['EXEC'], ['MGET', key, other]].map((words) =>
+      client.command(...words),
+    ),
+  );
+  await tellAfter(1);
+  const replies = await sent;
+  expect(wordsOf(replies[3])).toEqual(['1', '1']);
+  expect(wordsOf(replies[4])).toEqual(['1', '1']);
+});
+
 test('a blocking command waits, and then at the server', async () => {
   await restart();
   const popped = client.command('BLPOP', key, '0');

@@ -11,7 +11,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '5' },
     seed: { type: 'string', default: String(chooseSeed(process.env['E2E_SEED'])) },
     client: { type: 'string', default: 'ioredis' },
-    port: { type: 'string', default: '26500' },
+    port: { type: 'string', default: '26650' },
   },
 });
 
