@@ -2,7 +2,7 @@ import { median } from '../statistics.ts';
 import type { Stops } from './watched-proxy.ts';
 
 /** Milliseconds that a turn of the loop may take for metadata, and for the answers that follow from it. */
-export const OWN_TURN_MS_MAX = 2;
+const OWN_TURN_MS_MAX = 2;
 
 /** All samples of one step. */
 export interface StepStops {
