@@ -5,6 +5,7 @@ import { isArityOk, singleKeyIndex } from '../core/command-keys.ts';
 import { lookupCommand } from '../core/command-lookup.ts';
 import type { SlotMarks } from '../core/held-slots.ts';
 import { EMPTY_TABLE, peerTargetOf, type RoutingTable } from '../core/routing-table.ts';
+import { shareTable, takeTable } from './loop-messages.ts';
 
 /** What is made ready. */
 interface WarmLoop {
@@ -78,13 +79,16 @@ export function warmUpSwap(loop: TableUser): void {
   if (address === null) return;
   const { slots } = EMPTY_TABLE;
   loop.holdSlots(new Uint8Array(slots.length));
-  loop.useTable({
+  const table = {
     ...EMPTY_TABLE,
     slots: slots.map((_, slot) => (slot < slots.length / 2 ? 0 : -2)),
     localNodes: [address],
     peerStart: 1,
     peers: [peerTargetOf(address)],
-  });
+  };
+  // As it comes from another loop.
+  loop.useTable(takeTable(shareTable(table)));
+  loop.useTable(table);
   loop.useTable(EMPTY_TABLE);
   loop.release();
 }

@@ -17,11 +17,11 @@ const CROWD_STEP = / of \d+ clients$/;
 
 /**
  * The steps whose longest turn, by the median over the processes, is over the limit. To read what a crowd sends takes
- * longer than that whatever it asks for, so its limit is what PING of as many clients takes.
+ * longer than that whatever it asks for, so that may only add as much to what PING of as many clients takes.
  */
 export function missedSteps(rows: readonly StepStops[]): readonly string[] {
   const pingMs = rows.filter(({ step }) => step.startsWith('PING of ')).map(ownMsOf);
-  const crowdMsMax = Math.max(OWN_TURN_MS_MAX, ...pingMs);
+  const crowdMsMax = OWN_TURN_MS_MAX + Math.max(0, ...pingMs);
   return rows
     .filter(({ step }) => GOAL_STEPS.test(step))
     .flatMap((row) => {
