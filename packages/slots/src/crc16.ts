@@ -23,3 +23,26 @@ export function crc16(bytes: Uint8Array, start: number, end: number): number {
   }
   return i < end ? ((crc & 0xff) << 8) ^ TABLE[(crc >>> 8) ^ bytes[i]!]! : crc;
 }
+
+/**
+ * The same, or -1 if one of the bytes is `barred`. Looking for it on the way costs next to nothing, since each step waits
+ * for the one before it; a pass of its own takes as long as the checksum.
+ */
+export function crc16Without(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  barred: number,
+): number {
+  let crc = 0;
+  let i = start;
+  for (; i + 1 < end; i += 2) {
+    const first = bytes[i]!;
+    const second = bytes[i + 1]!;
+    if (first === barred || second === barred) return -1;
+    crc = FIRST_OF_TWO[(crc >>> 8) ^ first]! ^ TABLE[(crc & 0xff) ^ second]!;
+  }
+  if (i >= end) return crc;
+  const last = bytes[i]!;
+  return last === barred ? -1 : ((crc & 0xff) << 8) ^ TABLE[(crc >>> 8) ^ last]!;
+}

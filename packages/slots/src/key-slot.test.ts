@@ -55,6 +55,16 @@ describe('keySlot', () => {
     );
   });
 
+  it('is what the specification says, wherever braces are', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[ab{}]{0,12}$/), (text) => {
+        const tag = /^[^{]*\{([^}]+)\}/.exec(text)?.[1] ?? text;
+        const bytes = encode(tag);
+        expect(keySlotOf(text)).toBe(crc16(bytes, 0, bytes.length) % 16_384);
+      }),
+    );
+  });
+
   it('is a slot for any bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
