@@ -115,6 +115,16 @@ export class RequestScanner {
     return frameEnd;
   }
 
+  /**
+   * Reads the last `count` arguments of a frame whose part before `pos` is known to be right: the frame's end,
+   * or a negative number, and `scan` of the whole frame tells what is the matter. They fill the first places of
+   * `argStart` and `argEnd`, and `argc` is their number.
+   */
+  scanRest(buf: Uint8Array, pos: number, end: number, count: number): number {
+    this.isInline = false;
+    return this.#scanArguments(buf, pos, pos, end, count);
+  }
+
   /** The hot loop. Whatever is not plainly right leaves it for `#stopAtArgument`. */
   #scanArguments(
     buf: Uint8Array,

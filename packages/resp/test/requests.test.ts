@@ -122,6 +122,20 @@ describe.each(
   });
 });
 
+it('reads the last arguments of a frame by themselves', () => {
+  const scanner = new RequestScanner();
+  const frame = Buffer.from('*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\nvv\r\n');
+  const rest = frame.indexOf('$1');
+  expect(scanner.scanRest(frame, rest, frame.length, 2)).toBe(frame.length);
+  expect(scanner.argc).toBe(2);
+  expect(frame.toString('latin1', scanner.argStart[0], scanner.argEnd[0])).toBe('k');
+  expect(frame.toString('latin1', scanner.argStart[1], scanner.argEnd[1])).toBe('vv');
+  for (let end = rest; end < frame.length; end++)
+    expect(scanner.scanRest(frame, rest, end, 2)).toBe(INCOMPLETE);
+  const wrong = Buffer.from(frame.toString('latin1').replace('vv\r', 'vvv'));
+  expect(scanner.scanRest(wrong, rest, wrong.length, 2)).toBe(MALFORMED);
+});
+
 it('reads a chunk of pipelined frames one after another', () => {
   const scanner = new RequestScanner();
   const chunk = Buffer.concat(REQUEST_CASES.map(({ bytes }) => bytes));
