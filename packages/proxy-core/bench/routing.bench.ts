@@ -1,6 +1,7 @@
 // From the bytes of a chunk to what is forwarded where: scan, lookup, slot, table, runs. `pnpm bench micro` runs it.
 import { encodeCommand, RequestScanner } from '@undermoon/resp';
 import { SLOT_COUNT } from '@undermoon/slots';
+import { CommandHeads } from '../src/core/command-heads.ts';
 import { KeyPositions } from '../src/core/command-keys.ts';
 import { EMPTY_TABLE } from '../src/core/routing-table.ts';
 import { ScriptCache } from '../src/core/script-cache.ts';
@@ -33,7 +34,7 @@ class Sink {
     const peers = [{ movedSuffix: PEER_SUFFIX }];
     const table = { ...EMPTY_TABLE, clusterName: 'bench', slots, peers };
     this.context = {
-      loop: { scanner: new RequestScanner() },
+      loop: { scanner: new RequestScanner(), heads: new CommandHeads() },
       gate: new Gate(),
       spread: null,
       slots,

@@ -79,6 +79,36 @@ describe.each([
     await client.close();
   });
 
+  test('commands that begin like others before them are read as those', async () => {
+    const a = onFirst('alike');
+    const b = onSecond('alike');
+    const client = await fixture.connect();
+    const expected =
+      '+OK\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n+OK\r\n+QUEUED\r\n*1\r\n$1\r\n1\r\n$1\r\n1\r\n' +
+      "-ERR wrong number of arguments for 'get' command\r\n$1\r\n1\r\n" +
+      '-ERR Protocol error: invalid bulk length\r\n';
+    const wrong = Buffer.from('*2\r\n$3\r\nGET\r\n$x\r\n');
+    await client.send(
+      Buffer.concat([
+        pipeline(
+          ['SET', a, '1'],
+          ['GET', a],
+          ['GET', a],
+          ['GET', b],
+          ['MULTI'],
+          ['GET', a],
+          ['EXEC'],
+          ['GET', a],
+          ['GET', a, 'more'],
+          ['GET', a],
+        ),
+        wrong,
+      ]),
+    );
+    expect(await bytesUntil(client, expected)).toBe(expected);
+    await client.close();
+  });
+
   test('a pipeline cut at every byte gives the same bytes', async () => {
     const a = onFirst('cut');
     const b = onSecond('cut');

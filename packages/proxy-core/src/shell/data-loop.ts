@@ -1,5 +1,6 @@
 import { RequestScanner, type RespLimits } from '@undermoon/resp';
 import type { Clock } from '@undermoon/runtime';
+import { CommandHeads } from '../core/command-heads.ts';
 import { renderCommandList } from '../core/command-reply.ts';
 import { ClientOutput } from './client-output.ts';
 import { LatencyMonitor } from './latency-monitor.ts';
@@ -20,6 +21,7 @@ const COUNTED_TICK_MS_MAX = 500;
  */
 export class DataLoop implements TurnEnd {
   readonly scanner: RequestScanner;
+  readonly heads: CommandHeads = new CommandHeads();
   /** Replaced once, before the first socket, when it is known what this runtime can do. */
   transports: TransportFactory = new DataEventTransports();
   readonly arena: Arena = new Arena();

@@ -11,8 +11,8 @@ import { concernsValues } from '../core/compression.ts';
 import { isForwarded, lookupCommand } from '../core/command-lookup.ts';
 import { errorReply } from '../core/replies.ts';
 import { SLOT_HELD } from '../core/routing-table.ts';
-import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { forwardRun } from './forward-run.ts';
+import { COMMANDS_PROCESSED } from './loop-counters.ts';
 import { answerOther } from './other-commands.ts';
 import type { Client, Span } from './proxy-context.ts';
 import { readonlyTarget } from './readonly-mode.ts';
@@ -26,21 +26,35 @@ import { isScriptThere } from './script-calls.ts';
 export function dispatch(client: Client, bytes: Buffer, start: number, length: number): number {
   const { gate, loop, monitor } = client.context;
   if (gate.word[0] !== gate.seen) gate.pass();
-  const { scanner } = loop;
+  const { scanner, heads } = loop;
   let pos = start;
   let runStart = start;
   let runCount = 0;
   let runTarget = -1;
   let end = 0;
-  while (pos < length && client.isAccepting) {
-    end = scanner.scan(bytes, pos, length);
-    if (end < 0) break;
-    const target = localTarget(client, scanner, bytes);
+  let isUsual = isUnobserved(client);
+  let isAccepting = client.isAccepting;
+  while (pos < length && isAccepting) {
+    let target = -1;
+    const rest = isUsual ? heads.find(bytes, pos, length) : -1;
+    if (rest >= 0) {
+      end = scanner.scanRest(bytes, rest, length, heads.argsLeft);
+      if (end >= 0) target = ownerOf(client, bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
+    }
+    if (target < 0) {
+      end = scanner.scan(bytes, pos, length);
+      if (end < 0) break;
+      target = localTarget(client, scanner, bytes, pos);
+    }
+    if (isUsual && target >= 0 && target === runTarget) {
+      runCount++;
+      pos = end;
+      continue;
+    }
     // An inline command comes again in the usual form.
     const line = monitor.isOn && !scanner.isInline ? monitor.lineOf(client, scanner, bytes) : null;
     if (target < 0 || target !== runTarget) {
-      if (runCount > 0)
-        forwardRun(client, { bytes, start: runStart, end: pos }, runTarget, runCount);
+      if (runCount > 0) forwardRun(client, bytes, runStart, pos, runTarget, runCount);
       runStart = pos;
       runCount = 0;
       runTarget = target;
@@ -52,8 +66,10 @@ export function dispatch(client: Client, bytes: Buffer, start: number, length: n
     } else if (!dispatchOther(client, scanner, { bytes, start: pos, end })) break;
     if (line !== null) monitor.show(client, line);
     pos = end;
+    isUsual = isUnobserved(client);
+    isAccepting = client.isAccepting;
   }
-  if (runCount > 0) forwardRun(client, { bytes, start: runStart, end: pos }, runTarget, runCount);
+  if (runCount > 0) forwardRun(client, bytes, runStart, pos, runTarget, runCount);
   if (end === MALFORMED) failProtocol(client, scanner.errorText);
   return pos;
 }
@@ -64,17 +80,32 @@ export function failProtocol(client: Client, text: string): void {
   client.endAfterReplies();
 }
 
+/** Whether commands for one server need no look at anything but their key. */
+function isUnobserved({ session, context }: Client): boolean {
+  return session.detours === 0 && context.compression === null && !context.monitor.isOn;
+}
+
+function ownerOf({ context }: Client, bytes: Buffer, keyStart: number, keyEnd: number): number {
+  return context.slots[keySlot(bytes, keyStart, keyEnd)]!;
+}
+
 /** The fast path: the local node that serves a command's keys; negative for everything else. */
-function localTarget(client: Client, scanner: RequestScanner, bytes: Buffer): number {
+function localTarget(
+  client: Client,
+  scanner: RequestScanner,
+  bytes: Buffer,
+  start: number,
+): number {
   if (scanner.argc === 0) return -1;
   if (client.session.detours !== 0) return readonlyTarget(client, scanner, bytes);
   const id = lookupCommand(bytes, scanner.argStart[0]!, scanner.argEnd[0]!);
   if (id < 0 || !isArityOk(id, scanner.argc)) return -1;
   const keyIndex = singleKeyIndex(id);
-  const { slots, compression } = client.context;
+  const { slots, compression, loop } = client.context;
   if (compression !== null && concernsValues(id)) return -1;
   if (keyIndex > 0) {
-    return slots[keySlot(bytes, scanner.argStart[keyIndex]!, scanner.argEnd[keyIndex]!)]!;
+    if (keyIndex === 1) loop.heads.learn(bytes, start, headEnd(scanner), scanner.argc);
+    return ownerOf(client, bytes, scanner.argStart[keyIndex]!, scanner.argEnd[keyIndex]!);
   }
   if (keyIndex === 0 || !isForwarded(id)) return -1;
   const { keys } = client.context;
@@ -83,6 +114,11 @@ function localTarget(client: Client, scanner: RequestScanner, bytes: Buffer): nu
   const target = slot < 0 ? -1 : slots[slot]!;
   if (target < 0) return target;
   return isScriptThere(client, id, scanner, bytes, target) ? target : -1;
+}
+
+/** Where the first argument after the name begins, with its length. */
+function headEnd({ argEnd }: RequestScanner): number {
+  return argEnd[0]! + 2;
 }
 
 /** False: the command waits, it was not carried out. */

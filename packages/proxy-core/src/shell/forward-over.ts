@@ -1,11 +1,13 @@
 import type { BackendConnection } from './backend-connection.ts';
-import type { Client, Span } from './proxy-context.ts';
+import type { Client } from './proxy-context.ts';
 
 /** Sends `count` commands over a connection. False: the server is known to be unreachable. */
 export function forwardOver(
   client: Client,
   backend: BackendConnection,
-  { bytes, start, end }: Span,
+  bytes: Buffer,
+  start: number,
+  end: number,
   count: number,
 ): boolean {
   if (!backend.options.isPeer) return client.forward(backend, count, bytes, start, end);

@@ -135,8 +135,7 @@ export function askFirst(client: Client, args: readonly Buffer[]): void {
   const command = encodeCommand(args);
   if (group === undefined) client.reply(REPLY_SLOT_DOWN);
   else {
-    const span = { bytes: command, start: 0, end: command.length };
-    if (forwardOver(client, client.backendOf(group), span, 1)) return;
+    if (forwardOver(client, client.backendOf(group), command, 0, command.length, 1)) return;
     client.reply(unreachableReply(group.address));
   }
 }

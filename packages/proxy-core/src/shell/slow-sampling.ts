@@ -19,7 +19,7 @@ export function forwardSampled(
   const backend = client.backendOf(group);
   // What another proxy redirects is sent on: it is timed there.
   if (backend.options.isPeer) {
-    if (!forwardOver(client, backend, { bytes, start, end }, count)) refuse(client, group, count);
+    if (!forwardOver(client, backend, bytes, start, end, count)) refuse(client, group, count);
     return;
   }
   let number = (counters[COMMANDS_PROCESSED] ?? 0) - count + 1;

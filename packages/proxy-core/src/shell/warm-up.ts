@@ -1,6 +1,7 @@
 import { parseNodeAddress } from '@undermoon/cluster-meta';
 import { encodeCommand, type RequestScanner, scanReply } from '@undermoon/resp';
 import { keySlot } from '@undermoon/slots';
+import type { CommandHeads } from '../core/command-heads.ts';
 import { isArityOk, singleKeyIndex } from '../core/command-keys.ts';
 import { lookupCommand } from '../core/command-lookup.ts';
 import type { SlotMarks } from '../core/held-slots.ts';
@@ -10,6 +11,7 @@ import { shareTable, takeTable } from './loop-messages.ts';
 /** What is made ready. */
 interface WarmLoop {
   readonly scanner: RequestScanner;
+  readonly heads: CommandHeads;
   commandList(protocol: 2 | 3): Buffer;
 }
 
@@ -28,7 +30,7 @@ const LARGE = encodeCommand([
  * stop the loop for 7.
  */
 export function warmUp(loop: WarmLoop): void {
-  const { scanner } = loop;
+  const { scanner, heads } = loop;
   loop.commandList(2);
   loop.commandList(3);
   const requests = Buffer.concat([
@@ -47,6 +49,9 @@ export function warmUp(loop: WarmLoop): void {
       if (isArityOk(id, scanner.argc) && singleKeyIndex(id) === 1) {
         keySlot(requests, keyStart, keyEnd);
       }
+      heads.learn(requests, pos, nameEnd + 2, scanner.argc);
+      const rest = heads.find(requests, pos, requests.length);
+      scanner.scanRest(requests, rest, requests.length, heads.argsLeft);
       pos = end;
     }
     for (let pos = 0; pos < replies.length;) pos = scanReply(replies, pos, replies.length);
