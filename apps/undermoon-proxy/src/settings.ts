@@ -383,7 +383,7 @@ export const PROXY_SETTINGS = {
     default: 67_108_864,
     min: 0,
     unit: 'bytes',
-    doc: 'Commands of plain clients to other proxies that are kept, to be sent on if need be, until they are answered.',
+    doc: 'Commands of plain clients to other proxies that one event loop keeps, to be sent on if need be, until they are answered.',
   },
   max_redirections: {
     type: 'int',

@@ -118,7 +118,7 @@ export interface ProxyServerOptions {
    * older metadata. Default 5000.
    */
   redirectTimeoutMs?: number;
-  /** Bytes of commands to other proxies that are kept to be sent on. Default 64 MiB. */
+  /** Bytes of commands to other proxies that one event loop keeps to be sent on. Default 64 MiB. */
   redirectBytesMax?: number;
   /**
    * Commands that the proxy does not know but its Redis servers do, such as those of modules, that one event loop

@@ -1,4 +1,6 @@
-// Plain clients on several event loops of two proxies that take the halves of the slots from each other again and again.
+// Clients that are not redirected, on several event loops of two proxies that take the halves of the slots from each other
+// again and again.
+import { type ClusterConfig, DEFAULT_CLUSTER_CONFIG } from '@undermoon/cluster-meta';
 import { encodeCommand, type RespValue } from '@undermoon/resp';
 import { keySlotOf } from '@undermoon/slots';
 import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
@@ -18,12 +20,17 @@ const FIXED = Array.from({ length: 8 }, (_, i) => `fixed:${i}`);
 interface Way {
   readonly name: string;
   readonly options: ProxyServerOptions;
+  readonly config: ClusterConfig | null;
+  /** Only commands over several slots are not redirected. */
+  readonly isSplitOnly: boolean;
   portOf(proxy: ProxyServer): string;
 }
 
 const plainPort = (options: ProxyServerOptions): Way => ({
   name: `the plain port, clients spread ${options.spreadClients}`,
   options: { ...options, plainAddress: '127.0.0.1:0' },
+  config: null,
+  isSplitOnly: false,
   portOf: ({ plainAddress }) => plainAddress ?? '',
 });
 const WAYS: readonly Way[] = [
@@ -32,6 +39,15 @@ const WAYS: readonly Way[] = [
   {
     name: 'active redirection, clients spread at-once',
     options: { spreadClients: 'at-once', activeRedirection: true },
+    config: null,
+    isSplitOnly: false,
+    portOf: ({ address }) => address,
+  },
+  {
+    name: 'split commands on the cluster port, clients spread at-once',
+    options: { spreadClients: 'at-once' },
+    config: { ...DEFAULT_CLUSTER_CONFIG, splitCommands: true },
+    isSplitOnly: true,
     portOf: ({ address }) => address,
   },
 ];
@@ -42,9 +58,15 @@ class Storm {
   installed = 0;
   readonly #proxies: readonly ProxyServer[];
   readonly #redis: readonly RedisServer[];
+  readonly #config: ClusterConfig | null;
   readonly #batches = new Set<number>();
 
-  private constructor(proxies: readonly ProxyServer[], redis: readonly RedisServer[]) {
+  private constructor(
+    { config }: Way,
+    proxies: readonly ProxyServer[],
+    redis: readonly RedisServer[],
+  ) {
+    this.#config = config;
     this.#proxies = proxies;
     this.#redis = redis;
   }
@@ -61,7 +83,7 @@ class Storm {
       if (i === 1)
         await direct.command('MSET', ...counters().flatMap((key) => [key, `${SECOND_BASE}`]));
     }
-    const storm = new Storm(proxies, redis);
+    const storm = new Storm(way, proxies, redis);
     storm.install();
     return storm;
   }
@@ -72,7 +94,8 @@ class Storm {
     const halves = halvesOf(this.#proxies, this.#redis, this.installed % 2 === 1);
     // No client is heard between the two.
     for (const proxy of this.#proxies) {
-      proxy.setMetadata(metaOfHalf(halves, proxy, this.installed));
+      const meta = metaOfHalf(halves, proxy, this.installed);
+      proxy.setMetadata({ ...meta, clusterConfig: this.#config });
     }
   }
 
@@ -160,12 +183,36 @@ function valuesOf(replies: readonly RespValue[]): number[] {
   return texts.map(Number);
 }
 
-async function run(client: RawClient, index: number, storm: Storm): Promise<Set<number>> {
+/** Commands over several slots, whose replies are the same whoever has the slots. */
+async function splitBatch(client: RawClient): Promise<void> {
+  const replies = await Promise.all(
+    Array.from({ length: 8 }, () => [
+      client.command('MSET', ...FIXED.flatMap((one) => [one, one])),
+      client.command('MGET', ...FIXED),
+      client.command('EXISTS', ...FIXED),
+    ]).flat(),
+  );
+  for (let i = 0; i < replies.length; i += 3) {
+    expect(wordOf(replies[i])).toBe('OK');
+    expect(wordsOf(replies[i + 1])).toEqual(FIXED);
+    expect(wordOf(replies[i + 2])).toBe(`${FIXED.length}`);
+  }
+}
+
+async function run(
+  way: Way,
+  { client, index }: { readonly client: RawClient; readonly index: number },
+  storm: Storm,
+): Promise<Set<number>> {
   const key = `counter:${index}`;
   const commands = batchOf(key);
   const bytes = Buffer.concat(commands.map((words) => encodeCommand(words)));
   const seen = new Set<number>();
   do {
+    if (way.isSplitOnly) {
+      await splitBatch(client);
+      continue;
+    }
     const floor = storm.installed;
     const replies = client.replies(commands.length);
     void client.send(bytes);
@@ -181,9 +228,11 @@ async function run(client: RawClient, index: number, storm: Storm): Promise<Set<
 test.each(WAYS)('$name', { timeout: 120_000 }, async (way) => {
   const storm = await Storm.start(way);
   const clients = await storm.connect(way);
-  const seen = await Promise.all(clients.map((client, i) => run(client, i, storm)));
+  const seen = await Promise.all(
+    clients.map((client, index) => run(way, { client, index }, storm)),
+  );
   for (const count of await storm.loops()) expect(count).toBeGreaterThan(1);
-  for (const [i, values] of seen.entries()) {
+  for (const [i, values] of way.isSplitOnly ? [] : seen.entries()) {
     const [first, second] = await storm.countOf(`counter:${i}`);
     // None was lost, none executed twice.
     expect(values.size).toBe(first + second);
