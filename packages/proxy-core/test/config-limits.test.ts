@@ -49,3 +49,25 @@ test.each([1, 2])('timeout, in %i loops', async (threads) => {
   await Promise.all(idle.map(({ closed }) => closed));
   await fixture.stop();
 });
+
+test.each([1, 2])('backend_timeout, in %i loops', async (threads) => {
+  const fixture = await startFixture([ALL_SLOTS], { threads });
+  const [redis] = fixture.redis;
+  const clients = await Promise.all([1, 2, 3, 4].map(() => fixture.connect()));
+  for (const client of clients) await client.command('SET', 'a', '1');
+  const [first] = clients;
+  expect(await words(first!, 'CONFIG', 'SET', 'backend_timeout', '0')).toEqual([
+    "ERR CONFIG SET failed (possibly related to argument 'backend_timeout') - argument must be between 1 and 9007199254740991 inclusive",
+  ]);
+  expect(await words(first!, 'CONFIG', 'SET', 'backend_timeout', '200')).toEqual(['OK']);
+  expect(await words(first!, 'CONFIG', 'GET', 'backend-timeout')).toEqual([
+    'backend-timeout',
+    '200',
+  ]);
+  await redis!.kill('SIGSTOP');
+  const silence = `ERR no reply from ${redis!.address} within 200 ms, the command may have been executed`;
+  for (const client of clients) expect(await words(client, 'GET', 'a')).toEqual([silence]);
+  await redis!.kill('SIGCONT');
+  await Promise.all(clients.map((client) => client.close()));
+  await fixture.stop();
+});

@@ -35,6 +35,8 @@ export type LoopQuestion =
   | { readonly kind: 'slow-log-change'; readonly settings: Partial<SlowLogSettings> }
   /** From now on clients are closed after so many milliseconds without a word; 0: never. */
   | { readonly kind: 'session-timeout'; readonly timeoutMs: number }
+  /** From now on servers may take so many milliseconds to answer. */
+  | { readonly kind: 'backend-timeout'; readonly timeoutMs: number }
   /** LATENCY: what was noted. */
   | { readonly kind: 'latency' }
   /** LATENCY RESET: the answer is what was forgotten; null: all of it. */

@@ -70,7 +70,6 @@ export function configSourceOf(
     ['backend_conn_num', options.backendConnNum],
     ['backend_conn_num_large', options.backendConnNumLarge],
     ['backend_socket_path', options.backendSocketPath ?? ''],
-    ['backend_timeout', options.backendTimeoutMs],
     ['backend_wait_timeout', options.backendWaitMs],
     ['bind', hostOf(options.address)],
     ['client-output-buffer-limit', outputLimits(options)],
@@ -90,6 +89,7 @@ export function configSourceOf(
     ...limitParameters(options, {
       clientsMax: limitClients,
       sessionTimeoutMs: (timeoutMs) => tell({ kind: 'session-timeout', timeoutMs }),
+      backendTimeoutMs: (timeoutMs) => tell({ kind: 'backend-timeout', timeoutMs }),
     }),
     ...values.map(([name, value]) =>
       readOnlyParameter(name, () => String(value), { meaning: MEANINGS.get(name) ?? null }),

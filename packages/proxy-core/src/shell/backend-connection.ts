@@ -15,6 +15,7 @@ import {
   noteResent,
 } from './lost-replies.ts';
 import { ReplyDemux, type ReplyTaker } from './reply-demux.ts';
+import type { ReplyTimeout } from './reply-timeout.ts';
 import { RoomWaiters } from './room-waiters.ts';
 import type { ConnectHandler, ConnectTarget, Transport } from './transport.ts';
 import type { TurnFlush } from './turn-flush.ts';
@@ -53,7 +54,7 @@ export interface BackendOptions extends BackendEndpoint {
   readonly address: NodeAddress;
   readonly protocol: 2 | 3;
   readonly connectTimeoutMs: number;
-  readonly timeoutMs: number;
+  readonly replyTimeout: ReplyTimeout;
   readonly retryDelayMs: number;
   /** How long commands wait for a server that cannot be reached; 0: not at all. */
   readonly waitMs: number;
@@ -211,7 +212,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   checkDeadline(ownMs = 0): void {
     const isOwed = this.#greeting.isOn || this.#state === 'ready';
     if (!isOwed || this.#demux.queue.total === 0) return;
-    if (this.#loop.watchedMs - this.#progressMs < this.options.timeoutMs + ownMs) return;
+    if (this.#loop.watchedMs - this.#progressMs < this.options.replyTimeout.ms + ownMs) return;
     this.#fail('timeout');
   }
 

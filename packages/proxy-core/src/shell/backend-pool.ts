@@ -2,13 +2,14 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { Logger } from '@undermoon/runtime';
 import { BackendConnection, type BackendEndpoint } from './backend-connection.ts';
 import type { DataLoop } from './data-loop.ts';
+import type { ReplyTimeout } from './reply-timeout.ts';
 
 /** What the pool needs to open connections. */
 export interface BackendPoolOptions {
   readonly connectionsPerNode: number;
   readonly endpointOf: (address: NodeAddress) => BackendEndpoint;
   readonly connectTimeoutMs: number;
-  readonly timeoutMs: number;
+  readonly replyTimeout: ReplyTimeout;
   readonly retryDelayMs: number;
   readonly waitMs: number;
   readonly resendBytesMax: number;

@@ -137,9 +137,9 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
   }
 
   onTick(): void {
-    const { loop, options } = this.client.context;
+    const { loop, replyTimeout } = this.client.context;
     if (this.#redirection === null || this.#lease === null) return;
-    if (loop.watchedMs - this.#redirectedAtMs >= options.backendTimeoutMs) {
+    if (loop.watchedMs - this.#redirectedAtMs >= replyTimeout.ms) {
       dropLease(this.client, this.#lease, this);
     }
   }

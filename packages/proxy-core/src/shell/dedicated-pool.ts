@@ -109,7 +109,7 @@ export class DedicatedPool {
     this.#loop = loop;
     this.#options = options;
     this.#stalls = new StallWatch({
-      timeoutMs: options.timeoutMs,
+      replyTimeout: options.replyTimeout,
       connectTimeoutMs: options.connectTimeoutMs,
       nowMs: () => loop.watchedMs,
       control: (address) => this.control(address),

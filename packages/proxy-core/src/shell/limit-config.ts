@@ -1,7 +1,8 @@
 import { type ConfigSource, integerParameter } from '../core/config-table.ts';
 
-/** What CONFIG SET changes of the limits for clients. */
-interface ClientLimits {
+/** What CONFIG SET changes of the limits for clients and servers. */
+interface ChangedLimits {
+  backendTimeoutMs: number;
   clientsMax: number;
   sessionTimeoutMs: number;
 }
@@ -10,13 +11,17 @@ interface ClientLimits {
 const CLIENTS_MAX = 0xff_ff_ff_ff;
 const TIMEOUT_SECONDS_MAX = 0x7f_ff_ff_ff;
 
-/** How many clients there may be and how long they may be silent, under Redis' names and those of the settings. */
+/**
+ * How many clients there may be, and how long they and servers may be silent, under Redis' names and those of the
+ * settings.
+ */
 export function limitParameters(
-  initial: ClientLimits,
-  apply: { readonly [K in keyof ClientLimits]: (value: number) => void },
+  initial: ChangedLimits,
+  apply: { readonly [K in keyof ChangedLimits]: (value: number) => void },
 ): ConfigSource {
-  const now = { clientsMax: initial.clientsMax, sessionTimeoutMs: initial.sessionTimeoutMs };
-  const change = (key: keyof ClientLimits, value: number): void => {
+  const { backendTimeoutMs, clientsMax, sessionTimeoutMs } = initial;
+  const now = { backendTimeoutMs, clientsMax, sessionTimeoutMs };
+  const change = (key: keyof ChangedLimits, value: number): void => {
     now[key] = value;
     apply[key](value);
   };
@@ -32,6 +37,13 @@ export function limitParameters(
   return [
     clients('maxclients'),
     clients('clients_max'),
+    integerParameter({
+      name: 'backend_timeout',
+      min: 1,
+      max: Number.MAX_SAFE_INTEGER,
+      read: () => now.backendTimeoutMs,
+      write: (value) => change('backendTimeoutMs', value),
+    }),
     integerParameter({
       name: 'timeout',
       meaning: 'The setting `session_timeout`, in seconds.',

@@ -64,6 +64,10 @@ export class LoopAnswerer implements AllLoops {
         this.#clients.sessionTimeoutMs = question.timeoutMs;
         take(DONE);
         break;
+      case 'backend-timeout':
+        context.replyTimeout.ms = question.timeoutMs;
+        take(DONE);
+        break;
       case 'latency':
       case 'latency-reset':
       case 'latency-change':

@@ -4,7 +4,7 @@ import type { BackendLoss } from './lost-replies.ts';
 
 /** The error for a command whose reply will not come. */
 export function lossReply(source: BackendConnection, loss: BackendLoss): Buffer {
-  const { address, timeoutMs } = source.options;
+  const { address, replyTimeout } = source.options;
   switch (loss) {
     case 'unreachable':
       return unreachableReply(address);
@@ -14,7 +14,7 @@ export function lossReply(source: BackendConnection, loss: BackendLoss): Buffer 
       );
     case 'timeout':
       return errorReply(
-        `ERR no reply from ${address} within ${timeoutMs} ms, the command may have been executed`,
+        `ERR no reply from ${address} within ${replyTimeout.ms} ms, the command may have been executed`,
       );
   }
 }

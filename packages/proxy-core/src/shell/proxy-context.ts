@@ -25,6 +25,7 @@ import type { Gate } from './gate.ts';
 import type { AcceptedConnection } from './transport.ts';
 import type { ClientTracking } from './client-tracking.ts';
 import type { DedicatedPool } from './dedicated-pool.ts';
+import type { ReplyTimeout } from './reply-timeout.ts';
 import type { TrackingClients } from './tracking-clients.ts';
 
 /** Whole commands within a buffer. */
@@ -129,6 +130,7 @@ export interface ProxyContext {
   readonly monitor: Monitoring;
   readonly slowLog: SlowLog;
   readonly deniedLogins: DeniedLogins;
+  readonly replyTimeout: ReplyTimeout;
   /** Frames commands again while `loop.scanner` is in use. */
   readonly secondScanner: RequestScanner;
   /** Where the keys of the command in hand are; reused. */

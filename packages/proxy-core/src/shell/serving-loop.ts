@@ -102,11 +102,12 @@ export class ServingLoop {
       outputSoftMs,
       onSlow: (client) => this.#closeSlow(client),
     });
+    const replyTimeout = { ms: options.backendTimeoutMs };
     const backend = {
       endpointOf: (address: NodeAddress) =>
         this.#contexts.peers.has(address) ? peerEndpointOf(options) : serverEndpointOf(options),
       connectTimeoutMs: options.backendConnectTimeoutMs,
-      timeoutMs: options.backendTimeoutMs,
+      replyTimeout,
       retryDelayMs: options.backendRetryDelayMs,
       waitMs: options.backendWaitMs,
       resendBytesMax: options.backendResendBytesMax,
@@ -142,6 +143,7 @@ export class ServingLoop {
       directory: this.#clients,
       loops: parts.loops ?? this.answers,
       laneCount: lanes.usual,
+      replyTimeout,
     });
     const hasPlainClients = options.plainAddress !== null || options.activeRedirection;
     this.#contexts = new PortContexts(cluster, hasPlainClients);
@@ -322,7 +324,14 @@ function contextOf(
   parts: ServingLoopParts,
   own: Pick<
     ProxyContext,
-    'park' | 'forget' | 'dedicated' | 'pubsub' | 'directory' | 'loops' | 'laneCount'
+    | 'park'
+    | 'forget'
+    | 'dedicated'
+    | 'pubsub'
+    | 'directory'
+    | 'loops'
+    | 'laneCount'
+    | 'replyTimeout'
   >,
 ): Omit<ProxyContext, 'contextOf'> {
   const { options } = parts;

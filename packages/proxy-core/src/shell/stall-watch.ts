@@ -2,6 +2,7 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import { encodeCommand } from '@undermoon/resp';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendLoss } from './lost-replies.ts';
+import type { ReplyTimeout } from './reply-timeout.ts';
 
 const PING = encodeCommand(['PING']);
 
@@ -14,7 +15,7 @@ interface Watched {
 
 interface StallWatchOptions {
   /** After so long a wait a server is asked whether it is there, and so long it may take to answer. */
-  readonly timeoutMs: number;
+  readonly replyTimeout: ReplyTimeout;
   readonly connectTimeoutMs: number;
   readonly nowMs: () => number;
   /** A connection for questions, on which nothing waits. */
@@ -44,7 +45,7 @@ export class StallWatch {
     for (const address of addresses) {
       const known = this.#watched.get(address);
       if (known === undefined) this.#watched.set(address, { sinceMs: nowMs, isAsked: false });
-      else if (!known.isAsked && nowMs - known.sinceMs >= this.#options.timeoutMs) {
+      else if (!known.isAsked && nowMs - known.sinceMs >= this.#options.replyTimeout.ms) {
         this.#ask(address, known);
       }
     }
@@ -58,13 +59,14 @@ export class StallWatch {
   }
 
   #onAnswer(address: NodeAddress, watched: Watched, loss: BackendLoss | null): void {
-    const { timeoutMs, connectTimeoutMs, nowMs, onSilent } = this.#options;
+    const { replyTimeout, connectTimeoutMs, nowMs, onSilent } = this.#options;
     const waitedMs = nowMs() - watched.sinceMs;
     watched.isAsked = false;
     watched.sinceMs = nowMs();
     if (loss === null || this.#watched.get(address) !== watched) return;
     // A connection that is refused or closed at once comes from a server, or a machine, that runs.
-    if (loss === 'timeout' || waitedMs >= Math.min(timeoutMs, connectTimeoutMs)) onSilent(address);
+    if (loss === 'timeout' || waitedMs >= Math.min(replyTimeout.ms, connectTimeoutMs))
+      onSilent(address);
   }
 }
 

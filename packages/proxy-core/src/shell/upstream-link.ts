@@ -13,6 +13,7 @@ import type { TopicKind } from '../core/subscriptions.ts';
 import { type BackendEndpoint, connectTargetOf } from './backend-connection.ts';
 import { BackendGreeting, warnRefused } from './backend-greeting.ts';
 import type { DataLoop } from './data-loop.ts';
+import type { ReplyTimeout } from './reply-timeout.ts';
 import type { ConnectHandler, Transport } from './transport.ts';
 import type { TurnFlush } from './turn-flush.ts';
 
@@ -32,7 +33,7 @@ export interface UpstreamOptions extends BackendEndpoint {
   readonly isPeer: boolean;
   readonly connectTimeoutMs: number;
   /** Without any answer for so long the connection is given up. */
-  readonly timeoutMs: number;
+  readonly replyTimeout: ReplyTimeout;
   /** After a failed attempt; doubled each time, six times. */
   readonly retryDelayMs: number;
   readonly messageBytesMax: number;
@@ -145,7 +146,7 @@ export class UpstreamLink implements ConnectHandler, TurnFlush {
     const { watchedMs } = this.#loop;
     if (this.#state === 'down' && this.#loop.nowMs >= this.#retryAtMs) this.#connect();
     if (this.#state !== 'greeting' && this.#state !== 'ready') return;
-    if (watchedMs - this.#heardMs < this.options.timeoutMs) return;
+    if (watchedMs - this.#heardMs < this.options.replyTimeout.ms) return;
     if (this.#state === 'greeting' || this.#isPinged || this.#asked.openCount > 0) this.#fail();
     else {
       this.#isPinged = true;
