@@ -84,8 +84,15 @@ test('parts of split commands follow, and so do transactions and scripts', async
     client.command('PING'),
     client.command('EXEC'),
     client.command('GET', `n{${key}}`),
+    client.command('MULTI'),
+    client.command('MSET', key, 'a', other, 'b'),
+    client.command('MGET', key, other),
+    client.command('EXEC'),
+    client.command('GET', other),
   ]);
   expect(wordsOf(replies[5])).toEqual(['2', '3', 'PONG']);
+  expect(replies[10]).toMatchObject({ items: [{ value: 'OK' }, { type: 'array' }] });
+  expect(wordOf(replies[11])).toBe('b');
   expect([0, 1, 2, 3, 6].map((i) => wordOf(replies[i]))).toEqual([
     '1',
     'OK',
@@ -94,6 +101,32 @@ test('parts of split commands follow, and so do transactions and scripts', async
     '3',
   ]);
   expect(wordsOf(await client.command('EVALSHA', digest, '1', key, 'x'))).toEqual([key, 'x']);
+});
+
+test('a message to a shard channel follows, and every reply keeps its place', async () => {
+  await moving.makeFirstOld();
+  await using subscriber = await RawClient.connect(moving.proxies[2]?.address ?? '');
+  await subscriber.command('SSUBSCRIBE', key);
+  const texts = Array.from({ length: 20 }, (_, i) => `message ${i}`);
+  const commands = texts.flatMap((text) => [
+    ['INCR', `n{${key}}`],
+    ['SPUBLISH', key, text],
+    ['ECHO', text],
+    ['GET', `n{${key}}`],
+  ]);
+  const replies = await Promise.all(commands.map((words) => client.command(...words)));
+  expect(replies.map(wordOf)).toEqual(
+    texts.flatMap((text, i) => [String(i + 1), '1', text, String(i + 1)]),
+  );
+  const messages = await subscriber.replies(texts.length);
+  expect(messages.map((message) => wordsOf(message)[2])).toEqual(texts);
+  // To a server beside this proxy, which counts proxies.
+  await moving.tell(1, 0, 0);
+  await moving.tell(0, 2, 1);
+  await moving.tell(2, 0, 0);
+  const waiting = client.command('SPUBLISH', key, 'here');
+  await moving.tell(0, 0, 0);
+  expect(wordOf(await waiting)).toBe('0');
 });
 
 test('WATCH at a proxy that has the slot no more lets EXEC fail, as a change of the key does', async () => {
@@ -200,7 +233,11 @@ test('what was too large to be kept is refused', async () => {
     /^TRYAGAIN .*redirect_bytes_max/,
   );
   expect(wordOf(await client.command('SET', key, 'v'))).toBe('OK');
+  expect(wordOf(await client.command('SPUBLISH', key, 'v'.repeat(2000)))).toMatch(/^TRYAGAIN /);
   // What is kept is given up with its reply.
+  for (let i = 0; i < 50; i++) {
+    expect(wordOf(await client.command('SPUBLISH', key, 'v'.repeat(200)))).toBe('0');
+  }
   for (let i = 0; i < 100; i++) expect(wordOf(await client.command('GET', key))).toBe('v');
 });
 

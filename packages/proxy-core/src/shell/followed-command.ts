@@ -27,6 +27,9 @@ export interface Refused {
   readonly reply: Buffer;
 }
 
+/** Gets the last reply to a command. `isFromPeer`: another proxy sent it. */
+export type TakeReply = (reply: Buffer, isFromPeer: boolean) => void;
+
 /**
  * Sends a command on that was redirected, until some server gives it another reply. One without a slot gets what the
  * other proxy answered.
@@ -35,11 +38,11 @@ export function followCommand(
   client: Client,
   source: BackendConnection,
   { command, redirection, reply }: Refused,
-  onReply: (reply: Buffer) => void,
+  onReply: TakeReply,
 ): void {
   const { redirects } = client.context;
   const slot = redirection.slot ?? commandSlot(client.context, command);
-  if (slot < 0) onReply(reply);
+  if (slot < 0) onReply(reply, true);
   else
     redirects.follow(
       new FollowedCommand(client, command, slot, onReply),
@@ -55,12 +58,12 @@ class FollowedCommand implements Redirected, ReplySink {
   readonly slots: readonly [number];
   readonly patience: Patience;
   readonly #command: Buffer;
-  readonly #onReply: (reply: Buffer) => void;
+  readonly #onReply: TakeReply;
   /** Turns the values of the reply back; null: there are none. */
   #codec: ValueCodec | null = null;
   readonly #reply: GatheredReply;
 
-  constructor(client: Client, command: Buffer, slot: number, onReply: (reply: Buffer) => void) {
+  constructor(client: Client, command: Buffer, slot: number, onReply: TakeReply) {
     this.owner = client.owner;
     this.client = client;
     this.slots = [slot];
@@ -82,11 +85,11 @@ class FollowedCommand implements Redirected, ReplySink {
     this.#codec = form.codec;
     const { bytes, start, end } = form.span;
     if (backend.request(this, 1, false, bytes, start, end)) return;
-    this.#onReply(unreachableReply(group.address));
+    this.#onReply(unreachableReply(group.address), false);
   }
 
   refuse(reply: Buffer): void {
-    this.#onReply(reply);
+    this.#onReply(reply, false);
   }
 
   onReplyBytes(
@@ -105,7 +108,7 @@ class FollowedCommand implements Redirected, ReplySink {
   }
 
   onReplyLoss(source: BackendConnection, _: number, loss: BackendLoss): void {
-    this.#onReply(lossReply(source, loss));
+    this.#onReply(lossReply(source, loss), false);
   }
 
   onBackendRoom(): void {
@@ -115,6 +118,7 @@ class FollowedCommand implements Redirected, ReplySink {
   #take(source: BackendConnection): void {
     const { client } = this;
     const { redirects, options } = client.context;
+    const { isPeer } = source.options;
     const reply = this.#reply.whole();
     this.#reply.forget();
     if (client.isClosed) return;
@@ -122,9 +126,10 @@ class FollowedCommand implements Redirected, ReplySink {
     if (redirection !== null) redirects.follow(this, source.options, redirection);
     else if (reply === null) {
       const limit = `${options.outputBytesMax} bytes (output_bytes_max)`;
-      this.#onReply(errorReply(`ERR the reply to a redirected command is larger than ${limit}`));
-    } else if (this.#codec === null) this.#onReply(reply);
-    else this.#onReply(decodeReply(reply, this.#codec, options.outputBytesMax));
+      const error = `ERR the reply to a redirected command is larger than ${limit}`;
+      this.#onReply(errorReply(error), false);
+    } else if (this.#codec === null) this.#onReply(reply, isPeer);
+    else this.#onReply(decodeReply(reply, this.#codec, options.outputBytesMax), isPeer);
   }
 
   /** The command's id; the scanner then knows its words. */
@@ -154,7 +159,7 @@ class FollowedCommand implements Redirected, ReplySink {
     const refusal = valueRefusal(compression, id);
     const { codec } = compression;
     if (refusal === null && codec !== null) return storedForm(codec, scanner, span, id);
-    this.#onReply(refusal ?? NO_CODEC_YET);
+    this.#onReply(refusal ?? NO_CODEC_YET, false);
     return null;
   }
 }

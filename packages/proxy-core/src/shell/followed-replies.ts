@@ -6,7 +6,7 @@ import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import { lossReply } from './loss-reply.ts';
 import { followCommand, type Refused } from './followed-command.ts';
 import { CLIENTS_OVER_OUTPUT } from './loop-counters.ts';
-import type { Client } from './proxy-context.ts';
+import type { Client, FinishReply } from './proxy-context.ts';
 
 const ERROR_MARKER = 0x2d;
 
@@ -68,6 +68,21 @@ export class FollowedReplies implements ReplySink {
 
   passOn(count: number): void {
     this.#runs.push({ bytes: null, start: 0, skipped: 0, left: count, isPassedOn: true });
+  }
+
+  take(
+    source: BackendConnection,
+    { reply, command }: { readonly reply: Buffer; readonly command: Buffer | null },
+    finish: FinishReply,
+  ): void {
+    const redirection = command === null ? null : redirectionOf(reply);
+    if (redirection === null || command === null) this.#pass(source, finish(reply, true), 1);
+    else this.#follow(source, { command, redirection, reply }, finish);
+  }
+
+  lose(source: BackendConnection, loss: BackendLoss): void {
+    if (this.#held.length === 0) this.#client.onReplyLoss(source, 1, loss, false);
+    else this.#pass(source, lossReply(source, loss), 1);
   }
 
   /** Forgets the last command: it is carried out anew. */
@@ -166,7 +181,7 @@ export class FollowedReplies implements ReplySink {
     else this.#follow(source, { command, redirection, reply });
   }
 
-  #follow(source: BackendConnection, refused: Refused): void {
+  #follow(source: BackendConnection, refused: Refused, finish: FinishReply = asItIs): void {
     const client = this.#client;
     if (client.isClosed) return;
     const place: Held = { bytes: null, count: 1 };
@@ -175,9 +190,10 @@ export class FollowedReplies implements ReplySink {
     if (this.#held.length === 1) client.whenQuiet(doNothing);
     // Nor may what a server tells about a value come before the value.
     client.tracking?.hold();
-    followCommand(client, source, refused, (reply) => {
-      place.bytes = reply;
-      this.#heldBytes += reply.length;
+    followCommand(client, source, refused, (reply, isFromPeer) => {
+      const bytes = finish(reply, isFromPeer);
+      place.bytes = bytes;
+      this.#heldBytes += bytes.length;
       this.#release(source);
     });
   }
@@ -263,8 +279,13 @@ export class PeerReplies {
 
 const NOTHING = Buffer.alloc(0);
 const RUNS_DROPPED_AT_ONCE = 1024;
-const NOT_KEPT = errorReply(
+/** The reply to a redirected command that was not kept. */
+export const NOT_KEPT: Buffer = errorReply(
   'TRYAGAIN the slot has moved, and the command was not kept to be sent on (redirect_bytes_max)',
 );
+
+function asItIs(reply: Buffer): Buffer {
+  return reply;
+}
 
 function doNothing(): void {}

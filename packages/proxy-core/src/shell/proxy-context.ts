@@ -20,7 +20,7 @@ import type { ProxyOptions } from '../options.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { DataLoop } from './data-loop.ts';
-import type { CommandOwner } from './lost-replies.ts';
+import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import type { Gate } from './gate.ts';
 import type { AcceptedConnection } from './transport.ts';
 import type { ClientTracking } from './client-tracking.ts';
@@ -201,12 +201,26 @@ export interface RedirectDesk {
   wake(): void;
 }
 
+/** What a client gets for a reply. `isFromPeer`: another proxy sent it. */
+export type FinishReply = (reply: Buffer, isFromPeer: boolean) => Buffer;
+
 /** Takes replies to commands that it keeps meanwhile. */
 export interface KeepingSink extends ReplySink {
   /** Keeps `bytes[start, end)`, `count` commands that were sent. */
   keep(bytes: Buffer, start: number, end: number, count: number): void;
   /** The same for commands whose redirections are passed on, not followed. */
   passOn(count: number): void;
+  /**
+   * A whole reply of `source` that another sink got goes to the client in its place. If it is a redirection and there
+   * is a command, that is sent on.
+   */
+  take(
+    source: BackendConnection,
+    answered: { readonly reply: Buffer; readonly command: Buffer | null },
+    finish: FinishReply,
+  ): void;
+  /** The reply that another sink waits for will not come. */
+  lose(source: BackendConnection, loss: BackendLoss): void;
 }
 
 /** Publish and subscribe for the clients of one loop. */

@@ -1,10 +1,12 @@
 import { encodeCommand } from '@undermoon/resp';
+import { redirectionOf } from '../core/redirection.ts';
 import { REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { TopicBook } from '../core/topic-book.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { BackendLoss, CommandOwner } from './lost-replies.ts';
-import type { Client, Span } from './proxy-context.ts';
+import { NOT_KEPT } from './followed-replies.ts';
+import type { Client, KeepingSink, Span } from './proxy-context.ts';
 import { connectionFor } from './server-connection.ts';
 
 const ERROR_MARKER = 0x2d;
@@ -21,7 +23,7 @@ export function publish(client: Client, span: Span, channel: Buffer, message: Bu
     client.reply(REPLY_SLOT_DOWN);
     return;
   }
-  const reply = new PublishReply(client, receiversHere(pubsub.book, channel, false), false);
+  const reply = new PublishReply(client, receiversHere(pubsub.book, channel, false));
   if (!route.isPeer) send(client, route.group, span, reply);
   else {
     const bytes = encodeCommand(['UMCTL', 'PUBSUB', 'PUBLISH', channel, message]);
@@ -38,10 +40,10 @@ export function publishSharded(client: Client, span: Span, channel: Buffer, slot
     client.reply(REPLY_SLOT_DOWN);
     return;
   }
-  // The owner counts those that subscribed there, and does not count this proxy among them.
   const isPeer = target >= context.owners.peerStart;
-  const reply = new PublishReply(client, receiversHere(context.pubsub.book, channel, true), isPeer);
-  send(client, group, span, reply);
+  const kept = isPeer ? KeptCommand.of(client, span) : null;
+  const count = receiversHere(context.pubsub.book, channel, true);
+  send(client, group, span, new PublishReply(client, count, true, kept));
 }
 
 /** What another proxy, which has no server, was asked to publish. */
@@ -54,7 +56,7 @@ export function publishForPeer(client: Client, channel: Buffer, message: Buffer)
     return;
   }
   const bytes = encodeCommand(['PUBLISH', channel, message]);
-  const reply = new PublishReply(client, receiversHere(pubsub.book, channel, false), false);
+  const reply = new PublishReply(client, receiversHere(pubsub.book, channel, false));
   send(client, route.group, { bytes, start: 0, end: bytes.length }, reply);
 }
 
@@ -83,22 +85,48 @@ function send(client: Client, group: BackendGroup, span: Span, reply: PublishRep
   else client.reply(unreachableReply(group.address));
 }
 
+/** A command that is kept until its reply shows that it need not be sent again. */
+class KeptCommand {
+  readonly bytes: Buffer;
+  readonly #client: Client;
+
+  /** Null: there is no room. */
+  static of(client: Client, { bytes, start, end }: Span): KeptCommand | null {
+    const { redirects, options } = client.context;
+    if (redirects.keptBytes + end - start > options.redirectBytesMax) return null;
+    return new KeptCommand(client, Buffer.from(bytes.subarray(start, end)));
+  }
+
+  private constructor(client: Client, bytes: Buffer) {
+    this.#client = client;
+    this.bytes = bytes;
+    client.context.redirects.keptBytes += bytes.length;
+  }
+
+  release(): void {
+    this.#client.context.redirects.keptBytes -= this.bytes.length;
+  }
+}
+
 /** Replaces the number of proxies that hear of a message, which is what the server counts, by that of clients. */
 class PublishReply implements ReplySink {
   readonly owner: CommandOwner<BackendConnection, ReplySink>;
   readonly unitSize = 1;
   readonly #client: Client;
   readonly #count: number;
-  /** The server's own number counts too. */
-  readonly #isAdded: boolean;
+  readonly #isSharded: boolean;
+  #kept: KeptCommand | null;
   #isError: boolean | null = null;
-  #number = '';
+  /** What another proxy has sent of the reply. */
+  #pieces: Buffer[] = [];
 
-  constructor(client: Client, count: number, isAdded: boolean) {
+  /** `kept`: what is sent on if another proxy redirects it, for the plain port. */
+  constructor(client: Client, count: number, isSharded = false, kept: KeptCommand | null = null) {
     this.owner = client.owner;
     this.#client = client;
     this.#count = count;
-    this.#isAdded = isAdded;
+    this.#isSharded = isSharded;
+    this.#kept = kept;
   }
 
   onReplyBytes(
@@ -108,23 +136,58 @@ class PublishReply implements ReplySink {
     end: number,
     completed: number,
   ): void {
-    this.#isError ??= bytes[start] === ERROR_MARKER;
-    if (this.#isError) {
-      this.#client.onReplyBytes(source, bytes, start, end, completed);
+    if (source.options.isPeer) {
+      this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
+      if (completed > 0) this.#takeFromPeer(source);
       return;
     }
-    if (this.#isAdded) this.#number += bytes.toString('latin1', start, end);
-    if (completed === 0) return;
-    const added = this.#isAdded ? Number(this.#number.slice(1)) : 0;
-    const reply = integerBytes(this.#count + (Number.isNaN(added) ? 0 : added));
-    this.#client.onReplyBytes(source, reply, 0, reply.length, 1);
+    this.#isError ??= bytes[start] === ERROR_MARKER;
+    const reply = this.#isError ? null : integerBytes(this.#count);
+    if (reply === null) this.#client.onReplyBytes(source, bytes, start, end, completed);
+    else if (completed > 0) this.#client.onReplyBytes(source, reply, 0, reply.length, 1);
+    if (completed > 0) this.#release();
   }
 
   onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss, isCut: boolean): void {
-    this.#client.onReplyLoss(source, count, loss, isCut && this.#isError === true);
+    this.#release();
+    this.#pieces = [];
+    if (source.options.isPeer) this.#repliesOf(source).lose(source, loss);
+    else this.#client.onReplyLoss(source, count, loss, isCut && this.#isError === true);
   }
 
   onBackendRoom(): void {
     this.#client.onBackendRoom();
   }
+
+  /** In its place among the replies of that proxy, which may wait for one that was redirected. */
+  #takeFromPeer(source: BackendConnection): void {
+    const reply = Buffer.concat(this.#pieces);
+    const command = this.#kept?.bytes ?? null;
+    this.#pieces = [];
+    this.#release();
+    this.#repliesOf(source).take(source, { reply, command }, (last, isFromPeer) =>
+      this.#finished(last, isFromPeer),
+    );
+  }
+
+  #finished(reply: Buffer, isFromPeer: boolean): Buffer {
+    if (reply[0] === ERROR_MARKER) return this.#isSharded && isMoved(reply) ? NOT_KEPT : reply;
+    // The owner counts those that subscribed there, and does not count this proxy among them.
+    const added = isFromPeer && this.#isSharded ? Number(reply.toString('latin1', 1)) : 0;
+    return integerBytes(this.#count + (Number.isNaN(added) ? 0 : added));
+  }
+
+  #repliesOf(source: BackendConnection): KeepingSink {
+    return this.#client.context.redirects.repliesOf(this.#client, source);
+  }
+
+  #release(): void {
+    this.#kept?.release();
+    this.#kept = null;
+  }
+}
+
+function isMoved(reply: Buffer): boolean {
+  const redirection = redirectionOf(reply);
+  return redirection !== null && redirection.named !== null;
 }
