@@ -1,6 +1,6 @@
 // Transactions of the plain port, whose keys may be in all slots of one server.
 import { encodeCommand } from '@undermoon/resp';
-import { type ScriptStep, startScriptedPeer } from '@undermoon/testkit';
+import { RawClient, type ScriptStep, startScriptedPeer } from '@undermoon/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { setCluster } from './fixture.ts';
 import { type Asker, keysIn, Shards, TWO_EACH } from './shards.ts';
@@ -160,6 +160,72 @@ describe.each([1, 2])('%i event loops', (threads) => {
       "CROSSSLOT Keys in request don't hash to the same slot",
     ]);
   });
+});
+
+describe('with compressed values', () => {
+  let shards: Shards;
+
+  beforeAll(async () => {
+    shards = await Shards.start(4);
+    await shards.tell(TWO_EACH, { config: [['compression_strategy', 'allow_all']] });
+  });
+
+  afterAll(() => shards.stop());
+
+  test.each([
+    ['here', local],
+    ['at another proxy', remote],
+  ])('keys of several slots %s', async (_, [a = '', b = '', c = '']) => {
+    const client = await shards.connect();
+    const text = 'long and long and '.repeat(50);
+    const replies = await client.ask(
+      ['SET', a, text],
+      'MULTI',
+      ['MSET', b, text, c, 'c'],
+      `MGET ${a} ${b} ${c}`,
+      'PING',
+      ['GETSET', b, 'next'],
+      'EXEC',
+      `GET ${b}`,
+    );
+    expect(replies.slice(-2)).toEqual([`[OK [${text} ${text} c] PONG ${text}]`, 'next']);
+    for (const { address } of shards.redis) {
+      await using direct = await RawClient.connect(address);
+      const stored = await direct.command('GET', a);
+      if (stored.type === 'bulk') expect(stored.value.length).toBeLessThan(text.length / 2);
+    }
+  });
+});
+
+test('keys that a transaction reads are tracked', async () => {
+  const shards = await Shards.start(4);
+  await shards.tell(TWO_EACH);
+  const client = await shards.connect();
+  const other = await shards.connect(1);
+  for (const [a = '', b = ''] of [local, remote]) {
+    await client.ask('HELLO 3', 'CLIENT TRACKING ON');
+    expect((await client.ask('MULTI', `GET ${a}`, `GET ${b}`, 'EXEC')).at(-1)).toBe(
+      '[(nil) (nil)]',
+    );
+    await other.ask(`SET ${b} 1`);
+    expect(await client.client.reply()).toMatchObject({
+      type: 'push',
+      items: [{}, { items: [{ value: Buffer.from(b) }] }],
+    });
+    await client.ask('CLIENT TRACKING OFF');
+  }
+  await shards.stop();
+});
+
+test('with active redirection clients of the cluster port have the same', async () => {
+  const shards = await Shards.start(4, { activeRedirection: true });
+  await shards.tell(TWO_EACH);
+  const client = await shards.connectToCluster();
+  for (const [a = '', b = ''] of [local, remote]) {
+    const replies = await client.ask(`WATCH ${a} ${b}`, 'MULTI', `MSET ${a} 1 ${b} 2`, 'EXEC');
+    expect(replies.at(-1)).toBe('[OK]');
+  }
+  await shards.stop();
 });
 
 describe('what another proxy may answer', () => {
