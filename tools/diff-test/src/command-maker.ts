@@ -43,12 +43,18 @@ const UNKNOWN_NAMES = [
   'über',
 ];
 
+const UNKNOWN_SUBCOMMANDS = ['nope', '', '\xed\xb7\x04', 'get\0x', 'x'.repeat(200), "quo'te"].map(
+  (text) => Buffer.from(text, 'latin1'),
+);
+
 /** Makes random commands from the grammar. */
 export class CommandMaker {
   readonly #random: SeededRandom;
   readonly #list: CommandList;
   readonly #forms: ReadonlyMap<string, readonly Form[]>;
   readonly #names: readonly string[];
+  /** Each once for every form that it has. */
+  readonly #weighted: readonly string[];
   readonly #port: Port;
   #entries = 0;
 
@@ -57,6 +63,7 @@ export class CommandMaker {
     this.#list = list;
     this.#forms = formsOf(list);
     this.#names = [...this.#forms.keys()];
+    this.#weighted = [...this.#forms].flatMap(([name, forms]) => forms.map(() => name));
     this.#port = port;
   }
 
@@ -87,7 +94,7 @@ export class CommandMaker {
   }
 
   /** A command of any of `names`; all its keys have mostly the same tag. `together`: see `pickTogether`. */
-  make(names: readonly string[] = this.#names, together?: readonly string[]): MadeCommand {
+  make(names: readonly string[] = this.#weighted, together?: readonly string[]): MadeCommand {
     const random = this.#random;
     const [first, ...more] = together ?? [];
     const tag = more.length === 0 ? first : random.pick(together ?? []);
@@ -189,7 +196,7 @@ export class CommandMaker {
       case 1:
         return [...words, makeOddWord(context)];
       case 2:
-        return nameCount === 1 ? [...words] : words.with(1, Buffer.from('nope'));
+        return nameCount === 1 ? [...words] : words.with(1, random.pick(UNKNOWN_SUBCOMMANDS));
       default:
         return words.with(nameCount + random.int(words.length - nameCount), makeOddWord(context));
     }

@@ -11,6 +11,7 @@ function|kill
 function|list => type
 ! function|load [REPLACE] <library>
 ! function|load <library> <v>
+! function|restore <functiondump> [(FLUSH | APPEND | REPLACE | X)]
 function|restore <v> [(FLUSH | APPEND | REPLACE | X)]
 function|stats => type
 function|dump => type
@@ -57,6 +58,9 @@ pubsub|shardchannels
 pubsub|shardnumsub <word>
 ! randomkey => type
 ! scan 0 [MATCH <pat>] COUNT 100000 => scan
+! scan 0 COUNT (0 | -1 | x)
+! scan (x | 99999999999999999999)
+! scan 0 (MATCH | COUNT | TYPE | X)
 ! scan 0 TYPE (string | list) COUNT 100000 => scan
 script|exists <sha>+
 ! script|flush [(ASYNC | SYNC | X)]

@@ -14,6 +14,9 @@ bitfield <s> (GET <bits> <off> | SET <bits> <off> <i> | INCRBY <bits> <off> <i> 
 bitfield_ro <s> (GET <bits> <off>)+
 bitop (AND | OR | XOR) <s> <s>+
 bitop NOT <s> <s>
+bitop (AND | OR | XOR | NOT) <k> <k>+
+bitfield <s> OVERFLOW <v>
+bitfield_ro <s> (GET <bits> <off> | INCRBY <bits> <off> <i>)+
 bitpos <s> <bit> [<i> [<i> [(BYTE | BIT)]]]
 decr <n>
 decrby <n> <i>
@@ -29,8 +32,10 @@ getset <s> <v>
 incr <n>
 incrby <n> <i>
 incrbyfloat <n> <f>
+lcs <s> <s> [LEN] [IDX] [MINMATCHLEN <num>] [WITHMATCHLEN]
 lcs <n> <n> [(LEN | IDX [MINMATCHLEN <u>] [WITHMATCHLEN])]
 mget <s>+
+mget <k>+
 mset (<s> <v>)+
 msetnx (<s> <v>)+
 ! psetex <s> <ttlms> <v>
@@ -39,11 +44,13 @@ set <n> <num>
 set <b> <large>
 set <s> <v> [(NX | XX)] [GET] [(KEEPTTL | EXAT <far> | PXAT <farms>)]
 ! set <s> <v> (EX <ttl> | PX <ttlms>)
+! set <s> <v> GET [(NX | XX)] [(EX <ttl> | PX <ttlms>)]
 set <s> <v> (EXAT 1 | PXAT 1)
 setbit <s> <off> <bit>
 ! setex <s> <ttl> <v>
 setnx <s> <v>
 setrange <s> <off> <v>
+setrange <s> <num> <v>
 strlen <s>
 strlen <b>
 substr <s> <i> <i>
@@ -54,6 +61,7 @@ pfmerge <p> <p>+
 `;
 
 const KEYSPACE = `
+copy <k> <k> [REPLACE] [DB <dbindex>]
 copy <k> <k> [DB 0] [REPLACE]
 del <k>+
 dump <k> => dump
@@ -76,8 +84,11 @@ renamenx <k> <k>
 ! restore <k> 0 <dump> [REPLACE]
 ! restore <k> <farms> <dump> [REPLACE] ABSTTL [IDLETIME <u>]
 restore <k> 0 <v> [REPLACE]
+! restore <k> 0 <dump> [REPLACE] [(IDLETIME | FREQ) <num>]
+! restore <k> (-1 | x | 99999999999999999999) <dump> [REPLACE]
 sort <l> [LIMIT <u> <u>] [(ASC | DESC)] [ALPHA]
 sort <l> [(ASC | DESC)] ALPHA STORE <l>
+sort <l> LIMIT <num> <num> [ALPHA] [STORE <l>]
 sort <t> [(ASC | DESC)] ALPHA
 sort <z> [(ASC | DESC)] ALPHA STORE <l>
 ! sort <l> BY nosort => sorted
@@ -100,6 +111,7 @@ hkeys <h> => sorted
 hlen <h>
 hmget <h> <fld>+
 hmset <h> (<fld> <v>)+
+hrandfield <h> <num> [WITHVALUES] => shape
 hrandfield <h> [<i> [WITHVALUES]] => shape
 ! hscan <h> <cur> [MATCH <pat>] COUNT 1000 => scan
 ! hscan <h> 0 COUNT <num> => scan
@@ -112,9 +124,11 @@ lindex <l> <i>
 linsert <l> (BEFORE | AFTER) <m> <v>
 llen <l>
 lmove <l> <l> (LEFT | RIGHT) (LEFT | RIGHT)
+lmpop (0 | -1 | x | 3 | 9223372036854775807) <l> <l> (LEFT | RIGHT)
 lmpop 1 <l> (LEFT | RIGHT) [COUNT <u>]
 lmpop 2 <l> <l> (LEFT | RIGHT) [COUNT <u>]
 lpop <l> [<u>]
+lpos <l> <m> [RANK <num>] [COUNT <num>] [MAXLEN <num>]
 lpos <l> <m> [RANK <i>] [COUNT <u>] [MAXLEN <u>]
 lpush <l> <m>+
 lpush <l> <v>
@@ -135,6 +149,8 @@ scard <t>
 sdiff <t>+ => sorted
 sdiffstore <t> <t>+
 sinter <t>+ => sorted
+sintercard (0 | -1 | x | 3) <t> <t> [LIMIT <num>]
+sintercard 2 <t> <z>
 sintercard 1 <t> [LIMIT <u>]
 sintercard 2 <t> <t> [LIMIT <u>]
 sinterstore <t> <t>+
@@ -166,21 +182,27 @@ georadiusbymember <g> <m> <rad> <unit> (STORE | STOREDIST) <g>
 georadiusbymember_ro <g> <m> <rad> <unit> [WITHDIST]
 geosearch <g> FROMMEMBER <m> BYRADIUS <rad> <unit> [(ASC | DESC)] [COUNT <cnt> [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]
 geosearch <g> FROMLONLAT <lon> <lat> BYBOX <rad> <rad> <unit> [(ASC | DESC)] [WITHDIST]
+geosearch <g> FROMLONLAT <lon> <lat> BYRADIUS <rad> <unit> [COUNT <cnt> [ANY]] [(ASC | DESC)] [WITHCOORD] [WITHDIST] [WITHHASH]
+geosearchstore <g> <g> FROMMEMBER <m> BYBOX <rad> <rad> <unit> [(ASC | DESC)] [COUNT <cnt> [ANY]] [STOREDIST]
 geosearchstore <g> <g> FROMMEMBER <m> BYRADIUS <rad> <unit> [STOREDIST]
 geosearchstore <g> <g> FROMLONLAT <lon> <lat> BYBOX <rad> <rad> <unit> [COUNT <cnt>]
 zadd <z> (<score> <m>)+
 ! zadd <y> (0 <m>)+
+zadd <z> [(NX | XX)] [(GT | LT)] [CH] (<score> <m>)+
 zadd <z> [(NX | XX)] [(GT | LT)] [CH] [INCR] <score> <m>
 zcard <z>
 zcount <z> <bound> <bound>
+zdiff 3 <z> <z> <t> [WITHSCORES]
 zdiff 2 <z> <z> [WITHSCORES]
 zdiffstore <z> 2 <z> <z>
 zincrby <z> <score> <m>
 zinter 2 <z> <z> [WEIGHTS <f> <f>] [AGGREGATE (SUM | MIN | MAX)] [WITHSCORES]
+zintercard (0 | -1 | x | 3) <z> <z> [LIMIT <num>]
 zintercard 2 <z> <z> [LIMIT <u>]
 zinterstore <z> 2 <z> <z> [WEIGHTS <f> <f>] [AGGREGATE (SUM | MIN | MAX)]
 zinterstore <z> 2 <z> <t>
 ! zlexcount <y> <lex> <lex>
+zmpop (0 | -1 | x | 3) <z> <z> (MIN | MAX)
 zmpop 1 <z> (MIN | MAX) [COUNT <cnt>]
 zmpop 2 <z> <z> (MIN | MAX) [COUNT <cnt>]
 zmscore <z> <m>+
@@ -192,6 +214,7 @@ zrange <z> <bound> <bound> BYSCORE [REV] [LIMIT <u> <i>] [WITHSCORES]
 ! zrange <y> <lex> <lex> BYLEX [REV] [LIMIT <u> <i>]
 ! zrangebylex <y> <lex> <lex> [LIMIT <u> <i>]
 zrangebyscore <z> <bound> <bound> [WITHSCORES] [LIMIT <u> <i>]
+! zrangestore <y> <y> <lex> <lex> BYLEX [REV] [LIMIT <u> <i>]
 zrangestore <z> <z> <i> <i> [REV]
 zrangestore <z> <z> <bound> <bound> BYSCORE [LIMIT <u> <i>]
 zrank <z> <m>
@@ -215,6 +238,9 @@ xack <x> <grp> <id>+
 ! xadd <x> [NOMKSTREAM] [(MAXLEN | MINID) [(= | ~)] <u>] <newid> (<fld> <v>)+
 xadd <x> <id> <fld> <v>
 ! xautoclaim <x> <grp> <con> 0 <id> [COUNT <cnt>] [JUSTID]
+! xautoclaim <x> <grp> <con> (100000000 | x | -1) <id> [JUSTID]
+! xclaim <x> <grp> <con> 0 <id>+ [IDLE <u>] [RETRYCOUNT <num>] [FORCE] [JUSTID] [LASTID <id>]
+! xclaim <x> <grp> <con> 0 <id>+ TIME <farms> [FORCE]
 ! xclaim <x> <grp> <con> 0 <id>+ [RETRYCOUNT <u>] [FORCE] [JUSTID]
 xdel <x> <id>+
 xgroup|create <x> <grp> (<id> | $) [MKSTREAM] [ENTRIESREAD <u>]
@@ -227,9 +253,11 @@ xinfo|groups <x> => idle
 xinfo|stream <x> [FULL [COUNT <u>]] => idle
 xlen <x>
 xpending <x> <grp> => idle
+xpending <x> <grp> (- | <id>) (+ | <id>) <num> [<con>] => idle
 ! xpending <x> <grp> [IDLE 0] - + <cnt> [<con>] => idle
 xrange <x> (- | <id>) (+ | <id>) [COUNT <u>]
 ! xread [COUNT <cnt>] STREAMS <x> <id>
+! xread [COUNT <num>] STREAMS <x> $
 ! xread [COUNT <cnt>] STREAMS <x> <x> <id> <id>
 xread COUNT <v> STREAMS <x> <id>
 ! xreadgroup GROUP <grp> <con> [COUNT <cnt>] [NOACK] STREAMS <x> (> | <id>)
@@ -237,6 +265,7 @@ xreadgroup GROUP <grp> <con> COUNT <u> STREAMS <x> >
 xrevrange <x> (+ | <id>) (- | <id>) [COUNT <u>]
 ! xsetid <x> <newid>
 xsetid <x> <id>
+! xsetid <x> <newid> ENTRIESADDED <num> MAXDELETEDID <id>
 ! xtrim <x> (MAXLEN | MINID) [(= | ~)] <u>
 `;
 

@@ -63,6 +63,10 @@ const SCENES: readonly Scene[] = [
   { uses: ['multi', 'exec', 'discard', 'unwatch'], make: (context) => strayWords(context) },
   { uses: ['multi', 'exec', 'monitor'], make: (context) => refusedInTransaction(context) },
   { uses: ['client|reply'], make: (context) => muted(context) },
+  {
+    uses: ['client|tracking', 'client|caching'],
+    make: (context) => tracked(context),
+  },
   ...['blpop', 'brpop', 'blmove', 'brpoplpush', 'blmpop', 'bzpopmin', 'bzpopmax', 'bzmpop'].map(
     (name) => ({ uses: [name], make: (context: SceneContext) => waiting(context, name) }),
   ),
@@ -203,17 +207,67 @@ function refusedInTransaction(context: SceneContext): Unit {
 }
 
 /** Requests without a reply; the last one ends the silence. */
-function muted({ random, maker, connection }: SceneContext): Unit {
-  const tag = maker.pickTag();
-  const set = words('SET', maker.word('s', tag), maker.word('v', tag));
+function muted(context: SceneContext): Unit {
+  const { random, maker, connection } = context;
+  const names = innerNames(context).filter((name) => !MAY_WAIT.test(name));
+  const silent = innerCommands(context, names, [maker.pickTag()]);
   const requests = random.chance(0.5)
-    ? [words('CLIENT', 'REPLY', 'SKIP'), set, words('PING', 'after')]
-    : [words('CLIENT', 'REPLY', 'OFF'), set, words('NOSUCH'), words('CLIENT', 'REPLY', 'ON')];
+    ? silent.flatMap(({ request }) => [words('CLIENT', 'REPLY', 'SKIP'), request])
+    : [words('CLIENT', 'REPLY', 'OFF'), ...silent.map(({ request }) => request)];
+  const isOff = requests.length === silent.length + 1;
+  const last = isOff ? words('CLIENT', 'REPLY', 'ON') : words('PING', 'after');
+  const used = silent.flatMap(({ name }) => name ?? []);
   return {
-    steps: [step(connection, requests, due(connection, 1))],
-    names: ['client|reply', 'set'],
+    steps: [step(connection, [...requests, last], due(connection, 1))],
+    names: ['client|reply', ...used],
     closes: null,
+    isSweptAfter: areSweptAfter(used),
   };
+}
+
+const MAY_WAIT = /^(?:b[lrz]|wait|xread)/;
+
+const TRACKING_OPTIONS = [
+  '',
+  'NOLOOP',
+  'OPTIN',
+  'OPTOUT',
+  'BCAST',
+  'BCAST PREFIX {',
+  'OPTIN NOLOOP',
+];
+
+/** A client hears of a key that it has read once another one changes it. Nobody else has such keys. */
+function tracked({ random, maker, connection }: SceneContext): Unit {
+  const other = (connection + 1) % CONNECTIONS;
+  const key = `${maker.pickTag()}tracked${random.int(2)}`;
+  const options = random
+    .pick(TRACKING_OPTIONS)
+    .split(' ')
+    .filter((word) => word !== '');
+  const isOptIn = options.includes('OPTIN');
+  const isRead = options.includes('BCAST') || random.chance(0.8);
+  const isCaching = isOptIn && random.chance(0.7);
+  const isToldOf = options[0] === 'BCAST' || (isRead && (!isOptIn || isCaching));
+  const read = isRead ? [words('GET', key)] : [];
+  const begin = [
+    words('CLIENT', 'TRACKING', 'ON', ...options),
+    ...(isCaching ? [words('CLIENT', 'CACHING', 'YES')] : []),
+    ...read,
+  ];
+  const change = words('SET', key, maker.word('v', ''));
+  const steps = [
+    step(connection, [words('HELLO', '3')], due(connection, 1, 'hello')),
+    step(connection, begin, due(connection, begin.length)),
+    step(other, [change], [...due(other, 1), ...due(connection, isToldOf ? 1 : 0)]),
+    step(
+      connection,
+      [words('CLIENT', 'TRACKING', 'OFF'), words('CLIENT', 'TRACKINGINFO')],
+      due(connection, 2),
+    ),
+  ];
+  const names = ['client|tracking', 'client|trackinginfo', 'client|caching', 'get', 'set'];
+  return { steps, names, closes: null };
 }
 
 /** One connection waits for what another one brings. */

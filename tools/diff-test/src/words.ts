@@ -63,6 +63,8 @@ function key(type: string): WordMaker {
     const kind = random.chance(OTHER_TYPE) ? random.pick(KEY_TYPES) : type;
     const isOther = random.chance(others.chance) && others.tags.length > 0;
     const name = `${isOther ? random.pick(others.tags) : tag}${kind}${random.int(4)}`;
+    // Without a tag it is in a slot of its own.
+    if (others === ANY_TAG && random.chance(0.01)) return '';
     return random.chance(0.02)
       ? Buffer.concat([Buffer.from(name), Buffer.from([0, 255, 13, 10])])
       : name;
@@ -228,6 +230,7 @@ const MAKERS: ReadonlyMap<string, WordMaker> = new Map<string, WordMaker>([
     mostly(oneOf('100000000', '200000000'), oneOf('0', '-1', 'x', '', '9223372036854775807'), 0.25),
   ],
   ['dump', ({ random }) => Buffer.from(random.pick(DUMPS), 'hex')],
+  ['functiondump', ({ random }) => Buffer.from(random.pick(FUNCTION_DUMPS), 'hex')],
   ['lua', ({ random }) => random.pick(SCRIPTS)],
   ['sha', ({ random }) => random.pick([...SCRIPTS.map(sha1Of), sha1Of('other'), 'short'])],
   ['library', oneOf(LIBRARY, OTHER_LIBRARY, 'no library', '#!lua name=broken\n(', '#!js name=x\n')],
@@ -272,6 +275,13 @@ export function makeOddWord(context: WordContext): Buffer {
   const { random } = context;
   return makeWord(random.pick(['v', 'i', 'k', 'm', 'num', 'f', 'id', 'bound', 'word']), context);
 }
+
+// What FUNCTION DUMP of Redis 7.0 gives for a library with one function, and one damaged.
+const FUNCTION_DUMPS = [
+  'f5c3405d40671323216c7561206e616d653d726573746f7265640a20031a69732e72656769737465725f66756e6374696f6e28276469666674' +
+    '2025005fc02a02272c20e0001d136b6579732c2061726773292072657475726e202340130420656e64290a005187347c433420d6',
+  'f5c3405d40671323216c7561206e616d653d726573746f7265640a005187347c433420d6',
+] as const;
 
 // What DUMP of Redis 7.0 gives for a string, a list, a hash, a sorted set and a set, and one damaged.
 const DUMPS = [
