@@ -100,6 +100,8 @@ test('what cannot be split is refused, and so is what is wrong', async () => {
     'ERR This instance has cluster support disabled',
   );
   expect(textOf(await client.command('SELECT', '1'))).toBe('ERR DB index is out of range');
+  const copied = await client.command('COPY', 'a', 'b', 'DB', '1');
+  expect(textOf(copied)).toBe('ERR DB index is out of range');
 });
 
 test('pipelined commands around a split one keep their places', async () => {

@@ -125,8 +125,11 @@ export function locateKeys(
   }
 }
 
-/** The error, without the leading '-', for a negative result of `findKeys`: Redis' text where it has one. */
-export function keyErrorText(id: number, code: number): string {
+/**
+ * The error, without the leading '-', for a negative result of `findKeys`: Redis' text where it has one. `isPlain`: that of a
+ * server without cluster mode, which has one database.
+ */
+export function keyErrorText(id: number, code: number, isPlain = false): string {
   const name = commandName(id);
   switch (code) {
     case BAD_ARITY:
@@ -144,15 +147,18 @@ export function keyErrorText(id: number, code: number): string {
     case SORT_GET:
       return 'ERR GET option of SORT denied in Cluster mode.';
     case NO_SUCH_DATABASE:
-      return 'ERR DB index is out of range';
+      return NO_SUCH_DATABASE_TEXT;
     case OTHER_DATABASE:
-      return 'ERR Copying to another database is not allowed in cluster mode';
+      return isPlain
+        ? NO_SUCH_DATABASE_TEXT
+        : 'ERR Copying to another database is not allowed in cluster mode';
     default:
       return streamReadFaultText(name, code) || SYNTAX;
   }
 }
 
 const SYNTAX = 'ERR syntax error';
+const NO_SUCH_DATABASE_TEXT = 'ERR DB index is out of range';
 const NOT_POSITIVE = 'ERR numkeys should be greater than 0';
 const MORE_KEYS_THAN_WORDS = "ERR Number of keys can't be greater than number of args";
 

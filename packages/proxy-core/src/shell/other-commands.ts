@@ -300,7 +300,7 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
     return true;
   }
   if (keyCount < 0 && keyCount !== BLOCKS && !isKeyless) {
-    const error = errorReply(keyErrorText(id, keyCount));
+    const error = errorReply(keyErrorText(id, keyCount, client.context.isPlain));
     // Redis finds this when it executes the command.
     if (isQueued) queueLocal(client, argumentsOf(scanner, span.bytes), error);
     else client.reply(error);
