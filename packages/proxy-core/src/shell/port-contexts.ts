@@ -86,9 +86,13 @@ export class PortContexts {
 
   /** Sends commands for these slots nowhere; null: no slot is held. */
   routeBy(held: SlotMarks | null): void {
+    // Contexts of one table share its slots, and the copy in which some are held.
+    const copies = new Map<Int16Array, Int16Array>();
     for (const context of this.#all()) {
       const { slots } = context.table;
-      context.slots = held === null ? slots : withHeld(slots, held);
+      const copy = held === null ? slots : (copies.get(slots) ?? withHeld(slots, held));
+      copies.set(slots, copy);
+      context.slots = copy;
     }
   }
 

@@ -83,7 +83,8 @@ export function warmUpSwap(loop: TableUser): void {
   const address = parseNodeAddress('127.0.0.1:1');
   if (address === null) return;
   const { slots } = EMPTY_TABLE;
-  loop.holdSlots(new Uint8Array(slots.length));
+  // Some are held and some are not, as in a change of metadata.
+  loop.holdSlots(Uint8Array.from(slots, (_, slot) => slot & 1));
   const table = {
     ...EMPTY_TABLE,
     slots: slots.map((_, slot) => (slot < slots.length / 2 ? 0 : -2)),
