@@ -10,7 +10,7 @@ import { Runner } from '../src/runner.ts';
 import { type Servers, startServers } from '../src/servers.ts';
 
 const RANDOM_SEED = chooseSeed(process.env['DIFF_SEED']);
-const RUN_MS = 25_000;
+const RUN_MS = 30_000;
 const COVERED_MIN = 0.95;
 
 async function run(seed: number, port: Port): Promise<DiffResult> {

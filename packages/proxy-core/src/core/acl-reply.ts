@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import type { RespWriter } from '@undermoon/resp';
 import { isInCategory, listedCommands, listedSubcommands } from './command-info.ts';
 import { isArityOk } from './command-keys.ts';

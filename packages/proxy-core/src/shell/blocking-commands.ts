@@ -114,7 +114,7 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
     else {
       const { dedicated } = this.client.context;
       const onText = (text: string | null): void => take(text === ':1');
-      endWait(dedicated, this.#lease, reason, onText, () => take(false));
+      endWait(dedicated, this.#lease, reason, { onAnswer: onText, onUnsent: () => take(false) });
     }
   }
 
@@ -221,6 +221,9 @@ class BlockedCall implements Blocking, LeaseHolder, ReplySink, Redirected {
     };
     // The command has not been sent.
     if (lease.connection.state !== 'ready') drop();
-    else endWait(this.client.context.dedicated, lease, 'ERROR', () => undefined, drop);
+    else {
+      const { dedicated } = this.client.context;
+      endWait(dedicated, lease, 'ERROR', { onAnswer: () => undefined, onUnsent: drop });
+    }
   }
 }

@@ -80,7 +80,9 @@ class WaitCall implements Blocking, LeaseHolder {
       take(text === ':1');
     };
     if (isAnswered) take(false);
-    for (const lease of leases) endWait(dedicated, lease, reason, note, () => note(null));
+    for (const lease of leases) {
+      endWait(dedicated, lease, reason, { onAnswer: note, onUnsent: () => note(null) });
+    }
   }
 
   cancel(): void {
