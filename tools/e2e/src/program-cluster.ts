@@ -33,6 +33,8 @@ export interface ProgramClusterOptions {
   readonly coordinatorCount?: number;
   readonly brokerFlags?: readonly string[];
   readonly proxyFlags?: readonly string[];
+  /** Gives every proxy a plain port, from `port` + 30 on. */
+  readonly hasPlainPorts?: boolean;
 }
 
 /** Starts a cluster by starting and registering every program by itself, as an operator with unit files would. */
@@ -120,8 +122,15 @@ export class ProgramCluster implements RunningCluster {
 
   startProxy(index: number): Promise<void> {
     const replica = ['--replica-address', this.#replicaAddress(index)];
-    const flags = [...replica, ...(this.#options.proxyFlags ?? [])];
-    return this.#run(`proxy-${index}`, 'undermoon-proxy', this.#options.port + index, flags);
+    const { port, proxyFlags = [], hasPlainPorts = false } = this.#options;
+    const plain = hasPlainPorts ? ['--plain-address', this.plainAddress(index)] : [];
+    const flags = [...replica, ...plain, ...proxyFlags];
+    return this.#run(`proxy-${index}`, 'undermoon-proxy', port + index, flags);
+  }
+
+  /** Where a proxy serves clients that know no clusters, if it does. */
+  plainAddress(index: number): string {
+    return `127.0.0.1:${this.#options.port + 30 + index}`;
   }
 
   /** Starts those of a proxy's Redis servers again that have ended, without data. */
