@@ -61,7 +61,6 @@ pfmerge <p> <p>+
 `;
 
 const KEYSPACE = `
-copy <k> <k> [REPLACE] [DB <dbindex>]
 copy <k> <k> [DB 0] [REPLACE]
 del <k>+
 dump <k> => dump
