@@ -46,6 +46,27 @@ describe.each([
   });
   afterAll(() => fixture.stop());
 
+  test('where keys are is looked at before options, as in Redis Cluster', async () => {
+    const a = onFirst('places');
+    const c = atPeer('places');
+    const client = await fixture.connect();
+    const moved = `-MOVED ${keySlotOf(c)} ${PEER}\r\n`;
+    const expected =
+      "-CROSSSLOT Keys in request don't hash to the same slot\r\n" +
+      `${moved}${moved}-ERR DB index is out of range\r\n` +
+      '-ERR BY option of SORT denied in Cluster mode.\r\n';
+    await client.send(
+      pipeline(
+        ['COPY', a, onSecond('places'), 'DB', '16'],
+        ['COPY', c, c, 'DB', '1'],
+        ['SORT', c, 'BY', 'weight_*'],
+        ['COPY', a, a, 'DB', '16'],
+        ['SORT', a, 'BY', 'weight_*'],
+      ),
+    );
+    expect(await bytesUntil(client, expected)).toBe(expected);
+  });
+
   test('replies to a mixed pipeline come in request order, whoever made them', async () => {
     const a = onFirst('order');
     const b = onSecond('order');

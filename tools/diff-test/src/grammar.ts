@@ -61,7 +61,7 @@ pfmerge <p> <p>+
 `;
 
 const KEYSPACE = `
-copy <k> <k> [DB 0] [REPLACE]
+copy <k> <k> [REPLACE] [DB <dbindex>]
 del <k>+
 dump <k> => dump
 exists <k>+

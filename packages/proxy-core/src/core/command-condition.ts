@@ -18,6 +18,11 @@ export const NO_SUCH_DATABASE = -15;
 /** As many databases as Redis has by default. */
 const DATABASES = 16;
 
+/** Whether a code is the fault of an option, which Redis Cluster finds after it has looked where the keys are. */
+export function isOptionFault(code: number): boolean {
+  return code <= SORT_BY_PATTERN && code >= NO_SUCH_DATABASE;
+}
+
 /** Whether a command with the flag HAS_CONDITION has an option that this version does not carry. */
 export function checkCondition(id: number, bytes: Uint8Array, frame: CommandFrame): number {
   switch (id) {

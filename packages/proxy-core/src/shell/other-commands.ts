@@ -20,7 +20,7 @@ import {
   UNKNOWN_SUBCOMMAND,
 } from '../core/command-lookup.ts';
 import { concernsValues } from '../core/compression.ts';
-import { BLOCKS } from '../core/command-condition.ts';
+import { BLOCKS, isOptionFault } from '../core/command-condition.ts';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
 import { DETOUR } from '../core/session.ts';
 import {
@@ -300,9 +300,14 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
     return true;
   }
   if (keyCount < 0 && keyCount !== BLOCKS && !isKeyless) {
-    const error = errorReply(keyErrorText(id, keyCount, client.context.isPlain));
+    const error = errorReply(keyErrorText(id, keyCount, context.isPlain));
+    const misplaced =
+      isOptionFault(keyCount) && !context.isPlain
+        ? keysRefusal(client, id, slotOfKeys(span.bytes, scanner, keys), false)
+        : null;
+    if (misplaced !== null) refuse(client, id, misplaced);
     // Redis finds this when it executes the command.
-    if (isQueued) queueLocal(client, argumentsOf(scanner, span.bytes), error);
+    else if (isQueued) queueLocal(client, argumentsOf(scanner, span.bytes), error);
     else client.reply(error);
     return true;
   }
