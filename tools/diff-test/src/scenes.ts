@@ -248,7 +248,8 @@ function tracked({ random, maker, connection }: SceneContext): Unit {
   const isOptIn = options.includes('OPTIN');
   const isRead = options.includes('BCAST') || random.chance(0.8);
   const isCaching = isOptIn && random.chance(0.7);
-  const isToldOf = options[0] === 'BCAST' || (isRead && (!isOptIn || isCaching));
+  const isMeant = !options.includes('PREFIX') || key.startsWith('{');
+  const isToldOf = options[0] === 'BCAST' ? isMeant : isRead && (!isOptIn || isCaching);
   const read = isRead ? [words('GET', key)] : [];
   const begin = [
     words('CLIENT', 'TRACKING', 'ON', ...options),
