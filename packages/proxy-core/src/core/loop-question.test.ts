@@ -24,6 +24,7 @@ test('answers of loops add up', () => {
     topics: ['a', 'b', 'c'],
     counts: [3, 5],
     slow: [],
+    denied: [],
     latency: [],
   });
 });

@@ -3,7 +3,7 @@ import { LargeReply, type LargeReplyTarget } from './large-replies.ts';
 import { CLIENTS_OVER_OUTPUT, NET_OUTPUT_BYTES } from './loop-counters.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import type { Slab } from './slab.ts';
-import type { Transport } from './transport.ts';
+import { UNKNOWN_PEER, type Transport } from './transport.ts';
 
 const OUTPUT_LIMIT_REACHED = 'client closed: output limit reached';
 const MUTED = { OFF: 1, SKIP: 2 } as const;
@@ -41,7 +41,7 @@ export abstract class ClientSending implements LargeReplyTarget {
 
   /** The client's "host:port"; empty when it is gone. */
   get peer(): string {
-    return this.transport?.peer ?? '';
+    return this.transport?.peer ?? UNKNOWN_PEER;
   }
 
   get isBacklogged(): boolean {

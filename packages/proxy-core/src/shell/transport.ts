@@ -86,8 +86,11 @@ export const KEEP_ALIVE_DELAY_MS = 300_000;
 /** How long a peer has to close its side after `Transport.end`. */
 export const LINGER_MS = 1000;
 
+/** What Redis writes for the address of a peer that has gone, so that no client is found by an empty one. */
+export const UNKNOWN_PEER = '?:0';
+
 /** An address as Redis writes it. */
 export function peerText(host: string | undefined, port: number | undefined): string {
-  if (host === undefined || port === undefined) return '';
+  if (host === undefined || port === undefined) return UNKNOWN_PEER;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
