@@ -25,6 +25,12 @@ async function measure(program: string, names: readonly string[]): Promise<Alloc
   return (await measureAllocation({ ...plan, onProgress: () => undefined })).map(judgeAllocation);
 }
 
+/**
+ * Where the proxy's loop over what a client sent begins. A function that it calls is no place for a fault, because
+ * commands may pass it by: the name of one that begins like one before it is not looked up.
+ */
+const EACH_COMMAND = /^( *while \(pos < length && isAccepting\) \{)$/gm;
+
 /** The proxy with a statement at the beginning of what it does for every command. */
 async function withStatement(
   statement: string,
@@ -38,20 +44,24 @@ async function withStatement(
   }
   cpSync(path.join(app, 'dist'), path.join(folder, 'dist'), { recursive: true });
   const program = path.join(folder, 'dist', 'cli.js');
-  const pattern = /^(function lookupCommand\([\w, ]*\) \{)$/m;
-  const changed = readdirSync(path.dirname(program)).filter((name) => {
-    const file = path.join(path.dirname(program), name);
-    const source = readFileSync(file, 'utf8');
-    const isIt = name.endsWith('.js') && pattern.test(source);
-    if (isIt) writeFileSync(file, source.replace(pattern, `$1 ${statement}`));
-    return isIt;
-  });
-  expect(changed).toHaveLength(1);
+  const places = readdirSync(path.dirname(program))
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => insertInto(path.join(path.dirname(program), name), statement))
+    .reduce((sum, count) => sum + count, 0);
   try {
+    expect(places).toBe(1);
     await work(program);
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Returns at how many places. */
+function insertInto(file: string, statement: string): number {
+  const source = readFileSync(file, 'utf8');
+  const count = source.match(EACH_COMMAND)?.length ?? 0;
+  if (count > 0) writeFileSync(file, source.replace(EACH_COMMAND, `$1 ${statement}`));
+  return count;
 }
 
 // Pins processes to cores.
@@ -73,7 +83,7 @@ describe.runIf(process.platform === 'linux')(
     });
 
     it('is too much when every command makes one small object', async () => {
-      await withStatement('globalThis.wasted = { start, end };', async (program) => {
+      await withStatement('globalThis.wasted = { pos, length };', async (program) => {
         const [verdict] = await measure(program, ['get-64-p16']);
         expect(verdict?.faults).toEqual([expect.stringMatching(/^allocates/)]);
       });
@@ -81,7 +91,7 @@ describe.runIf(process.platform === 'linux')(
 
     it('is too much when one command in ten leaves one small object behind', async () => {
       const leak = 'if ((globalThis.calls = (globalThis.calls ?? 0) + 1) % 10 === 0) ';
-      const statement = `${leak} (globalThis.kept ??= []).push({ start, end });`;
+      const statement = `${leak} (globalThis.kept ??= []).push({ pos, length });`;
       await withStatement(statement, async (program) => {
         const [verdict] = await measure(program, ['get-64-p32']);
         expect(verdict?.faults).toContainEqual(expect.stringMatching(/^keeps/));
