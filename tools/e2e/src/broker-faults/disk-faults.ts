@@ -57,9 +57,12 @@ export async function runDiskFaults(seed: number): Promise<DiskFaultCounts> {
       await change();
     }
     ledger.check(await dumpOf(url));
-    const ready = await fetch(`${url}/readyz`);
-    if (ready.status !== 503) throw new Error(`ready with a full disk: ${ready.status}`);
+    const ready = async (): Promise<number> => (await fetch(`${url}/readyz`)).status;
+    const full = await ready();
+    if (full !== 503) throw new Error(`ready with a full disk: ${full}`);
     await rm(filler);
+    const roomy = await ready();
+    if (roomy !== 200) throw new Error(`ready with room again: ${roomy}`);
     for (let n = 0; n < CHANGES; n++) if (!(await change())) throw new Error('refused with room');
     broker.kill('SIGKILL');
     await broker.ended;

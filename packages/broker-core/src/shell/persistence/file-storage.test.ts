@@ -183,6 +183,32 @@ describe('the log', () => {
     expect(await loadCount()).toBe(kept + 1);
   });
 
+  test('takes nothing after a refused change that asks for less room than that one', async () => {
+    const opened = await open(1000);
+    await opened.addTo(1);
+    await mkdir(join(`${path}.prev`, 'in-the-way'), { recursive: true });
+    await expect(opened.addTo(100)).rejects.toMatchObject({ code: 'PERSISTENCE_IO_ERROR' });
+    const question = { state: opened.state, steps: [], context: CONTEXT };
+    await expect(opened.storage.save(question)).rejects.toMatchObject({
+      code: 'PERSISTENCE_IO_ERROR',
+    });
+    await rm(`${path}.prev`, { recursive: true });
+    await opened.storage.save(question);
+    await opened.storage.save(question);
+    await opened.addTo(opened.state.proxies.size + 1);
+    const names = (await readdir(directory)).filter((name) => name.includes('.log-'));
+    const logs = await Promise.all(
+      names.toSorted().map((name) => readFile(join(directory, name), 'utf8')),
+    );
+    const lines = logs.flatMap((log) => log.trimEnd().split('\n').slice(1)).slice(-3);
+    const [afterRefusal = 0, later = 0, change = 0] = lines.map((line) => line.length);
+    expect(afterRefusal).toBeGreaterThanOrEqual(change);
+    expect(later).toBeLessThan(change);
+    const count = opened.state.proxies.size;
+    await opened.close();
+    expect(await loadCount()).toBe(count);
+  });
+
   test('cut at any byte gives what was kept up to there', async () => {
     await leaveKilled(4);
     const log = await readFile(`${path}${LOG}`);

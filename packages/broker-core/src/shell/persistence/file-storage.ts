@@ -49,6 +49,8 @@ class FileStorage implements MetaStorage {
   /** Of the logs that the snapshot does not include. */
   #loggedBytes = 0;
   #dueBytes: number;
+  /** Of the record of the latest change, when it was refused; otherwise 0. */
+  #refusedBytes = 0;
   #writing: Promise<void> | null = null;
   #files = 0;
 
@@ -81,7 +83,7 @@ class FileStorage implements MetaStorage {
     if (this.#storeId === null) {
       await this.#writeSnapshot(change.state, sequence);
     } else {
-      await this.#append(this.#storeId, encodeLogRecord(sequence, recordOf(change)));
+      await this.#appendChange(this.#storeId, sequence, change);
     }
     this.#sequence = sequence;
     this.#state = change.state;
@@ -136,6 +138,17 @@ class FileStorage implements MetaStorage {
       .filter((log) => log.lastSequence > snapshot.sequence)
       .reduce((sum, log) => sum + log.soundBytes, 0);
     return replayed.state;
+  }
+
+  // Without a step it asks whether changes can be kept again: then it takes as much room as the one that was
+  // refused. A full disk often has some for a shorter record, at the end of the log's last block.
+  async #appendChange(storeId: string, sequence: number, change: StoreChange): Promise<void> {
+    const isQuestion = change.steps.length === 0;
+    const bytesMin = isQuestion ? this.#refusedBytes : 0;
+    const record = encodeLogRecord(sequence, recordOf(change), bytesMin);
+    if (!isQuestion) this.#refusedBytes = record.length;
+    await this.#append(storeId, record);
+    this.#refusedBytes = 0;
   }
 
   async #append(storeId: string, record: Buffer): Promise<void> {

@@ -31,6 +31,20 @@ describe('a log', () => {
     expect(decodeLog(encodeLogHead(HEAD)).records).toEqual([]);
   });
 
+  test('has records as long as they are asked to be', () => {
+    const plain = encodeLogRecord(17, RECORDS[0]);
+    for (let bytesMin = 0; bytesMin < plain.length + 200; bytesMin++) {
+      const record = encodeLogRecord(17, RECORDS[0], bytesMin);
+      assert(record.length >= bytesMin);
+      if (bytesMin <= plain.length) assert.deepEqual(record, plain);
+      const { records } = decodeLog(Buffer.concat([encodeLogHead(HEAD), record]));
+      assert.deepEqual(
+        records.map(({ json }) => json),
+        [RECORDS[0]],
+      );
+    }
+  });
+
   test('cut at any byte after its head gives the records before the cut', () => {
     const { bytes, ends } = logOf();
     const [headEnd = 0, ...recordEnds] = ends;

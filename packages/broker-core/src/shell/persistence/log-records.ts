@@ -62,9 +62,15 @@ export function encodeLogHead({ applyVersion, storeId, start }: LogHead): Buffer
   return Buffer.from(`${text} crc=${hex(crc32(text))}\n`);
 }
 
-/** The line of one record. */
-export function encodeLogRecord(sequence: number, json: unknown): Buffer {
+/** The line of one record. Spaces after the JSON text make it at least `bytesMin` long. */
+export function encodeLogRecord(sequence: number, json: unknown, bytesMin = 0): Buffer {
   const body = JSON.stringify(json);
+  const line = encodeLine(sequence, body);
+  if (line.length >= bytesMin) return line;
+  return encodeLine(sequence, body + ' '.repeat(bytesMin - line.length));
+}
+
+function encodeLine(sequence: number, body: string): Buffer {
   const checked = `${sequence} ${Buffer.byteLength(body)} ${body}`;
   return Buffer.from(`${hex(crc32(checked))} ${checked}\n`);
 }
