@@ -123,7 +123,7 @@ lindex <l> <i>
 linsert <l> (BEFORE | AFTER) <m> <v>
 llen <l>
 lmove <l> <l> (LEFT | RIGHT) (LEFT | RIGHT)
-lmpop (0 | -1 | x | 3 | 9223372036854775807) <l> <l> (LEFT | RIGHT)
+lmpop (<badcount> | 9223372036854775807) <l> <l> (LEFT | RIGHT)
 lmpop 1 <l> (LEFT | RIGHT) [COUNT <u>]
 lmpop 2 <l> <l> (LEFT | RIGHT) [COUNT <u>]
 lpop <l> [<u>]
@@ -148,7 +148,7 @@ scard <t>
 sdiff <t>+ => sorted
 sdiffstore <t> <t>+
 sinter <t>+ => sorted
-sintercard (0 | -1 | x | 3) <t> <t> [LIMIT <num>]
+sintercard <badcount> <t> <t> [LIMIT <num>]
 sintercard 2 <t> <z>
 sintercard 1 <t> [LIMIT <u>]
 sintercard 2 <t> <t> [LIMIT <u>]
@@ -196,12 +196,12 @@ zdiff 2 <z> <z> [WITHSCORES]
 zdiffstore <z> 2 <z> <z>
 zincrby <z> <score> <m>
 zinter 2 <z> <z> [WEIGHTS <f> <f>] [AGGREGATE (SUM | MIN | MAX)] [WITHSCORES]
-zintercard (0 | -1 | x | 3) <z> <z> [LIMIT <num>]
+zintercard <badcount> <z> <z> [LIMIT <num>]
 zintercard 2 <z> <z> [LIMIT <u>]
 zinterstore <z> 2 <z> <z> [WEIGHTS <f> <f>] [AGGREGATE (SUM | MIN | MAX)]
 zinterstore <z> 2 <z> <t>
 ! zlexcount <y> <lex> <lex>
-zmpop (0 | -1 | x | 3) <z> <z> (MIN | MAX)
+zmpop <badcount> <z> <z> (MIN | MAX)
 zmpop 1 <z> (MIN | MAX) [COUNT <cnt>]
 zmpop 2 <z> <z> (MIN | MAX) [COUNT <cnt>]
 zmscore <z> <m>+

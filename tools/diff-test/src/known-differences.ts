@@ -29,9 +29,9 @@ const COMMON_DIFFERENCES: readonly KnownDifference[] = [
   {
     name: 'XREAD and XREADGROUP with an odd list of streams',
     reason: 'Redis 7.2 names the command and the id to use in this error, 7.0 says XREAD and $.',
-    request: /^\[\d\] "?xread/i,
-    ours: /^-ERR Unbalanced 'xread/,
-    theirs: /^-ERR Unbalanced XREAD list/,
+    request: /\[\d\] "?xread/i,
+    ours: /^(?:\*\d+\r\n[^]*)?-ERR Unbalanced 'xread/,
+    theirs: /^(?:\*\d+\r\n[^]*)?-ERR Unbalanced XREAD list/,
     witness: [['XREAD', 'COUNT', '1', 'STREAMS', 'a']],
   },
   {

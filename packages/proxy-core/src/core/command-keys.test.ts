@@ -109,6 +109,7 @@ describe('findKeys', () => {
     ['ZUNION 01 a', NUMKEYS_NOT_INTEGER, 'ERR value is not an integer or out of range'],
     ['LMPOP x a LEFT', NUMKEYS_NOT_INTEGER, 'ERR numkeys should be greater than 0'],
     ['XREAD COUNT 1 a', KEYS_SYNTAX, 'ERR syntax error'],
+    ['XREAD NONSENSE STREAMS a 0', KEYS_SYNTAX, 'ERR syntax error'],
   ])('%s is refused', (line, code, text) => {
     expect(keysOf(line)).toBe(code);
     expect(errorOf(line)).toBe(text);
@@ -121,6 +122,7 @@ describe('findKeys', () => {
     ['COPY a b DB 1 REPLACE', /^ERR Copying to another database/],
     ['COPY a b DB 16', /^ERR DB index is out of range/],
     ['COPY a b DB -1', /^ERR DB index is out of range/],
+    ['XREAD STREAMS a 0 1', /^ERR Unbalanced 'xread' list/],
   ])('%s is refused for its option', (line, error) => {
     expect(keysOf(line)).toBeTypeOf('number');
     expect(errorOf(line)).toMatch(error);

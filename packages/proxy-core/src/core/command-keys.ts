@@ -23,7 +23,7 @@ import {
   LAST_KEY,
   SINGLE_KEY,
 } from './command-table.generated.ts';
-import { streamReadFault, streamReadFaultText } from './stream-read-fault.ts';
+import { namesStreams, streamReadFault, streamReadFaultText } from './stream-read-fault.ts';
 
 /** findKeys: the number of arguments does not fit the command. */
 export const BAD_ARITY = -1;
@@ -86,8 +86,9 @@ export function findKeys(
   out: KeyPositions,
 ): number {
   const count = locateKeys(id, bytes, frame, out);
-  if (count === KEYS_SYNTAX && (id === COMMAND_ID.XREAD || id === COMMAND_ID.XREADGROUP)) {
-    return streamReadFault(id, bytes, frame);
+  if (id === COMMAND_ID.XREAD || id === COMMAND_ID.XREADGROUP) {
+    if (count !== BAD_ARITY && !namesStreams(bytes, frame))
+      return streamReadFault(id, bytes, frame);
   }
   if (count === 0 && hasOptionalKeys(id)) return SCRIPT_WITHOUT_KEYS;
   if (count <= 0 || (COMMAND_FLAGS[id]! & COMMAND_FLAG.HAS_CONDITION) === 0) return count;

@@ -17,6 +17,23 @@ const NOACK_IN_XREAD = -26;
 /** What stands where an option should be is none. */
 const NO_OPTION = -5;
 
+/**
+ * Whether an XREAD or XREADGROUP names streams, as Redis Cluster finds them: behind options, each with an id. Without, it
+ * has no keys, and the fault is found by whatever node is asked.
+ */
+export function namesStreams(bytes: Uint8Array, frame: CommandFrame): boolean {
+  for (let i = 1; i < frame.argc; i++) {
+    if (argumentIs('STREAMS', bytes, frame, i)) {
+      const left = frame.argc - i - 1;
+      return left > 0 && left % 2 === 0;
+    }
+    if (argumentIs('BLOCK', bytes, frame, i) || argumentIs('COUNT', bytes, frame, i)) i++;
+    else if (argumentIs('GROUP', bytes, frame, i)) i += 2;
+    else if (!argumentIs('NOACK', bytes, frame, i)) return false;
+  }
+  return false;
+}
+
 /** Why an XREAD or XREADGROUP has no streams to read: the first fault from the left, as Redis finds it. */
 export function streamReadFault(id: number, bytes: Uint8Array, frame: CommandFrame): number {
   const isGroup = id === COMMAND_ID.XREADGROUP;
