@@ -3,53 +3,19 @@
 import { createHash } from 'node:crypto';
 import { parseNodeAddress } from '@undermoon/cluster-meta';
 import { keySlotOf } from '@undermoon/slots';
-import type { RespValue } from '@undermoon/resp';
-import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
+import { RawClient, type RedisServer } from '@undermoon/testkit';
 import { Cluster } from 'ioredis';
 import { createCluster } from 'redis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
 import { metaOf, type Pair, readerOf, tell } from './replicated.ts';
+import { ask, put, useReplicated } from './use-replicated.ts';
 
 // In the lower and in the upper half of the slots.
 const LOW = 'b';
 const HIGH = 'a';
 
-let servers: RedisServer[] = [];
-const proxies: ProxyServer[] = [];
-const clients: RawClient[] = [];
-
-beforeAll(async () => {
-  servers = await Promise.all(Array.from({ length: 4 }, () => startRedis()));
-});
-
-afterAll(() => Promise.all(servers.map((server) => server.stop())));
-
-beforeEach(async () => {
-  for (const server of servers) if (!server.isRunning) await server.restart();
-  for (const { address } of servers) {
-    await using direct = await RawClient.connect(address);
-    await direct.command('REPLICAOF', 'NO', 'ONE');
-    await direct.command('FLUSHALL');
-  }
-});
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) await client.close();
-  for (const proxy of proxies.splice(0)) proxy.destroy();
-});
-
-async function startProxy(options: ProxyServerOptions = {}): Promise<ProxyServer> {
-  const proxy = createProxyServer({
-    address: '127.0.0.1:0',
-    replicaAddress: '127.0.0.1:0',
-    replicationCheckIntervalMs: 50,
-    ...options,
-  });
-  await proxy.listen();
-  proxies.push(proxy);
-  return proxy;
-}
+const { servers, startProxy, keep } = useReplicated({ replicaAddress: '127.0.0.1:0' });
 
 /** Each proxy has one master, and the copy of the other's. */
 async function startPairs(options: ProxyServerOptions = {}): Promise<[Pair, Pair]> {
@@ -65,35 +31,16 @@ async function startPairs(options: ProxyServerOptions = {}): Promise<[Pair, Pair
 }
 
 async function connect(address: string): Promise<RawClient> {
-  const client = await RawClient.connect(address);
-  clients.push(client);
-  return client;
+  return keep(await RawClient.connect(address));
 }
 
 async function reader(proxy: ProxyServer, key: string): Promise<RawClient> {
-  const client = await readerOf(proxy, key, replicaAt(proxy));
-  clients.push(client);
-  return client;
+  return keep(await readerOf(proxy, key, replicaAt(proxy)));
 }
 
 function replicaAt({ replicaAddress }: ProxyServer): string {
   if (replicaAddress === null) throw new TypeError('the proxy has no address as a replica');
   return replicaAddress;
-}
-
-async function ask(client: RawClient, line: string): Promise<string> {
-  return shown(await client.command(...line.split(' ')));
-}
-
-function shown(reply: RespValue): string {
-  if (reply.type === 'array') return `[${reply.items.map(shown).join(' ')}]`;
-  return 'value' in reply ? String(reply.value) : reply.type;
-}
-
-async function put(pair: Pair, key: string, value: string): Promise<void> {
-  const direct = await connect(pair.master.address);
-  await direct.command('SET', key, value);
-  expect(await ask(direct, 'WAIT 1 10000')).toBe('1');
 }
 
 async function getCalls({ address }: RedisServer): Promise<number> {

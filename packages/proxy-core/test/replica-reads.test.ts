@@ -1,54 +1,19 @@
 // Reads from copies: a proxy that holds replicas of both servers of another proxy, as after a failover.
 import { keySlotOf } from '@undermoon/slots';
-import type { RespValue } from '@undermoon/resp';
-import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
+import { RawClient, type RedisServer } from '@undermoon/testkit';
 import { Cluster } from 'ioredis';
 import { createCluster } from 'redis';
-import { afterEach, beforeAll, beforeEach, afterAll, describe, expect, test } from 'vitest';
-import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
+import { beforeAll, afterAll, describe, expect, test } from 'vitest';
+import type { ProxyServer, ProxyServerOptions } from '../src/index.ts';
 import { startRealCluster, type RealCluster } from './real-cluster.ts';
 import { metaOf, type Pair, readerOf, tell } from './replicated.ts';
+import { ask, put, shown, useReplicated } from './use-replicated.ts';
 
 // In the lower and in the upper half of the slots.
 const LOW = 'b';
 const HIGH = 'a';
 
-let servers: RedisServer[] = [];
-const proxies: ProxyServer[] = [];
-const clients: RawClient[] = [];
-
-beforeAll(async () => {
-  servers = await Promise.all(Array.from({ length: 4 }, () => startRedis()));
-});
-
-afterAll(() => Promise.all(servers.map((server) => server.stop())));
-
-beforeEach(async () => {
-  for (const server of servers) if (!server.isRunning) await server.restart();
-  for (const { address } of servers) {
-    await using direct = await RawClient.connect(address);
-    await direct.command('REPLICAOF', 'NO', 'ONE');
-    await direct.command('CONFIG', 'SET', 'replica-serve-stale-data', 'yes');
-    await direct.command('FLUSHALL');
-    await direct.command('FUNCTION', 'FLUSH');
-  }
-});
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) await client.close();
-  for (const proxy of proxies.splice(0)) proxy.destroy();
-});
-
-async function startProxy(options: ProxyServerOptions = {}): Promise<ProxyServer> {
-  const proxy = createProxyServer({
-    address: '127.0.0.1:0',
-    replicationCheckIntervalMs: 50,
-    ...options,
-  });
-  await proxy.listen();
-  proxies.push(proxy);
-  return proxy;
-}
+const { servers, startProxy, keep } = useReplicated();
 
 /** The first proxy has both masters, the second one both copies. */
 async function startPairs(options: ProxyServerOptions = {}): Promise<[Pair, Pair]> {
@@ -64,31 +29,11 @@ async function startPairs(options: ProxyServerOptions = {}): Promise<[Pair, Pair
 }
 
 async function connect(target: { readonly address: string }): Promise<RawClient> {
-  const client = await RawClient.connect(target.address);
-  clients.push(client);
-  return client;
+  return keep(await RawClient.connect(target.address));
 }
 
 async function reader(proxy: ProxyServer, key = LOW): Promise<RawClient> {
-  const client = await readerOf(proxy, key);
-  clients.push(client);
-  return client;
-}
-
-async function ask(client: RawClient, line: string): Promise<string> {
-  return shown(await client.command(...line.split(' ')));
-}
-
-function shown(reply: RespValue): string {
-  if (reply.type === 'array') return `[${reply.items.map(shown).join(' ')}]`;
-  return 'value' in reply ? String(reply.value) : reply.type;
-}
-
-/** Sets a key on the master and waits until the copy has it. */
-async function put(pair: Pair, key: string, value: string): Promise<void> {
-  const direct = await connect(pair.master);
-  await direct.command('SET', key, value);
-  expect(await ask(direct, 'WAIT 1 10000')).toBe('1');
+  return keep(await readerOf(proxy, key));
 }
 
 describe('the proxy of the copies', { timeout: 30_000 }, () => {

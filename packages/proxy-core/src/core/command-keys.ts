@@ -86,9 +86,9 @@ export function findKeys(
   out: KeyPositions,
 ): number {
   const count = locateKeys(id, bytes, frame, out);
-  if (id === COMMAND_ID.XREAD || id === COMMAND_ID.XREADGROUP) {
-    if (count !== BAD_ARITY && !namesStreams(bytes, frame))
-      return streamReadFault(id, bytes, frame);
+  const isStreamRead = id === COMMAND_ID.XREAD || id === COMMAND_ID.XREADGROUP;
+  if (isStreamRead && count !== BAD_ARITY && !namesStreams(bytes, frame)) {
+    return streamReadFault(id, bytes, frame);
   }
   if (count === 0 && hasOptionalKeys(id)) return SCRIPT_WITHOUT_KEYS;
   if (count <= 0 || (COMMAND_FLAGS[id]! & COMMAND_FLAG.HAS_CONDITION) === 0) return count;
