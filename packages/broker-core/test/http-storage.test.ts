@@ -70,9 +70,9 @@ describe('starting', () => {
 
     store.fault = () => 503;
     const waiting = createBroker(options({ storageStartTimeoutMs: 60_000 }));
-    const listening = waiting.listen();
+    const listening = expect(waiting.listen()).rejects.toMatchObject({ code: 'STORE_UNREADABLE' });
     await waiting.close();
-    await expect(listening).rejects.toMatchObject({ code: 'STORE_UNREADABLE' });
+    await listening;
   });
 
   test('refuses a state that is none', async () => {

@@ -79,11 +79,11 @@ describe('startScriptedPeer', () => {
       connections: [[{ expect: ['PING'], connection: 'hang' }]],
     });
     const client = await RawClient.connect(peer.address);
-    const reply = client.command('PING');
+    const reply = expect(client.command('PING')).rejects.toThrow();
     await peer.done;
     await peer.close();
     await peer.close();
-    await expect(reply).rejects.toThrow();
+    await reply;
   });
 
   it('sends a reply in pieces', async () => {
