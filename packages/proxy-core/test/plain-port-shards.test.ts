@@ -3,6 +3,7 @@ import { encodeCommand } from '@undermoon/resp';
 import { RawClient, type ScriptStep, startScriptedPeer } from '@undermoon/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { setCluster } from './fixture.ts';
+import { wordOf } from './plain-fixture.ts';
 import { type Asker, keysIn, Shards, TWO_EACH } from './shards.ts';
 
 const APART =
@@ -363,6 +364,62 @@ describe('UMCTL TRANSACTION', () => {
     expect(await other.ask(`GET ${a}`)).toEqual(['(nil)']);
     expect(await other.ask('CLIENT UNPAUSE')).toEqual(['OK']);
     expect(await held).toEqual(['[1 1]', 'PONG']);
+  });
+
+  describe('that is long', () => {
+    const sets = Array.from({ length: 20_000 }, (_, i) => `SET {${i % 2 === 0 ? a : b}}${i} x`);
+
+    /** All of it is there when its last byte comes. */
+    async function begin(command: Buffer): Promise<Asker> {
+      await peer.client.send(command.subarray(0, -1));
+      const neighbour = await shards.connectToCluster();
+      await neighbour.ask('PING');
+      await peer.client.send(command.subarray(-1));
+      return neighbour;
+    }
+
+    test('lets commands of other clients come in between', async () => {
+      await open();
+      const neighbour = await begin(encodeCommand(packed(...sets, `GET ${a} x`)));
+      const end = { isOver: false };
+      const reply = peer.client.reply().finally(() => (end.isOver = true));
+      let count = 0;
+      for (; !end.isOver; count++) await neighbour.ask('PING');
+      expect(wordOf(await reply)).toMatch(/^EXECABORT .* wrong number of arguments for 'get'/);
+      // If it were queued in one turn there would be one or two.
+      expect(count).toBeGreaterThan(50);
+      expect(await neighbour.ask(`EXISTS {${a}}0`)).toEqual(['0']);
+    });
+
+    test('is executed as one, in its place', async () => {
+      await open();
+      const replies = await peer.ask(
+        `SET ${a} 5`,
+        packed(...sets, `INCR ${a}`),
+        `GET ${a}`,
+        packed(`INCR ${a}`, `INCR ${b}`),
+      );
+      expect(replies[1]).toBe(`[${'OK '.repeat(sets.length)}6]`);
+      expect([replies[0], ...replies.slice(2)]).toEqual(['OK', '6', '[7 1]']);
+    });
+
+    test('is redirected if its slots go meanwhile', async () => {
+      await open();
+      await begin(encodeCommand(packed(...sets)));
+      await shards.tell(TWO_EACH.map(([range, proxy, server]) => [range, 1 - proxy, server]));
+      const address = shards.proxies[1]?.address;
+      expect(wordOf(await peer.client.reply())).toMatch(new RegExp(`^MOVED \\d+ ${address}$`));
+    });
+
+    test('is forgotten if its client goes meanwhile', async () => {
+      await open();
+      const neighbour = await begin(encodeCommand(packed(...sets)));
+      await peer.client.close();
+      expect(await neighbour.ask(`EXISTS {${a}}0`, packed(...sets.slice(0, 200)))).toEqual([
+        '0',
+        `[${'OK '.repeat(200).trim()}]`,
+      ]);
+    });
   });
 
   const FOR_SERVERS =

@@ -1,6 +1,6 @@
 import { encodeCommand, RequestScanner } from '@undermoon/resp';
 import { expect, test } from 'vitest';
-import { isOneCommand, packedCommands } from './packed-transaction.ts';
+import { isOneCommand, PackedCommands } from './packed-transaction.ts';
 import { Transaction } from './transaction.ts';
 
 const LIMITS = { bytesMax: 1000, commandsMax: 10 };
@@ -10,28 +10,36 @@ function queue(transaction: Transaction, slot: number, ...words: string[]): void
   transaction.queueForwarded(command, 0, command.length, slot);
 }
 
-test('commands come out of the packed form as they went in', () => {
-  const transaction = new Transaction(LIMITS, 'shard');
-  queue(transaction, 1, 'SET', 'a', 'line\r\nend');
-  queue(transaction, 2, 'GET', '');
-  queue(transaction, -1, 'PUBLISH', 'c', '*1\r\n$4\r\nPING\r\n');
-  const bytes = transaction.packed;
-  const scanner = new RequestScanner();
-  expect(scanner.scan(bytes, 0, bytes.length)).toBe(bytes.length);
-  const commands = packedCommands(scanner, bytes);
-  const words = commands.map((command) => {
-    expect(isOneCommand(scanner, command)).toBe(true);
-    return Array.from({ length: scanner.argc }, (_, i) =>
-      bytes.toString('latin1', scanner.argStart[i], scanner.argEnd[i]),
-    );
-  });
-  expect(words).toEqual([
-    ['SET', 'a', 'line\r\nend'],
-    ['GET', ''],
-    ['PUBLISH', 'c', '*1\r\n$4\r\nPING\r\n'],
-  ]);
-  expect(commands.map(({ number }) => number)).toEqual([1, 2, 3]);
-});
+test.each([false, true])(
+  'commands come out of the packed form as they went in; kept: %j',
+  (isKept) => {
+    const transaction = new Transaction(LIMITS, 'shard');
+    queue(transaction, 1, 'SET', 'a', 'line\r\nend');
+    queue(transaction, 2, 'GET', '');
+    queue(transaction, -1, 'PUBLISH', 'c', '*1\r\n$4\r\nPING\r\n');
+    const { packed } = transaction;
+    const bytes = Buffer.concat([Buffer.from('PING\r\n'), packed]);
+    const scanner = new RequestScanner();
+    const frame = { bytes, start: 6, end: bytes.length };
+    expect(scanner.scan(bytes, frame.start, frame.end)).toBe(bytes.length);
+    const packedCommands = new PackedCommands(scanner, frame, isKept);
+    expect(packedCommands.frame.start).toBe(isKept ? 0 : 6);
+    if (isKept) bytes.fill(0);
+    const commands = Array.from({ length: packedCommands.count }, (_, i) => packedCommands.at(i));
+    const words = commands.map((command) => {
+      expect(isOneCommand(scanner, command)).toBe(true);
+      return Array.from({ length: scanner.argc }, (_, i) =>
+        command.bytes.toString('latin1', scanner.argStart[i], scanner.argEnd[i]),
+      );
+    });
+    expect(words).toEqual([
+      ['SET', 'a', 'line\r\nend'],
+      ['GET', ''],
+      ['PUBLISH', 'c', '*1\r\n$4\r\nPING\r\n'],
+    ]);
+    expect(commands.map(({ number }) => number)).toEqual([1, 2, 3]);
+  },
+);
 
 test.each(['', '\r\n', 'GET a\r\n', '*0\r\n', '*1\r\n$4\r\nPIN', '*1\r\n$1\r\na\r\nx', '*-1\r\n'])(
   '%j is not one command',

@@ -1,4 +1,4 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { encodeCommand, type RequestScanner } from '@undermoon/resp';
 
 /** Words of UMCTL TRANSACTION in front of the commands. */
@@ -10,26 +10,49 @@ export function packTransaction(body: Buffer, ends: readonly number[]): Buffer {
   return encodeCommand(['UMCTL', 'TRANSACTION', ...commands]);
 }
 
-/** One command within a UMCTL TRANSACTION. */
-export interface PackedCommand {
+/** A command in a buffer. */
+interface Framed {
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
+}
+
+/** One command within a UMCTL TRANSACTION. */
+export interface PackedCommand extends Framed {
   /** Counted from 1. */
   readonly number: number;
 }
 
-/** The commands of a UMCTL TRANSACTION, which was scanned last. What is in them was not looked at. */
-export function packedCommands(
-  { argc, argStart, argEnd }: RequestScanner,
-  bytes: Buffer,
-): PackedCommand[] {
-  const commands: PackedCommand[] = [];
-  for (let i = PACKED_FROM; i < argc; i++) {
-    const number = i - PACKED_FROM + 1;
-    commands.push({ bytes, start: argStart[i] ?? 0, end: argEnd[i] ?? 0, number });
+/** The commands of a UMCTL TRANSACTION. What is in them was not looked at. */
+export class PackedCommands {
+  readonly count: number;
+  /** All of it. */
+  readonly frame: Framed;
+  readonly #starts: Int32Array;
+  readonly #ends: Int32Array;
+  /** By how much the frame begins earlier than when it was scanned. */
+  readonly #moved: number;
+
+  /** Those of `frame`, which was scanned last. `isKept`: it is copied, to be looked at in later turns. */
+  constructor({ argc, argStart, argEnd }: RequestScanner, frame: Framed, isKept: boolean) {
+    this.count = argc - PACKED_FROM;
+    // Looking at one of them overwrites what the scanner knows.
+    this.#starts = argStart.slice(PACKED_FROM, argc);
+    this.#ends = argEnd.slice(PACKED_FROM, argc);
+    this.#moved = isKept ? frame.start : 0;
+    this.frame = isKept ? copyOf(frame) : frame;
   }
-  return commands;
+
+  /** Counted from 0. */
+  at(index: number): PackedCommand {
+    const start = (this.#starts[index] ?? 0) - this.#moved;
+    const end = (this.#ends[index] ?? 0) - this.#moved;
+    return { bytes: this.frame.bytes, start, end, number: index + 1 };
+  }
+}
+
+function copyOf({ bytes, start, end }: Framed): Framed {
+  return { bytes: Buffer.from(bytes.subarray(start, end)), start: 0, end: end - start };
 }
 
 /** Whether it is one command with at least one word, and nothing more; the scanner then knows its words. */

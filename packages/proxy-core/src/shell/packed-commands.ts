@@ -1,8 +1,9 @@
+import { finishSlices, SliceMeter, type Slices } from '@undermoon/cluster-meta';
 import type { RequestScanner } from '@undermoon/resp';
 import { argumentIs } from '../core/command-argument.ts';
 import { resolveCommand } from '../core/command-lookup.ts';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
-import { isOneCommand, type PackedCommand, packedCommands } from '../core/packed-transaction.ts';
+import { isOneCommand, type PackedCommand, PackedCommands } from '../core/packed-transaction.ts';
 import { redirectionOf } from '../core/redirection.ts';
 import { errorReply, execAbortReply, movedReply, REPLY_NOAUTH } from '../core/replies.ts';
 import { peerTargetOf } from '../core/routing-table.ts';
@@ -13,6 +14,14 @@ import { abandon, exec, isRunAtOnce, limitsOf } from './transaction-commands.ts'
 
 const NO_COMMANDS = errorReply('ERR UMCTL TRANSACTION without commands');
 const FOR_SERVERS = errorReply('ERR UMCTL TRANSACTION is for commands that servers execute');
+
+/** A command with more words, or bytes, is queued in slices. */
+const WORDS_AT_ONCE_MAX = 100;
+const BYTES_AT_ONCE_MAX = 65_536;
+
+/** What queueing takes, in items of a slice: microseconds for a command, and more for one with many words. */
+const COMMAND_ITEMS = 8;
+const BYTES_PER_ITEM = 32;
 
 /** How commands are carried out, and carried out anew. */
 interface Carrier {
@@ -28,7 +37,8 @@ export function isPackedTransaction(id: number, scanner: RequestScanner, bytes: 
 
 /**
  * UMCTL TRANSACTION command…: a transaction of another proxy's plain port, each word a whole command. Its keys may be in
- * all slots of one server. The reply is EXEC's, or MOVED; then nothing was executed. False: the client waits.
+ * all slots of one server. The reply is EXEC's, or MOVED; then nothing was executed. A long one is queued in slices, and
+ * commands of other clients come in between. False: the client waits.
  */
 export function takePacked(
   client: Client,
@@ -36,28 +46,77 @@ export function takePacked(
   span: Span,
   carrier: Carrier,
 ): boolean {
-  const { session } = client;
   const refusal = refusalOf(client, scanner);
   if (refusal !== null) {
     client.reply(refusal);
     return true;
   }
+  const isLong = scanner.argc > WORDS_AT_ONCE_MAX || span.end - span.start > BYTES_AT_ONCE_MAX;
+  const commands = new PackedCommands(scanner, span, isLong);
+  if (isLong) {
+    queueLater(client, commands, carrier);
+    return true;
+  }
+  const isQueued = finishSlices(queueAll(client, commands, carrier));
+  if (isQueued) execQueued(client, commands, carrier);
+  return isQueued;
+}
+
+/** The client's next commands wait meanwhile. */
+function queueLater(client: Client, commands: PackedCommands, carrier: Carrier): void {
+  client.park();
+  void queueInSlices(client, commands, carrier);
+}
+
+async function queueInSlices(
+  client: Client,
+  commands: PackedCommands,
+  carrier: Carrier,
+): Promise<void> {
+  const { longWork, loop } = client.context;
+  const isQueued = await longWork.run(queueAll(client, commands, carrier));
+  if (client.isClosed) return;
+  const goOn = isQueued ? execQueued : queueLater;
+  client.whenUnparked(() => goOn(client, commands, carrier));
+  // Otherwise what the client waits for unparks it.
+  if (isQueued) client.unpark();
+  loop.output.flush();
+}
+
+/** The result is false if the client waits; then nothing is queued. */
+function* queueAll(client: Client, commands: PackedCommands, carrier: Carrier): Slices<boolean> {
+  const { session, context } = client;
+  const { scanner } = context.loop;
   const transaction = new Transaction(limitsOf(client), 'shard', true);
   session.beginTransaction(transaction);
-  for (const command of packedCommands(scanner, span.bytes)) {
-    if (queueOne(client, scanner, command, carrier)) continue;
-    session.endTransaction();
-    return false;
+  const meter = new SliceMeter();
+  for (let i = 0; i < commands.count && !transaction.isAborted; i++) {
+    const command = commands.at(i);
+    if (!queueOne(client, scanner, command, carrier)) {
+      session.endTransaction();
+      return false;
+    }
+    const items = COMMAND_ITEMS + (command.end - command.start) / BYTES_PER_ITEM;
+    if (!meter.isFullAfter(items)) continue;
+    yield;
+    if (client.isClosed) return false;
   }
+  return true;
+}
+
+function execQueued(client: Client, commands: PackedCommands, carrier: Carrier): void {
+  const { session } = client;
+  const { transaction } = session;
+  if (transaction === null) return;
   noteElsewhere(client, transaction);
-  if (holdIfPaused(client, COMMAND_ID.EXEC, span, carrier.rerun)) session.endTransaction();
+  const isHeld = holdIfPaused(client, COMMAND_ID.EXEC, commands.frame, carrier.rerun);
+  if (isHeld) session.endTransaction();
   else if (transaction.refusal === null) exec(client);
   else {
     abandon(client);
     const isMoved = redirectionOf(transaction.refusal) !== null;
     client.reply(isMoved ? transaction.refusal : execAbortReply(transaction.refusal));
   }
-  return true;
 }
 
 function refusalOf({ session }: Client, { argc }: RequestScanner): Buffer | null {

@@ -26,6 +26,7 @@ import type { AcceptedConnection } from './transport.ts';
 import type { ClientTracking } from './client-tracking.ts';
 import type { DedicatedPool } from './dedicated-pool.ts';
 import type { ReplyTimeout } from './reply-timeout.ts';
+import type { SliceRunner } from './slice-runner.ts';
 import type { TrackingClients } from './tracking-clients.ts';
 
 /** Whole commands within a buffer. */
@@ -125,6 +126,8 @@ export interface ProxyContext {
   readonly scriptLookup: ScriptFinder;
   readonly redirects: RedirectDesk;
   readonly learned: ServerCommands;
+  /** What takes long on this loop, in slices. */
+  readonly longWork: SliceRunner;
   /** Searches for the keys of slots that are under way. */
   readonly slotScans: { count: number };
   readonly monitor: Monitoring;

@@ -42,6 +42,7 @@ import type {
 } from './proxy-context.ts';
 import { ScriptLookup } from './script-lookup.ts';
 import { TrackingClients } from './tracking-clients.ts';
+import { SliceRunner } from './slice-runner.ts';
 import { REDIRECT_COMMAND } from './redirect-request.ts';
 import { Redirects } from './redirects.ts';
 import type { AcceptedConnection, TransportHandler } from './transport.ts';
@@ -356,6 +357,7 @@ function contextOf(
     keys: new KeyPositions(),
     tracking: new TrackingClients(),
     learned: new LearnedCommands(options.learnedCommandsMax, parts.logger),
+    longWork: new SliceRunner(),
     slotScans: { count: 0 },
     table: EMPTY_TABLE,
     slots: EMPTY_TABLE.slots,
