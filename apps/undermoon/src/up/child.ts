@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 
-import { CommandError } from '../errors.ts';
+import { CommandError, errorCodeOf } from '../errors.ts';
 
 /** How a process is started. */
 export interface ChildSpec {
@@ -131,9 +131,21 @@ function endText(end: ChildEnd | null): string {
 }
 
 function lastLines(file: string): string {
-  const lines = readFileSync(file, 'utf8').slice(-LOG_CHARS_SHOWN).trimEnd().split('\n');
-  return lines
+  return textOf(file)
+    .slice(-LOG_CHARS_SHOWN)
+    .trimEnd()
+    .split('\n')
     .slice(-LOG_LINES_SHOWN)
     .map((line) => (line === '' ? '' : `  ${line}`))
     .join('\n');
+}
+
+/** Nothing when it cannot be read: somebody has deleted it. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (errorCodeOf(error) === '') throw error;
+    return '';
+  }
 }

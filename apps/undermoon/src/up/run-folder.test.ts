@@ -56,6 +56,17 @@ it('makes the folder, records processes, and leaves no record behind', async () 
   expect(readdirSync(directory).toSorted()).toEqual(['.gitignore', 'logs']);
 });
 
+it('goes on when somebody deletes it', async () => {
+  const folder = await claim();
+  folder.begin(RUN);
+  const child = sleeper();
+  folder.add('redis-8001', child.pid);
+  rmSync(directory, { recursive: true });
+  folder.remove(child.pid);
+  folder.release();
+  expect(readRunFile(directory)).toBe('none');
+});
+
 it('refuses a folder whose run lives, with its process id', async () => {
   const folder = await claim();
   folder.begin(RUN);

@@ -71,9 +71,15 @@ export class RunFolder {
     this.#write();
   }
 
-  /** Takes a process that has ended off the record. */
+  /** Takes a process that has ended off the record, if the record can be written. */
   remove(pid: number): void {
-    if (this.#processes.delete(pid)) this.#write();
+    if (!this.#processes.delete(pid)) return;
+    try {
+      this.#write();
+    } catch (error) {
+      // Somebody has deleted the folder, or the disk is full. The next run sees that the process has ended.
+      if (errorCodeOf(error) === '') throw error;
+    }
   }
 
   /** Ends the record: nothing of this run is left. */
