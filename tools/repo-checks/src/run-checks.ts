@@ -7,6 +7,7 @@ import { checkMarkdownLinks } from './markdown-links.ts';
 import { checkManifests, type Manifest, type Member } from './manifests.ts';
 import { checkImportTable, checkPackageGraph, type ImportTable } from './package-graph.ts';
 import type { Problem } from './problem.ts';
+import { checkTestRejections } from './test-rejections.ts';
 import { checkTestSleeps } from './test-sleeps.ts';
 import { isSource, type Repository } from './repository.ts';
 
@@ -24,7 +25,7 @@ export function checkRepository(repository: Repository): Problem[] {
     ...repository.files.filter(isSource).flatMap((file) => checkSource(repository, file)),
     ...repository.files
       .filter((file) => isCode(file) && file.endsWith('.test.ts'))
-      .flatMap((file) => checkTestSleeps(file, repository.read(file))),
+      .flatMap((file) => checkTest(file, repository.read(file))),
     ...checkHotFileList(hotFiles, repository.files),
     ...hotFiles
       .filter((file) => repository.files.includes(file))
@@ -41,6 +42,10 @@ export function checkRepository(repository: Repository): Problem[] {
 
 function isCode(file: string): boolean {
   return /^(packages|apps|tools)\//.test(file);
+}
+
+function checkTest(file: string, source: string): Problem[] {
+  return [...checkTestSleeps(file, source), ...checkTestRejections(file, source)];
 }
 
 function checkSource(repository: Repository, file: string): Problem[] {

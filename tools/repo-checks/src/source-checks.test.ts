@@ -6,6 +6,7 @@ import { checkExportDocs, checkExports } from './index-exports.ts';
 import { checkLockfile } from './lockfile.ts';
 import { checkMarkdownLinks } from './markdown-links.ts';
 import { renderProblem } from './problem.ts';
+import { checkTestRejections } from './test-rejections.ts';
 import { checkTestSleeps } from './test-sleeps.ts';
 
 const lines = (count: number): string => '  // one line\n'.repeat(count);
@@ -157,5 +158,37 @@ describe('checkTestSleeps', () => {
   it('leaves a time limit alone', () => {
     const source = 'new Promise((resolve, reject) => { setTimeout(reject, 10); on(resolve); });';
     expect(checkTestSleeps('a.test.ts', source)).toEqual([]);
+  });
+});
+
+describe('checkTestRejections', () => {
+  const linesOf = (...body: readonly string[]): (number | null)[] => {
+    const source = `test('x', async () => {\n${body.join('\n')}\n});\n`;
+    return checkTestRejections('a.test.ts', source).map(({ line }) => line);
+  };
+
+  it('finds a promise that waits for its turn', () => {
+    expect(
+      linesOf(
+        'const a = work();',
+        'const b = work();',
+        'await expect(a).rejects.toThrow();',
+        'await expect(b).rejects.toThrow();',
+      ),
+    ).toEqual([3]);
+    expect(
+      linesOf('const a = work();', 'await close();', 'await expect(a).rejects.toThrow();'),
+    ).toEqual([2]);
+  });
+
+  it.each([
+    'const a = work(); await expect(a).rejects.toThrow();',
+    'const a = work(); a.catch(() => undefined); await close(); await expect(a).rejects.toThrow();',
+    'const a = () => work(); await close(); await expect(a).rejects.toThrow();',
+    'const a = work(); await close(); expect(await a).toBe(1);',
+    'const a = work(); later(async () => { await close(); }); await expect(a).rejects.toThrow();',
+    'const [a] = await Promise.allSettled([work(), close()]); expect(a).toMatchObject({});',
+  ])('leaves alone %s', (body) => {
+    expect(linesOf(body)).toEqual([]);
   });
 });
