@@ -38,8 +38,8 @@ export class ContractStore {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const pieces: Buffer[] = [];
-    for await (const piece of request) pieces.push(piece as Buffer);
+    const bytes = await bodyOf(request);
+    if (bytes === null) return;
     const method = request.method ?? '';
     this.calls.push(method);
     const status = this.fault(method) ?? this.#refusal(request);
@@ -56,7 +56,7 @@ export class ContractStore {
     const silence = this.silentPut;
     this.silentPut = null;
     if (silence === 'before') return;
-    const body = JSON.parse(Buffer.concat(pieces).toString()) as Record<string, unknown>;
+    const body = JSON.parse(bytes.toString()) as Record<string, unknown>;
     const made = this.#put(body);
     if (silence === null) response.writeHead(made).end();
   }
@@ -73,4 +73,15 @@ export class ContractStore {
     this.store = store;
     return 200;
   }
+}
+
+/** Null: whoever asked has gone before all of it was here. */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
+  const pieces: Buffer[] = [];
+  try {
+    for await (const piece of request) pieces.push(piece as Buffer);
+  } catch {
+    return null;
+  }
+  return Buffer.concat(pieces);
 }

@@ -60,8 +60,8 @@ export class ContractBroker {
     const url = new URL(request.url ?? '', 'http://broker');
     const path = decodeURIComponent(url.pathname).replace('/api/v3', '');
     this.requests.push(`${method} ${path}`);
-    const body: Buffer[] = [];
-    for await (const chunk of request) body.push(chunk as Buffer);
+    const body = await bodyOf(request);
+    if (body === null) return;
     const fault = this.fault(method, path);
     if (fault === 'hang') return;
     if (fault === 'cut') {
@@ -73,7 +73,7 @@ export class ContractBroker {
     } else if (fault === 'garbage') {
       response.writeHead(200, { 'content-type': 'application/json' }).end('{"proxy":7,"names":{}}');
     } else {
-      this.#answer({ method, path, query: url.searchParams, body: Buffer.concat(body) }, response);
+      this.#answer({ method, path, query: url.searchParams, body }, response);
     }
   }
 
@@ -161,4 +161,15 @@ export class ContractBroker {
       response.writeHead(405).end(`HTTP method not allowed ${fourth ?? ''}`);
     }
   }
+}
+
+/** Null: whoever asked has gone before all of it was here. */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+  } catch {
+    return null;
+  }
+  return Buffer.concat(chunks);
 }

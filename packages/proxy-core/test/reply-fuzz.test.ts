@@ -67,6 +67,11 @@ test(
       fixture.redis.map((server) => RawClient.connect(server.address)),
     );
     const counts = { right: 0, failed: 0, closed: 0 };
+    const kills: Promise<unknown>[] = [];
+    const kill = (server: number): void => {
+      const killed = killers[server]?.command('CLIENT', 'KILL', 'TYPE', 'normal');
+      if (killed !== undefined) kills.push(killed);
+    };
 
     const runClient = async (c: number): Promise<void> => {
       let client = await fixture.connect();
@@ -81,7 +86,7 @@ test(
         const cut = pick(bytes.length);
         await client.send(bytes.subarray(0, cut));
         await client.send(bytes.subarray(cut));
-        if (pick(4) === 0) void killers[pick(2)]?.command('CLIENT', 'KILL', 'TYPE', 'normal');
+        if (pick(4) === 0) kill(pick(2));
         if (pick(12) === 0) {
           // A client that leaves with replies under way must not disturb anybody.
           client.reset();
@@ -108,6 +113,7 @@ test(
     expect(counts.right).toBeGreaterThan(CLIENTS * BATCHES);
     expect(counts.failed + counts.closed).toBeGreaterThan(0);
     await expect.poll(() => fixture.proxy.clientCount).toBe(0);
+    await Promise.all(kills);
     await Promise.all(killers.map((killer) => killer.close()));
     await fixture.stop();
   },
