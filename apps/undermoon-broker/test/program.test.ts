@@ -36,7 +36,7 @@ async function proxiesOf(url: string): Promise<unknown> {
   return response.json();
 }
 
-describe('undermoon-broker', { timeout: 60_000 }, () => {
+describe('undermoon-broker', () => {
   it('serves from its ready line on, and stops with 0 on SIGTERM', async () => {
     const program = programs.start(['--address', '127.0.0.1:0']);
     const line = await program.firstLine;

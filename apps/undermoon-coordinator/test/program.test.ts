@@ -29,7 +29,7 @@ async function ask(socket: Socket, command: string): Promise<string> {
   return String(received[0]);
 }
 
-describe('undermoon-coordinator', { timeout: 60_000 }, () => {
+describe('undermoon-coordinator', () => {
   it('serves its commands from its ready line on, and stops with 0 on SIGTERM', async () => {
     const program = programs.start([...LOCAL, '--reporter-id', 'c1']);
     const line = await program.firstLine;

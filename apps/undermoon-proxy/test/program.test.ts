@@ -27,7 +27,7 @@ async function ask(readyLine: string, command: string): Promise<string> {
   }
 }
 
-describe('undermoon-proxy', { timeout: 60_000 }, () => {
+describe('undermoon-proxy', () => {
   it('serves from its ready line on, and stops with 0 on SIGTERM', async () => {
     const program = programs.start(['--address', '127.0.0.1:0', '--log-level', 'info']);
     const line = await program.firstLine;

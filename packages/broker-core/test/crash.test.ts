@@ -70,4 +70,4 @@ test('LIM-1: a broker killed under load keeps every mutation that it acknowledge
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}, 60_000);
+});

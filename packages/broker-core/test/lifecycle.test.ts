@@ -337,7 +337,7 @@ describe('standby brokers', () => {
     const master = await startBroker({ syncMetaInterval: 1 });
     await addProxies(master.client, 2);
     await master.client.setConfig({ replicaAddresses: [standby.broker.address as never] });
-    await expect.poll(() => standby.client.proxyAddresses(), { timeout: 5000 }).toHaveLength(2);
+    await expect.poll(() => standby.client.proxyAddresses()).toHaveLength(2);
     assert.deepEqual(await standby.client.metadata(), await master.client.metadata());
   });
 
@@ -359,10 +359,10 @@ describe('standby brokers', () => {
     });
     try {
       await addProxies(master.client, 1);
-      await expect.poll(() => standby.client.proxyAddresses(), { timeout: 5000 }).toHaveLength(1);
+      await expect.poll(() => standby.client.proxyAddresses()).toHaveLength(1);
       // The copy after the one that hung.
       await master.client.removeProxy('10.0.0.1:6001' as never);
-      await expect.poll(() => standby.client.proxyAddresses(), { timeout: 5000 }).toEqual([]);
+      await expect.poll(() => standby.client.proxyAddresses()).toEqual([]);
       expect(held.size).toBeGreaterThan(0);
       expect(warnings[0]).toMatchObject({
         replica: `127.0.0.1:${port}`,
@@ -378,7 +378,7 @@ describe('standby brokers', () => {
     const warnings: LogFields[] = [];
     const logger = { ...silentLogger, warn: (fields: LogFields) => warnings.push(fields) };
     await startBroker({ syncMetaInterval: 1, replicaAddresses: ['127.0.0.1:1'], logger });
-    await expect.poll(() => warnings.length, { timeout: 5000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => warnings.length).toBeGreaterThanOrEqual(2);
     expect(warnings[0]).toMatchObject({
       replica: '127.0.0.1:1',
       error: { code: 'BROKER_UNREACHABLE' },

@@ -371,7 +371,7 @@ test('WAIT counts the replicas of the server that has the fewest', async () => {
   );
   await using client = await fixture.connect();
   await expect
-    .poll(async () => transcript(client, ['WAIT 1 100']), { timeout: 10_000 })
+    .poll(async () => transcript(client, ['WAIT 1 100']))
     .toEqual(['WAIT 1 100 -> :1\r\n']);
   await replicas[1]!.kill('SIGSTOP');
   expect(await transcript(client, ['WAIT 1 50', 'GET a'])).toEqual([

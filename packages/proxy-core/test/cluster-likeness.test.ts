@@ -41,9 +41,9 @@ beforeAll(async () => {
   await clients.master.theirs.command('SET', 'k', 'v');
   for (const { theirs } of Object.values(clients)) {
     const shards = async () => JSON.stringify(drawn(await theirs.command('CLUSTER', 'SHARDS')));
-    await vi.waitUntil(async () => !(await shards()).includes('loading'), { timeout: 20_000 });
+    await vi.waitUntil(async () => !(await shards()).includes('loading'), { timeout: 55_000 });
   }
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const { ours, theirs } of Object.values(clients)) {

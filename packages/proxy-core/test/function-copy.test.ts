@@ -56,7 +56,7 @@ test('a shard that joins gets them from another proxy, also when its server come
     roles: false,
   });
   servers[1] = await startRedis({ port: two!.port });
-  await expect.poll(() => librariesOf(servers[1]), { timeout: 10_000 }).toBe('lib');
+  await expect.poll(() => librariesOf(servers[1])).toBe('lib');
   expect(await librariesOf(one)).toBe('lib');
 });
 

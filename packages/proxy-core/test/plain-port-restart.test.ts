@@ -1,6 +1,6 @@
 import { keySlotOf } from '@undermoon/slots';
 import { RawClient } from '@undermoon/testkit';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
 import { setCluster } from './fixture.ts';
 import { high, low } from './moving-slots.ts';
@@ -47,7 +47,7 @@ async function tellAfter(refusals: number): Promise<void> {
     const stats = wordOf(await direct.command('INFO', 'stats'));
     return Number(/total_error_replies:(\d+)/.exec(stats)?.[1]);
   };
-  await vi.waitUntil(async () => (await refused()) >= refusals, { timeout: 10_000, interval: 5 });
+  await expect.poll(refused, { interval: 5 }).toBeGreaterThanOrEqual(refusals);
   await setCluster(restarted!, [[pair.redis[1]?.address ?? '', HALVES[1]]], {
     peers: [[pair.proxies[0]?.address ?? '', HALVES[0]]],
   });

@@ -17,7 +17,7 @@ export async function startRealCluster(): Promise<RealCluster> {
   await toReplica.command('CLUSTER', 'MEET', master.host, `${master.port}`, `${master.busPort}`);
   const id = await textOf(toMaster, 'CLUSTER', 'MYID');
   const follow = () => textOf(toReplica, 'CLUSTER', 'REPLICATE', id);
-  await vi.waitUntil(async () => (await follow()) === 'OK', { timeout: 20_000 });
+  await vi.waitUntil(async () => (await follow()) === 'OK', { timeout: 55_000 });
   const isUp = async (client: RawClient): Promise<boolean> => {
     const state = await textOf(client, 'CLUSTER', 'INFO');
     const link = await textOf(client, 'INFO', 'replication');
@@ -29,7 +29,7 @@ export async function startRealCluster(): Promise<RealCluster> {
     );
   };
   for (const client of [toMaster, toReplica]) {
-    await vi.waitUntil(() => isUp(client), { timeout: 20_000 });
+    await vi.waitUntil(() => isUp(client), { timeout: 55_000 });
   }
   return {
     master,

@@ -57,7 +57,7 @@ async function nodesAt(address: string): Promise<string[]> {
   return text.trimEnd().split('\n');
 }
 
-describe('the address as a replica', { timeout: 30_000 }, () => {
+describe('the address as a replica', () => {
   test('is a node of its own, the same for all that are asked, and itself for who asks there', async () => {
     const [{ proxy: a, replicaProxy: b }] = await startPairs();
     const line = (address: string, flags: string, master: string, slots: string): string =>
@@ -178,7 +178,7 @@ describe('the address as a replica', { timeout: 30_000 }, () => {
   });
 });
 
-describe('clients that read from replicas', { timeout: 30_000 }, () => {
+describe('clients that read from replicas', () => {
   test('ioredis reads copies of both proxies, and goes on through a failover', async () => {
     const [low, high] = await startPairs();
     await reader(low.replicaProxy, LOW);
@@ -202,7 +202,7 @@ describe('clients that read from replicas', { timeout: 30_000 }, () => {
     const moved = { ...low, master: low.replica, proxy: low.replicaProxy };
     const alone = [moved, high].map((pair) => ({ ...pair, replicaProxy: low.proxy }));
     low.replicaProxy.setMetadata({ ...metaOf(low.replicaProxy, alone, 2), replicas: [] });
-    await expect.poll(() => cluster.set(LOW, 'new'), { timeout: 10_000 }).toBe('OK');
+    await expect.poll(() => cluster.set(LOW, 'new')).toBe('OK');
     for (let i = 0; i < 20; i++) {
       expect([await cluster.get(LOW), await cluster.get(HIGH)]).toEqual(['new', 'high']);
     }

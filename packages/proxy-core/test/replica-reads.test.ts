@@ -36,7 +36,7 @@ async function reader(proxy: ProxyServer, key = LOW): Promise<RawClient> {
   return keep(await readerOf(proxy, key));
 }
 
-describe('the proxy of the copies', { timeout: 30_000 }, () => {
+describe('the proxy of the copies', () => {
   test('READONLY reads here, by server; writes and other sessions go to the masters', async () => {
     const [low, high] = await startPairs();
     const client = await reader(low.replicaProxy);
@@ -87,7 +87,7 @@ describe('the proxy of the copies', { timeout: 30_000 }, () => {
     const direct = await connect(low.replica);
     await direct.command('CONFIG', 'SET', 'replica-serve-stale-data', 'no');
     await low.master.kill('SIGKILL');
-    await expect.poll(() => ask(client, `GET ${LOW}`), { timeout: 10_000 }).toMatch(/^MASTERDOWN/);
+    await expect.poll(() => ask(client, `GET ${LOW}`)).toMatch(/^MASTERDOWN/);
     await direct.command('CONFIG', 'SET', 'replica-serve-stale-data', 'yes');
     expect(await ask(client, `GET ${LOW}`)).toBe('low');
     await low.master.restart();
@@ -101,10 +101,10 @@ describe('the proxy of the copies', { timeout: 30_000 }, () => {
     await low.master.kill('SIGKILL');
     await low.replica.restart();
     const moved = `MOVED ${keySlotOf(LOW)} ${low.proxy.address}`;
-    await expect.poll(() => ask(client, `GET ${LOW}`), { timeout: 10_000 }).toBe(moved);
+    await expect.poll(() => ask(client, `GET ${LOW}`)).toBe(moved);
     await low.master.restart();
     await put(low, LOW, 'again');
-    await expect.poll(() => ask(client, `GET ${LOW}`), { timeout: 10_000 }).toBe('again');
+    await expect.poll(() => ask(client, `GET ${LOW}`)).toBe('again');
   });
 
   test('a blocked read goes on while the copy becomes the master', async () => {
@@ -126,7 +126,7 @@ describe('the proxy of the copies', { timeout: 30_000 }, () => {
     };
     tell([swapped, high], 2);
     const writer = await connect(low.replicaProxy);
-    await expect.poll(() => ask(writer, `XADD {${LOW}}s 1-1 f v`), { timeout: 10_000 }).toBe('1-1');
+    await expect.poll(() => ask(writer, `XADD {${LOW}}s 1-1 f v`)).toBe('1-1');
     expect(await waiting).toBe(`[[{${LOW}}s [[1-1 [f v]]]]]`);
   });
 
@@ -154,7 +154,7 @@ describe('the proxy of the copies', { timeout: 30_000 }, () => {
       replicaProxy: pair.proxy,
     }));
     low.replicaProxy.setMetadata(metaOf(low.replicaProxy, pairs, 2));
-    await expect.poll(() => ask(client, `APPEND ${LOW} 1`), { timeout: 10_000 }).toBe('4');
+    await expect.poll(() => ask(client, `APPEND ${LOW} 1`)).toBe('4');
     over.abort();
     await reading;
     expect([...seen].filter((one) => one !== 'low low1').toSorted()).toEqual([
@@ -269,9 +269,9 @@ test('a proxy with a master and a copy: commands without keys are for the master
   // Newer metadata with the same slots, of which the other proxy hears nothing: it still counts.
   tell([low, { ...high, proxy: second, replicaProxy: first }], 2);
   expect(await ask(client, `GET ${HIGH}`)).toBe('high');
-}, 30_000);
+});
 
-describe('beside a replica of a Redis Cluster', { timeout: 60_000 }, () => {
+describe('beside a replica of a Redis Cluster', () => {
   let real: RealCluster;
   beforeAll(async () => {
     real = await startRealCluster();

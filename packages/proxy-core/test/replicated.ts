@@ -98,8 +98,6 @@ export async function readerOf(
 ): Promise<RawClient> {
   const client = await RawClient.connect(address);
   await client.command('READONLY');
-  await expect
-    .poll(async () => (await client.command('EXISTS', key)).type, { timeout: 10_000 })
-    .toBe('integer');
+  await expect.poll(async () => (await client.command('EXISTS', key)).type).toBe('integer');
   return client;
 }

@@ -23,7 +23,7 @@ async function connectTo(readyLine: string): Promise<Socket> {
   return socket;
 }
 
-describe('a program that runs', { timeout: 60_000 }, () => {
+describe('a program that runs', () => {
   it('says where it listens, warns, and stops with 0 on SIGTERM', async () => {
     const program = start();
     expect(await program.firstLine).toMatch(/^echo listening on 127\.0\.0\.1:\d+$/);
@@ -114,7 +114,7 @@ describe('a program that runs', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a program that does not run', { timeout: 60_000 }, () => {
+describe('a program that does not run', () => {
   it('names a taken address and exits with 1', async () => {
     await using taken = await takePort();
     const { port } = taken;

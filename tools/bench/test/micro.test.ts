@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { loadCases } from '../src/micro/micro-cases.ts';
 import { REPOSITORY } from '../src/programs.ts';
 
-it('the cases of the packages run, each under a name of its own', { timeout: 60_000 }, async () => {
+it('the cases of the packages run, each under a name of its own', async () => {
   const cases = await loadCases(REPOSITORY);
   const names = cases.map(({ name }) => name);
   for (const part of ['scan request', 'scan reply', 'lookup', 'route', 'deliver', 'run queue']) {

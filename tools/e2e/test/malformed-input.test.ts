@@ -46,7 +46,7 @@ function expectAllAlive(): void {
 
 const PING = '*1\r\n$4\r\nPING\r\n';
 
-describe('malformed RESP', { timeout: 30_000 }, () => {
+describe('malformed RESP', () => {
   // The same bytes go to a real Redis: the replies before the fault, the error and the end must be its.
   it.each([
     ['a bulk length that is no number', '*1\r\n$abc\r\n'],
@@ -122,7 +122,7 @@ async function residentBytes(): Promise<number> {
   return Number(/used_memory_rss:(\d+)/.exec(text)?.[1] ?? Number.NaN);
 }
 
-describe('malformed UMCTL', { timeout: 30_000 }, () => {
+describe('malformed UMCTL', () => {
   const node = '127.0.0.1:27390';
   it.each([
     ['version', ['v1', '99', 'NOFLAG', 'demo'], 'InvalidVersion'],
@@ -183,7 +183,7 @@ describe('malformed UMCTL', { timeout: 30_000 }, () => {
   }
 });
 
-describe('malformed HTTP', { timeout: 30_000 }, () => {
+describe('malformed HTTP', () => {
   const address = '127.0.0.1:26349';
   const nodes = ['127.0.0.1:27398', '127.0.0.1:27399'];
   const good = { proxy_address: address, nodes, host: 'host-9' };

@@ -23,7 +23,7 @@ const CLIENTS = [
   { name: 'node-redis RESP2', open: openNodeRedis, protocol: 2 },
 ] as const;
 
-describe('while nothing fails', { timeout: 60_000 }, () => {
+describe('while nothing fails', () => {
   it.each(CLIENTS)('mixed pipelined work of $name has no error and no wrong value', async (row) => {
     const { name, open, protocol } = row;
     const nodes = startNodes(running());

@@ -97,7 +97,7 @@ beforeAll(() => {
   );
   const output = JSON.parse(run.stdout) as { summary: { violations: Violation[] } };
   ({ violations } = output.summary);
-}, 60_000);
+});
 
 afterAll(() => rmSync(root, { recursive: true }));
 

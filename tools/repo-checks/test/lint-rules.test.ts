@@ -184,7 +184,7 @@ beforeAll(() => {
     const rule = /\((.*)\)$/.exec(code)?.[1] ?? code;
     found.set(filename, [...(found.get(filename) ?? []), rule]);
   }
-}, 60_000);
+});
 
 afterAll(() => rmSync(root, { recursive: true }));
 

@@ -63,7 +63,7 @@ const healths = (runner: ReplicationRunner): string =>
     .map(({ health }) => health)
     .join(' ');
 
-describe('roles of real servers', { timeout: 30_000 }, () => {
+describe('roles of real servers', () => {
   test('a replica follows, syncs, is promoted at once, and the old master follows it', async () => {
     const [a, b] = await Promise.all([redis(), redis()]);
     const [toA, toB] = [await probeOf(a), await probeOf(b)];
@@ -213,7 +213,7 @@ describe('roles of real servers', { timeout: 30_000 }, () => {
   });
 });
 
-describe('lifecycle', { timeout: 30_000 }, () => {
+describe('lifecycle', () => {
   test('sends nothing before start and leaves no connection after stop', async () => {
     const b = await redis();
     const toB = await probeOf(b);

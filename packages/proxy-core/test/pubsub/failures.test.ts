@@ -102,8 +102,8 @@ describe('three proxies', () => {
     expect(await next(subscriber, 1)).toEqual(['message back meanwhile']);
     expect(await ask(subscriber, 'SUBSCRIBE later')).toBe('subscribe later 2');
     await group.servers[0]!.restart();
-    await expect.poll(() => infoOf(admin, 'pubsub_links_up'), { timeout: 5000 }).toBe(3);
-    await expect.poll(() => ask(admin, 'PUBLISH nobody x'), { timeout: 5000 }).toBe('0');
+    await expect.poll(() => infoOf(admin, 'pubsub_links_up')).toBe(3);
+    await expect.poll(() => ask(admin, 'PUBLISH nobody x')).toBe('0');
     for (const line of ['PUBLISH back 1', 'PUBLISH later 2', `SPUBLISH ${shard} 3`]) {
       expect(await ask(admin, line)).toBe('1');
     }
@@ -186,7 +186,7 @@ test('a replica that is taken for a master too early repeats nothing', async () 
   for (const message of ['1', '2', '3']) await ask(publisher, `PUBLISH a ${message}`);
   await direct.command('REPLICAOF', 'NO', 'ONE');
   const admin = await group.connect(1);
-  await expect.poll(() => infoOf(admin, 'pubsub_links_up'), { timeout: 5000 }).toBe(2);
+  await expect.poll(() => infoOf(admin, 'pubsub_links_up')).toBe(2);
   await ask(publisher, 'PUBLISH a 4');
   await ask(admin, 'PUBLISH a 5');
   const heard = await next(subscriber, 5);
@@ -260,7 +260,7 @@ test('a slow subscriber is closed after a time above the soft limit', async () =
   const publisher = await fixture.connect();
   const line = `PUBLISH a ${'x'.repeat(1_000_000)}`;
   for (let i = 0; i < 10; i++) await ask(publisher, line);
-  await expect.poll(() => ask(publisher, 'PUBSUB NUMSUB a'), { timeout: 5000 }).toBe('a 0');
+  await expect.poll(() => ask(publisher, 'PUBSUB NUMSUB a')).toBe('a 0');
   await publisher.close();
   slow.resume();
   await slow.closed;
