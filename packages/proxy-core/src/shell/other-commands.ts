@@ -52,6 +52,7 @@ import {
   subscriberRefusal,
   takePeerCommand,
 } from './pubsub-commands.ts';
+import { waitsForServers } from './server-wide-commands.ts';
 import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
 import { isPackedTransaction, takePacked } from './packed-commands.ts';
 import { takePassed } from './passed-command.ts';
@@ -149,6 +150,7 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
   const barred = subscriberRefusal(client, id);
   if (barred !== null) refuse(client, id, barred);
   else if (isWaitingForScripts(client, id, scanner, bytes)) return false;
+  else if (waitsForServers(client, id, container)) return false;
   else if (id === COMMAND_ID.EXEC && waitsForSlots(client, transaction?.slots ?? [])) {
     return false;
   } else if (holdIfPaused(client, id, span, rerun)) return true;

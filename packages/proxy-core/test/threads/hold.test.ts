@@ -183,6 +183,28 @@ test('inline commands, transactions and clients that end their side wait as well
   expect(replies[0]).toMatchObject({ value: 'QUEUED' });
 });
 
+test.each([
+  ['DBSIZE'],
+  ['CONFIG', 'SET', 'notify-keyspace-events', ''],
+  ['CONFIG', 'GET', 'notify-keyspace-events'],
+  ['SCRIPT', 'LOAD', 'return 1'],
+  ['FUNCTION', 'LIST'],
+])('%s %s, which is for the servers, waits whatever is held', async (...words) => {
+  const client = await fixture.connect();
+  fixture.serving.holdSlots(heldMark());
+  await client.send(pipeline(['PING'], words, ['PING']));
+  await client.reply();
+  // By the next reply of the loop it would have been there: the server answers at once.
+  await using server = await RawClient.connect(fixture.redis.address);
+  await server.command('PING');
+  const other = await fixture.connect();
+  await other.command('GET', FREE);
+  expect(client.receivedBytes.toString()).toBe('+PONG\r\n');
+  fixture.serving.release();
+  expect((await client.replies(2)).map(({ type }) => type)).not.toContain('error');
+  await Promise.all([client.close(), other.close()]);
+});
+
 test('a client that goes away while it waits is forgotten', async () => {
   const client = await fixture.connect();
   await client.command('SET', HELD, '1');
