@@ -49,17 +49,18 @@ describe('parseCommandLine', () => {
   });
 
   it('shows help and version, with and without a command', () => {
-    for (const line of ['', '-h', '--help', 'cluster --help']) {
+    for (const line of ['', '-h', '--help', 'cluster --help', 'help', 'help cluster']) {
       expect(parse(line)).toEqual({ kind: 'help', command: null });
     }
     expect(parse('up --help')).toMatchObject({ kind: 'help', command: { name: 'up' } });
+    expect(parse('help up')).toMatchObject({ kind: 'help', command: { name: 'up' } });
     expect(parse('cluster info --help')).toMatchObject({ command: { name: 'cluster info' } });
     expect(parse('--version')).toEqual({ kind: 'version' });
   });
 
   it.each([
     ['pu', 'unknown command pu, did you mean up?'],
-    ['frobnicate', 'unknown command frobnicate'],
+    ['frobnicate', 'unknown command frobnicate; "undermoon --help" lists all'],
     ['clustr list', 'unknown command clustr, did you mean cluster?'],
     ['cluster', 'cluster needs one of: list, info'],
     ['cluster lists', 'unknown command cluster lists, did you mean list?'],
@@ -69,7 +70,9 @@ describe('parseCommandLine', () => {
     ['up now', 'unexpected argument "now"'],
     ['up --nods 4', 'unknown option --nods, did you mean --nodes?'],
     ['up --no-json', 'unknown option --no-json, did you mean --json?'],
-    ['up -x', 'unknown option -x'],
+    ['up -x', 'unknown option -x; "undermoon up --help" lists all'],
+    ['--frob', 'unknown option --frob; "undermoon --help" lists all'],
+    ['help pu', 'unknown command pu, did you mean up?'],
     ['up --nodes', '--nodes needs a value: --nodes <x>'],
     ['up --nodes --json', '--nodes needs a value: --nodes <x>'],
     ['up --nodes=', '--nodes needs a value: --nodes <x>'],

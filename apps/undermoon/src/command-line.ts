@@ -74,6 +74,8 @@ interface Found {
 function findCommand(argv: readonly string[], commands: readonly Command[]): Found {
   const [first = '', second = ''] = argv;
   if (first === '' || first.startsWith('-')) return { command: null, rest: argv };
+  // `help up` is asked for as often as `up --help`.
+  if (first === 'help') return findCommand([...argv.slice(1), '--help'], commands);
   const single = commands.find(({ name }) => name === first);
   if (single !== undefined) return { command: single, rest: argv.slice(1) };
   const names = commands.map(({ name }) => name);
@@ -82,7 +84,9 @@ function findCommand(argv: readonly string[], commands: readonly Command[]): Fou
     .map((name) => name.slice(first.length + 1));
   if (seconds.length === 0) {
     const firsts = new Set(names.map((name) => name.split(' ')[0] ?? name));
-    throw usage(`unknown command ${first}${suggestion(first, firsts, '')}`);
+    throw usage(
+      `unknown command ${first}${suggestion(first, firsts, '') || '; "undermoon --help" lists all'}`,
+    );
   }
   const pair = commands.find(({ name }) => name === `${first} ${second}`);
   if (pair !== undefined) return { command: pair, rest: argv.slice(2) };
@@ -116,7 +120,7 @@ function parseFlags(argv: readonly string[], command: Command | null): Parsed {
     if (token.kind === 'positional') words.push(token.value);
     if (token.kind !== 'option') continue;
     const flag = flags.find(({ name }) => name === token.name);
-    if (flag === undefined) throw unknownFlag(token.rawName, flags);
+    if (flag === undefined) throw unknownFlag(token.rawName, flags, command);
     if (values.has(flag.name)) throw usage(`--${flag.name} is given twice`);
     values.set(flag.name, valueOf(flag, token.value, token.inlineValue === true));
   }
@@ -138,9 +142,16 @@ function valueOf(flag: Flag, value: string | undefined, isInline: boolean): stri
   return value;
 }
 
-function unknownFlag(rawName: string, flags: readonly Flag[]): CommandError {
+function unknownFlag(
+  rawName: string,
+  flags: readonly Flag[],
+  command: Command | null,
+): CommandError {
   const known = flags.map(({ name }) => `--${name}`);
-  return usage(`unknown option ${rawName}${suggestion(rawName, known, '')}`);
+  const help = ['undermoon', ...(command === null ? [] : [command.name]), '--help'].join(' ');
+  return usage(
+    `unknown option ${rawName}${suggestion(rawName, known, '') || `; "${help}" lists all`}`,
+  );
 }
 
 function checkWords(words: readonly string[], command: Command): void {

@@ -51,6 +51,9 @@ it('previews, adds, rebalances, pauses and cancels', { timeout: 60_000 }, async 
   expect(JSON.parse(planned.stdout)).toEqual({ rebalanced: 'demo', migrations: 2 });
   const paused = await run('cluster', 'migrations', 'demo', '--pause');
   expect(paused.stdout).toMatch(/ 4096-8191 +runs\n.* 12288-16383 +paused\n$/);
+  const info = await run('cluster', 'info', 'demo');
+  expect(info.stdout).toMatch(/ master +0-8191 \(4096-8191 to 10\.0\.0\.3:7001\)\n/);
+  expect(info.stdout).toMatch(/ 10\.0\.0\.3:7001 +master +\(4096-8191 from 10\.0\.0\.1:7001\)\n/);
   const cancelled = await run('cluster', 'migrations', 'demo', '--cancel', '--json');
   expect(JSON.parse(cancelled.stdout)).toEqual({
     cluster: 'demo',

@@ -37,7 +37,11 @@ function node({ port, peer, role, slots }: NodeShape): NodeSight {
     address: address(`h:${port}`),
     role,
     peer: address(`h:${peer}`),
+    // 11 and 22 hold one half of the slots, 21 and 12 the other, whoever is the master.
+    shard: [11, 22, 31].includes(port) ? 1 : 2,
     slots: slots === undefined ? '' : slots.join('-'),
+    moves: [],
+    asksPassword: false,
     slotCount: slots === undefined ? 0 : slots[1] - slots[0] + 1,
     replication:
       role === 'master'
@@ -54,6 +58,9 @@ function proxy(
 ): ProxySight {
   return {
     address: address(`h:${port}`),
+    replicaAddress: null,
+    isReplicaAddressUp: null,
+    asksPassword: false,
     cluster: nodes.length === 0 ? null : DEMO,
     wantedEpoch: 5,
     epoch: 5,

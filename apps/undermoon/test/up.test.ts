@@ -110,7 +110,17 @@ describe('a running cluster', () => {
       broker: { url: 'http://127.0.0.1:25800' },
       clusters: [{ name: 'demo', isHealthy: true, problems: [] }],
       proxies: [
-        { address: '127.0.0.1:24900', cluster: 'demo', health: 'ok' },
+        {
+          address: '127.0.0.1:24900',
+          replicaAddress: '127.0.0.1:26700',
+          isReplicaAddressUp: true,
+          cluster: 'demo',
+          health: 'ok',
+          nodes: [
+            { address: '127.0.0.1:25900', role: 'master', shard: 1 },
+            { address: '127.0.0.1:25901', role: 'replica', shard: 2 },
+          ],
+        },
         { address: '127.0.0.1:24901', cluster: 'demo', health: 'ok' },
         { address: '127.0.0.1:24902', cluster: null, health: 'ok' },
         { address: '127.0.0.1:24903', cluster: null, health: 'ok' },
@@ -120,7 +130,7 @@ describe('a running cluster', () => {
     const { stdout } = await ground.run(['status']);
     expect(stdout).toContain('cluster  demo: healthy\n');
     expect(stdout).toMatch(
-      /127\.0\.0\.1:24900 +demo +\d+ +ok +127\.0\.0\.1:25900 +master +0-8191\n/,
+      /127\.0\.0\.1:24900 +127\.0\.0\.1:26700 +demo +\d+ +ok +127\.0\.0\.1:25900 +1 +master +0-8191\n/,
     );
   });
 
@@ -147,6 +157,7 @@ describe('a running cluster', () => {
       proxyAddress: '127.0.0.1:24903',
       role: 'replica',
       slots: '',
+      moves: [],
       peer: '127.0.0.1:25904',
     });
     const asked = await cli('cluster', 'delete', 'two');
@@ -226,7 +237,13 @@ describe('a running cluster', () => {
     expect(JSON.parse(status.stdout)).toMatchObject({
       clusters: [{ isHealthy: true }],
       proxies: [
-        { address: '127.0.0.1:24900', cluster: null, isFailed: true, health: 'no answer' },
+        {
+          address: '127.0.0.1:24900',
+          cluster: null,
+          isFailed: true,
+          health: 'failed',
+          epoch: null,
+        },
         {},
         {},
         {},

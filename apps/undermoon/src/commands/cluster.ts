@@ -3,7 +3,13 @@ import type { ClusterMeta, ClusterName, NodeMeta } from '@undermoon/cluster-meta
 
 import { usage, wholeNumber, type Command } from '../command-line.ts';
 import { CommandError } from '../errors.ts';
-import { slotText } from '../sight/slot-text.ts';
+import {
+  ownedSlots,
+  slotMoves,
+  slotsAndMovesText,
+  slotText,
+  type SlotMove,
+} from '../sight/slot-text.ts';
 import { plainTable } from '../sight/status-table.ts';
 import { BROKER_FLAG } from './broker-target.ts';
 import { askBroker, clusterNameOf, NODES_MAX, type Call } from './cluster-call.ts';
@@ -76,8 +82,8 @@ async function showCluster({ broker, invocation }: Call): Promise<void> {
     return;
   }
   const rows = nodes.map((node) => {
-    const { address, proxyAddress, role, slots } = nodeJson(node);
-    return [proxyAddress, address, role, slots];
+    const { address, proxyAddress, role, slots, moves } = nodeJson(node);
+    return [proxyAddress, address, role, slotsAndMovesText(slots, moves)];
   });
   const migrating = info.isMigrating ? ', slots are being moved' : '';
   printText(
@@ -133,6 +139,7 @@ interface NodeJson {
   readonly proxyAddress: string;
   readonly role: string;
   readonly slots: string;
+  readonly moves: readonly SlotMove[];
   readonly peer: string | null;
 }
 
@@ -141,7 +148,8 @@ function nodeJson({ address, proxyAddress, role, slots, peers }: NodeMeta): Node
     address,
     proxyAddress,
     role,
-    slots: slotText(slots),
+    slots: slotText(ownedSlots(slots)),
+    moves: slotMoves(slots),
     peer: peers[0]?.nodeAddress ?? null,
   };
 }

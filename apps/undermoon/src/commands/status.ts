@@ -1,6 +1,9 @@
+import type { ClusterName } from '@undermoon/cluster-meta';
+
 import type { Command, Invocation } from '../command-line.ts';
-import { Inspector } from '../sight/inspector.ts';
-import { healthOf, problemsOf, type Snapshot } from '../sight/snapshot.ts';
+import { Inspector, type Logins } from '../sight/inspector.ts';
+import type { Credentials } from '../sight/node-probe.ts';
+import { healthOf, movesOf, problemsOf, type Snapshot } from '../sight/snapshot.ts';
 import { statusTable } from '../sight/status-table.ts';
 import { explainRefusals } from './broker-refusal.ts';
 import { BROKER_FLAG, brokerTarget, withBroker, type BrokerTarget } from './broker-target.ts';
@@ -10,21 +13,41 @@ import { hasColor, NO_CLUSTERS, printJson, printText } from './output.ts';
 export const STATUS_COMMAND: Command = {
   name: 'status',
   args: [],
-  summary: 'Show the broker, the clusters, and every proxy with its roles, slots and health.',
+  summary:
+    'Show the broker, the clusters and their problems, and every proxy with its shards, roles, slots and health.',
   flags: [BROKER_FLAG, { name: 'json', doc: 'Print one JSON object' }],
   examples: ['undermoon status', 'undermoon status --broker http://10.0.0.5:7799 --json'],
   run: async (invocation) => {
     const target = brokerTarget(invocation);
-    const { version, snapshot } = await explainRefusals(target, () => lookAt(target));
+    const { version, snapshot } = await explainRefusals(target, () =>
+      lookAt(target, loginsOf(invocation.env)),
+    );
     if (invocation.has('json')) printJson(statusJson(target, version, snapshot));
     else printText(statusText(target, version, snapshot, invocation));
     return 0;
   },
 };
 
-function lookAt(target: BrokerTarget): Promise<{ version: string; snapshot: Snapshot }> {
+// The variables of the proxies themselves, so that one environment does for both.
+function loginsOf(env: Invocation['env']): Logins {
+  const servers = credentialsOf(env['UNDERMOON_BACKEND_PASSWORD']);
+  const username = env['UNDERMOON_BACKEND_USERNAME'] ?? null;
+  return {
+    proxies: credentialsOf(env['UNDERMOON_PASSWORD']),
+    servers: servers === null ? null : { ...servers, username },
+  };
+}
+
+function credentialsOf(password: string | undefined): Credentials | null {
+  return password === undefined ? null : { username: null, password };
+}
+
+function lookAt(
+  target: BrokerTarget,
+  logins: Logins,
+): Promise<{ version: string; snapshot: Snapshot }> {
   return withBroker(target, async (broker) => {
-    const inspector = new Inspector(broker);
+    const inspector = new Inspector(broker, logins);
     try {
       const [version, snapshot] = await Promise.all([broker.version(), inspector.look()]);
       return { version, snapshot };
@@ -37,7 +60,7 @@ function lookAt(target: BrokerTarget): Promise<{ version: string; snapshot: Snap
 function statusJson({ url }: BrokerTarget, version: string, snapshot: Snapshot): unknown {
   const clusters = snapshot.clusters.map((name) => {
     const problems = problemsOf(snapshot, name);
-    return { name, isHealthy: problems.length === 0, problems };
+    return { name, isHealthy: problems.length === 0, problems, moves: movesOf(snapshot, name) };
   });
   const proxies = snapshot.proxies.map((proxy) => ({ ...proxy, health: healthOf(proxy) }));
   return { broker: { url, version }, epoch: snapshot.epoch, clusters, proxies };
@@ -51,11 +74,33 @@ function statusText(
 ): string {
   const lines = [`broker   ${url} (version ${version})`, `epoch    ${snapshot.epoch}`];
   for (const name of snapshot.clusters) {
-    const problems = problemsOf(snapshot, name);
-    lines.push(`cluster  ${name}: ${problems.length === 0 ? 'healthy' : problems.join('; ')}`);
+    lines.push(...clusterLines(snapshot, name));
   }
   if (snapshot.clusters.length === 0) lines.push(NO_CLUSTERS);
+  for (const { address, isFailed, epoch } of snapshot.proxies) {
+    if (!isFailed) continue;
+    const state = epoch === null ? 'it does not answer' : 'it answers again';
+    lines.push(`failed   ${address}: ${state}; it is not used until it is registered again`);
+  }
   if (snapshot.proxies.length === 0) lines.push('no proxies are registered yet');
   else lines.push('', statusTable(snapshot, { hasColor: hasColor(invocation.env) }));
   return lines.join('\n');
+}
+
+function clusterLines(snapshot: Snapshot, name: ClusterName): string[] {
+  const problems = problemsOf(snapshot, name);
+  const [only, ...others] = problems;
+  const indent = ' '.repeat('cluster  '.length);
+  const lines =
+    others.length > 0
+      ? [`${name}: ${problems.length} problems`, ...problems.map((text) => `${indent}- ${text}`)]
+      : [`${name}: ${only ?? 'healthy'}`];
+  const moves = movesOf(snapshot, name);
+  if (moves.length > 0) {
+    const slotCount = moves.reduce((sum, move) => sum + move.slotCount, 0);
+    lines.push(
+      `${indent}${slotCount} slots are being moved: "undermoon cluster migrations ${name}" shows more`,
+    );
+  }
+  return [`cluster  ${lines[0]}`, ...lines.slice(1)];
 }

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 
 import { address } from '../../test/sights.ts';
-import { NodeProbe } from './node-probe.ts';
+import { NodeProbe, type Credentials } from './node-probe.ts';
 
 const servers: Server[] = [];
 const probes: NodeProbe[] = [];
@@ -14,16 +14,19 @@ afterEach(() => {
 });
 
 /** A probe of a server that does `onData` with each socket that has sent something. */
-async function probeOf(onData: (socket: Socket) => void): Promise<NodeProbe> {
+async function probeOf(
+  onData: (socket: Socket, text: string) => void,
+  credentials: Credentials | null = null,
+): Promise<NodeProbe> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
-    socket.on('data', () => onData(socket));
+    socket.on('data', (bytes) => onData(socket, String(bytes)));
   }).listen(0, '127.0.0.1');
   servers.push(server);
   await once(server, 'listening');
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
-  const probe = new NodeProbe(address(`127.0.0.1:${port}`));
+  const probe = new NodeProbe(address(`127.0.0.1:${port}`), credentials);
   probes.push(probe);
   return probe;
 }
@@ -59,6 +62,24 @@ it('has no answer from a connection that ends or says nonsense, and connects aga
   expect(await probe.askNumber('A')).toBeNull();
   expect(await probe.askNumber('B')).toBeNull();
   expect(await probe.askNumber('C')).toBe(1);
+});
+
+it('logs in first where it can, and tells who asks for a password', async () => {
+  const refusing = await probeOf((socket) => socket.write('-NOAUTH Authentication required.\r\n'));
+  expect(refusing.asksPassword).toBe(false);
+  expect(await refusing.askFields('INFO')).toBeNull();
+  expect(refusing.asksPassword).toBe(true);
+  expect(await refusing.answers()).toBe(true);
+
+  const heard: string[] = [];
+  const credentials = { username: 'me', password: 'secret' };
+  const probe = await probeOf((socket, text) => {
+    heard.push(text);
+    if (heard.join('').endsWith('PING\r\n')) socket.write('+OK\r\n+PONG\r\n');
+  }, credentials);
+  expect(await probe.ask('PING')).toBe('PONG');
+  expect(probe.asksPassword).toBe(false);
+  expect(heard.join('')).toContain('AUTH\r\n$2\r\nme\r\n$6\r\nsecret\r\n');
 });
 
 it('gives up on a silent server, with all that wait', async () => {

@@ -10,11 +10,20 @@ import {
 } from '@undermoon/resp';
 
 const PROBE_TIMEOUT_MS = 1000;
+// The first word of the error that a server with a password answers with.
+const PASSWORD_ASKED = /^(?:NOAUTH|WRONGPASS)\b/;
 // All replies asked for are small.
 const REPLY_BYTES_MAX = 1024 * 1024;
 
 /** Takes the reply, or null when there is none. */
 type Waiter = (reply: RespValue | null) => void;
+
+/** Whom to be at a proxy or a Redis server. */
+export interface Credentials {
+  /** The default user when null. */
+  readonly username: string | null;
+  readonly password: string;
+}
 
 interface Connection {
   readonly socket: Socket;
@@ -24,10 +33,23 @@ interface Connection {
 /** Asks one proxy or Redis server, over one connection that is made again when it broke. */
 export class NodeProbe {
   readonly #address: NodeAddress;
+  readonly #credentials: Credentials | null;
   #connection: Connection | null = null;
+  #asksPassword = false;
 
-  constructor(address: NodeAddress) {
+  constructor(address: NodeAddress, credentials: Credentials | null = null) {
     this.#address = address;
+    this.#credentials = credentials;
+  }
+
+  /** Whether the last answer was that a password is needed, or another one than was given. */
+  get asksPassword(): boolean {
+    return this.#asksPassword;
+  }
+
+  /** Whether somebody answers, if only with an error. */
+  async answers(): Promise<boolean> {
+    return (await this.#send(['PING'])) !== null;
   }
 
   /** The text of the reply, or null when there is none in time or it is none of text. */
@@ -59,6 +81,9 @@ export class NodeProbe {
       const timer = setTimeout(() => this.#drop(connection), PROBE_TIMEOUT_MS);
       connection.waiters.push((reply) => {
         clearTimeout(timer);
+        if (reply !== null) {
+          this.#asksPassword = reply.type === 'error' && PASSWORD_ASKED.test(reply.value);
+        }
         resolve(reply);
       });
       connection.socket.write(encodeCommand(words));
@@ -67,13 +92,19 @@ export class NodeProbe {
 
   #open(): Connection {
     const socket = connect(portOf(this.#address), hostOf(this.#address));
-    const connection = { socket, waiters: [] };
+    const connection: Connection = { socket, waiters: [] };
     const decoder = new ValueDecoder({ bulkBytesMax: REPLY_BYTES_MAX });
     socket.setNoDelay(true);
     socket.on('data', (bytes) => this.#receive(connection, decoder, bytes));
     // What made it fail shows as a missing answer.
     socket.on('error', () => undefined);
     socket.on('close', () => this.#drop(connection));
+    if (this.#credentials !== null) {
+      const { username, password } = this.#credentials;
+      // Whether it was taken shows in the next reply; a server without a password refuses it and answers all the same.
+      connection.waiters.push(() => undefined);
+      socket.write(encodeCommand(['AUTH', ...(username === null ? [] : [username]), password]));
+    }
     return connection;
   }
 

@@ -1,5 +1,7 @@
 import type { ClusterName, NodeAddress, Role } from '@undermoon/cluster-meta';
 
+import type { SlotMove } from './slot-text.ts';
+
 /** What a Redis server says of its own replication. Null when it does not answer. */
 export interface Replication {
   readonly role: Role;
@@ -15,8 +17,14 @@ export interface NodeSight {
   /** The other server of its pair. */
   readonly peer: NodeAddress | null;
   /** As text, such as `0-8191`. */
+  /** Its shard's number in the cluster, from 1 in the order of slots; null for a server of no cluster. */
+  readonly shard: number | null;
   readonly slots: string;
   readonly slotCount: number;
+  /** Moves of slots that run, from or to this server. */
+  readonly moves: readonly SlotMove[];
+  /** It answers, but only with a password that was not given. */
+  readonly asksPassword: boolean;
   /** `undefined` when it was not asked. */
   readonly replication: Replication | null | undefined;
 }
@@ -24,13 +32,19 @@ export interface NodeSight {
 /** One proxy as the metadata has it, and as it is. */
 export interface ProxySight {
   readonly address: NodeAddress;
+  /** Where clients find it as a replica; null when it has no such address. */
+  readonly replicaAddress: NodeAddress | null;
+  /** Whether somebody answers there; null when there is nothing to ask. */
+  readonly isReplicaAddressUp: boolean | null;
   readonly cluster: ClusterName | null;
   /** The epoch of its metadata at the broker. */
   readonly wantedEpoch: number;
   /** The epoch it has; null when it does not answer. */
   readonly epoch: number | null;
-  /** Slots that it knows an owner of; null when it does not answer. */
+  /** Slots that it knows an owner of; null when it does not answer that. */
   readonly coveredSlots: number | null;
+  /** It answers, but only with a password that was not given. */
+  readonly asksPassword: boolean;
   /** It was failed over and is not used until it is registered again. */
   readonly isFailed: boolean;
   /** Coordinators report that it does not answer. */
@@ -51,18 +65,23 @@ export type ProxyHealth =
   | 'no answer'
   | 'failed'
   | 'behind'
+  | 'asks for password'
   | 'not serving'
+  | 'no replica address'
   | 'replica out of sync';
 
 const SLOT_COUNT = 16_384;
 
 /** How a proxy is, judged by itself and by its Redis servers. */
 export function healthOf(proxy: ProxySight): ProxyHealth {
-  if (proxy.epoch === null) return 'no answer';
   if (proxy.isFailed) return 'failed';
+  if (proxy.epoch === null) return 'no answer';
   if (proxy.cluster === null) return 'ok';
   if (proxy.epoch < proxy.wantedEpoch) return 'behind';
+  if (proxy.asksPassword) return 'asks for password';
   if (proxy.coveredSlots !== SLOT_COUNT) return 'not serving';
+  if (proxy.isReplicaAddressUp === false) return 'no replica address';
+  if (proxy.nodes.some(({ asksPassword }) => asksPassword)) return 'asks for password';
   return proxy.nodes.every((node) => replicationProblem(node) === null)
     ? 'ok'
     : 'replica out of sync';
@@ -87,8 +106,12 @@ function proxyProblems(proxy: ProxySight): string[] {
     return [`${who} has metadata of epoch ${proxy.epoch}, not yet ${proxy.wantedEpoch}`];
   }
   const problems: string[] = [];
-  if (proxy.coveredSlots !== SLOT_COUNT) {
+  if (proxy.asksPassword) problems.push(`${who} asks for a password: UNDERMOON_PASSWORD`);
+  else if (proxy.coveredSlots !== SLOT_COUNT) {
     problems.push(`${who} knows the owners of ${proxy.coveredSlots ?? 0} of ${SLOT_COUNT} slots`);
+  }
+  if (proxy.isReplicaAddressUp === false) {
+    problems.push(`${who} does not answer at its replica_address ${proxy.replicaAddress}`);
   }
   for (const node of proxy.nodes) {
     const problem = replicationProblem(node);
@@ -100,6 +123,7 @@ function proxyProblems(proxy: ProxySight): string[] {
 function replicationProblem(node: NodeSight): string | null {
   const actual = node.replication;
   if (actual === undefined) return null;
+  if (node.asksPassword) return 'asks for a password: UNDERMOON_BACKEND_PASSWORD';
   if (actual === null) return 'does not answer';
   if (actual.role !== node.role) return `is still a ${actual.role}, not a ${node.role}`;
   if (node.role === 'master') return null;
@@ -107,4 +131,25 @@ function replicationProblem(node: NodeSight): string | null {
     return `follows ${actual.masterAddress ?? 'nobody'}, not ${node.peer ?? 'anybody'}`;
   }
   return actual.isLinkUp ? null : `is not yet in sync with ${node.peer}`;
+}
+
+/** A move of slots that runs. */
+export interface RunningMove {
+  readonly slots: string;
+  readonly slotCount: number;
+  /** Redis servers. */
+  readonly from: NodeAddress;
+  readonly to: NodeAddress;
+}
+
+/** The moves of a cluster's slots that run; those that are only planned are not known here. */
+export function movesOf(snapshot: Snapshot, cluster: ClusterName): RunningMove[] {
+  return snapshot.proxies
+    .filter((proxy) => proxy.cluster === cluster)
+    .flatMap(({ nodes }) => nodes)
+    .flatMap(({ address, moves }) =>
+      moves
+        .filter(({ direction }) => direction === 'to')
+        .map(({ slots, slotCount, node }) => ({ slots, slotCount, from: address, to: node })),
+    );
 }

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 
+import { slotsAndMovesText } from './slot-text.ts';
 import { healthOf, type NodeSight, type ProxySight, type Snapshot } from './snapshot.ts';
 
 /** How a table is drawn. */
@@ -12,8 +13,12 @@ const COLORS = { good: '\u001B[32m', bad: '\u001B[31m', faint: '\u001B[2m' } as 
 
 /** The proxies with what they are and how they are, a line for each of their Redis servers. */
 export function statusTable(snapshot: Snapshot, style: TableStyle): string {
-  const rows = snapshot.proxies.flatMap((proxy) => proxyRows(proxy, style));
-  return plainTable(['PROXY', 'CLUSTER', 'EPOCH', 'HEALTH', 'REDIS', 'ROLE', 'SLOTS'], rows);
+  const { proxies } = snapshot;
+  // A column less where no proxy has such an address.
+  const hasReplicas = proxies.some(({ replicaAddress }) => replicaAddress !== null);
+  const heads = ['PROXY', ...(hasReplicas ? ['REPLICAS AT'] : []), 'CLUSTER', 'EPOCH', 'HEALTH'];
+  const rows = proxies.flatMap((proxy) => proxyRows(proxy, hasReplicas, style));
+  return plainTable([...heads, 'REDIS', 'SHARD', 'ROLE', 'SLOTS'], rows);
 }
 
 /** Rows in columns without lines, as command line tools print them. */
@@ -49,27 +54,30 @@ const NO_LINES = {
   middle: '',
 } as const;
 
-function proxyRows(proxy: ProxySight, style: TableStyle): string[][] {
+function proxyRows(proxy: ProxySight, hasReplicas: boolean, style: TableStyle): string[][] {
   const health = healthOf(proxy);
   const color = health === 'ok' ? COLORS.good : COLORS.bad;
   const head = [
     proxy.address,
+    ...(hasReplicas ? [proxy.replicaAddress ?? '-'] : []),
     proxy.cluster ?? (proxy.isFailed ? '-' : '(spare)'),
     proxy.epoch === null ? '-' : String(proxy.epoch),
     paint(health, color, style),
   ];
   return proxy.nodes.map((node, index) => [
-    ...(index === 0 ? head : ['', '', '', '']),
+    ...(index === 0 ? head : head.map(() => '')),
     node.address,
     ...nodeCells(proxy, node, style),
   ]);
 }
 
-function nodeCells(proxy: ProxySight, node: NodeSight, style: TableStyle): [string, string] {
-  if (proxy.isFailed) return ['', ''];
-  if (proxy.cluster === null) return [paint('free', COLORS.faint, style), ''];
-  if (node.replication === null) return [paint('no answer', COLORS.bad, style), node.slots];
-  return [node.role, node.slots];
+function nodeCells(proxy: ProxySight, node: NodeSight, style: TableStyle): string[] {
+  if (proxy.cluster === null) {
+    return ['', proxy.isFailed ? '' : paint('free', COLORS.faint, style), ''];
+  }
+  const isSilent = node.replication === null && !node.asksPassword;
+  const role = isSilent ? paint('no answer', COLORS.bad, style) : node.role;
+  return [String(node.shard ?? ''), role, slotsAndMovesText(node.slots, node.moves)];
 }
 
 function paint(text: string, color: string, { hasColor }: TableStyle): string {
