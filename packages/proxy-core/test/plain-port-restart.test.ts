@@ -1,6 +1,7 @@
 import { keySlotOf } from '@undermoon/slots';
 import { RawClient } from '@undermoon/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { cursorText } from '../src/core/scan-cursor.ts';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
 import { setCluster } from './fixture.ts';
 import { high, low } from './moving-slots.ts';
@@ -134,6 +135,56 @@ test('a script by its digest is there again', async () => {
   expect(wordsOf(await sent)).toEqual([key, 'x']);
 });
 
+test('commands for all servers wait until it knows its own', async () => {
+  const digest = wordOf(await client.command('SCRIPT', 'LOAD', 'return 1'));
+  await client.command('MSET', key, 'a', other, 'b', low[0] ?? '', 'c');
+  await restart();
+  const asked = [
+    ['DBSIZE'],
+    ['KEYS', '*'],
+    ['RANDOMKEY'],
+    // It is for one server at a time: from here on for the second one.
+    ['SCAN', cursorText({ inner: 0n, slot: 8192 })],
+    ['SCRIPT', 'LOAD', 'return 2'],
+    ['SCRIPT', 'EXISTS', digest],
+    ['FUNCTION', 'LOAD', "#!lua name=lib\nredis.register_function('f', function() return 3 end)"],
+    ['CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru'],
+  ];
+  const clients = await Promise.all(asked.map(() => pair.connect()));
+  const sent = clients.map((one, i) =>
+    Promise.all([one.command(...(asked[i] ?? [])), one.command('PING')]),
+  );
+  await tellAfter(asked.length);
+  const replies = await Promise.all(sent);
+  await Promise.all(clients.map((one) => one.close()));
+  const [size, keys, random, scan, load, exists, library, set] = replies.map(([reply]) => reply);
+  expect(replies.map(([, pong]) => wordOf(pong))).toEqual(asked.map(() => 'PONG'));
+  expect([size, load, library, set].map(wordOf)).toEqual([
+    '3',
+    '7f923f79fe76194c868d7e1d0820de36700eb649',
+    'lib',
+    'OK',
+  ]);
+  expect(wordsOf(keys).toSorted()).toEqual([key, other, low[0] ?? ''].toSorted());
+  expect([key, other, low[0]]).toContain(wordOf(random));
+  expect(wordsOf(scan?.type === 'array' ? scan.items[1] : undefined).toSorted()).toEqual(
+    [key, other].toSorted(),
+  );
+  expect(wordsOf(exists)).toEqual(['1']);
+});
+
+test('FLUSHALL is executed everywhere, and once', async () => {
+  await client.command('MSET', key, 'a', low[0] ?? '', 'c');
+  await restart();
+  const sent = Promise.all([
+    client.command('FLUSHALL'),
+    client.command('SET', key, 'later'),
+    client.command('DBSIZE'),
+  ]);
+  await tellAfter(1);
+  expect((await sent).map(wordOf)).toEqual(['OK', 'OK', '1']);
+});
+
 test('a proxy that is never told is an error after some time', async () => {
   await close();
   await open({ redirectTimeoutMs: 300 });
@@ -146,7 +197,11 @@ test('a proxy that is never told is an error after some time', async () => {
     client.command('SET', key, 'a'),
     client.command('EXEC'),
     client.command('PING'),
+    client.command('DBSIZE'),
   ]);
+  expect(wordOf(replies[7])).toBe(
+    `CLUSTERDOWN proxy ${restarted?.address} knew no server within 300 ms (redirect_timeout_ms)`,
+  );
   for (const i of [0, 1, 2, 5]) {
     expect(wordOf(replies[i])).toMatch(/^CLUSTERDOWN no proxy served slot \d+ within 300 ms/);
   }

@@ -5,7 +5,8 @@ import { dispatch, failProtocol } from './dispatcher.ts';
 import { inOrder } from './in-order.ts';
 import { InputCarry } from './input-carry.ts';
 import { CLIENT_READS, CLIENTS_OVER_INPUT, NET_INPUT_BYTES } from './loop-counters.ts';
-import type { Blocking, Client, Departure, ProxyContext, Watching } from './proxy-context.ts';
+import type { Departure } from './departure.ts';
+import type { Blocking, Client, ProxyContext, Watching } from './proxy-context.ts';
 import type { TransportHandler } from './transport.ts';
 
 /** With more undispatched input than this a client stays where it is. */

@@ -3,7 +3,15 @@ import { type ClientFacts, renderClient } from '../core/client-line.ts';
 import { portAddressOf } from '../core/port-addresses.ts';
 import type { ClientLine } from '../core/loop-question.ts';
 import { DETOUR } from '../core/session.ts';
-import type { Client, ClientDirectory, ClientPause, OutputReader } from './proxy-context.ts';
+import type { Client, ClientDirectory, OutputReader } from './proxy-context.ts';
+
+/** What CLIENT PAUSE asks for. */
+interface ClientPause {
+  /** False: commands that write only. */
+  readonly isForAll: boolean;
+  /** Monotonic milliseconds. */
+  readonly untilMs: number;
+}
 
 /** When a client has said nothing for too long, or is too slow to take its output. */
 export interface ClientLimits {

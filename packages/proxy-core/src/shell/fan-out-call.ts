@@ -65,7 +65,7 @@ export class FanOutCall {
     const command = this.#parts[index]?.command;
     if (redirection === null || command === undefined) this.settle(index, reply);
     else {
-      followCommand(this.client, source, { command, redirection, reply }, (last) =>
+      followCommand(this.client, source, { command, redirection }, (last) =>
         this.settle(index, last),
       );
     }

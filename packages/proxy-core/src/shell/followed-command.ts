@@ -14,6 +14,7 @@ import type { BackendGroup } from './backend-pool.ts';
 import { commandSlot } from './command-slot.ts';
 import { lossReply } from './loss-reply.ts';
 import type { Client, Patience, Redirected } from './proxy-context.ts';
+import { RepeatedCommand, type TakeReply } from './repeated-command.ts';
 import { loadInto } from './script-loading.ts';
 import { compressionOf, type StoredForm, storedForm, valueRefusal } from './value-commands.ts';
 
@@ -23,32 +24,28 @@ const ERROR_MARKER = 0x2d;
 export interface Refused {
   readonly command: Buffer;
   readonly redirection: Redirection;
-  /** What that proxy answered. */
-  readonly reply: Buffer;
 }
 
-/** Gets the last reply to a command. `isFromPeer`: another proxy sent it. */
-export type TakeReply = (reply: Buffer, isFromPeer: boolean) => void;
-
 /**
- * Sends a command on that was redirected, until some server gives it another reply. One without a slot gets what the
- * other proxy answered.
+ * Sends a command on that was redirected, until some server gives it another reply. One without a slot is for that
+ * proxy, and is asked again there.
  */
 export function followCommand(
   client: Client,
   source: BackendConnection,
-  { command, redirection, reply }: Refused,
+  { command, redirection }: Refused,
   onReply: TakeReply,
 ): void {
   const { redirects } = client.context;
   const slot = redirection.slot ?? commandSlot(client.context, command);
-  if (slot < 0) onReply(reply, true);
-  else
-    redirects.follow(
-      new FollowedCommand(client, command, slot, onReply),
-      source.options,
-      redirection,
-    );
+  if (slot < 0) {
+    const onMoved = (to: Redirection): void =>
+      followCommand(client, source, { command, redirection: to }, onReply);
+    redirects.repeat(new RepeatedCommand(client, source, command, { onReply, onMoved }));
+  } else {
+    const followed = new FollowedCommand(client, command, slot, onReply);
+    redirects.follow(followed, source.options, redirection);
+  }
 }
 
 class FollowedCommand implements Redirected, ReplySink {

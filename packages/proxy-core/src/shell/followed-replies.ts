@@ -77,7 +77,7 @@ export class FollowedReplies implements ReplySink {
   ): void {
     const redirection = command === null ? null : redirectionOf(reply);
     if (redirection === null || command === null) this.#pass(source, finish(reply, true), 1);
-    else this.#follow(source, { command, redirection, reply }, finish);
+    else this.#follow(source, { command, redirection }, finish);
   }
 
   lose(source: BackendConnection, loss: BackendLoss): void {
@@ -178,7 +178,7 @@ export class FollowedReplies implements ReplySink {
     this.#answered();
     if (redirection === null) this.#pass(source, reply, 1);
     else if (command === null) this.#pass(source, NOT_KEPT, 1);
-    else this.#follow(source, { command, redirection, reply });
+    else this.#follow(source, { command, redirection });
   }
 
   #follow(source: BackendConnection, refused: Refused, finish: FinishReply = asItIs): void {

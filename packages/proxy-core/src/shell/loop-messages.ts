@@ -8,7 +8,7 @@ import type { PortAddresses } from '../core/port-addresses.ts';
 import { peerTargetOf, type ReplicaSlots, type RoutingTable } from '../core/routing-table.ts';
 import type { ProxyOptions } from '../options.ts';
 import type { ControlSession } from './control-state.ts';
-import type { Departure } from './proxy-context.ts';
+import type { Departure } from './departure.ts';
 
 /** The options that another thread needs: those that are data. */
 export type LoopOptions = Omit<ProxyOptions, 'logger' | 'clock' | 'onShutdown' | 'onFailure'>;

@@ -13,7 +13,7 @@ import {
   type LoopReport,
   type LoopStats,
 } from './loop-messages.ts';
-import type { Departure } from './proxy-context.ts';
+import type { Departure } from './departure.ts';
 import type { AcceptedConnection, TransportFactory } from './transport.ts';
 import { isSendingWorking } from './trial-echo.ts';
 

@@ -2,7 +2,6 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { RequestScanner, RespValue } from '@undermoon/resp';
 import type { Clock, Logger } from '@undermoon/runtime';
 import type { Compression } from '../core/compression.ts';
-import type { PortKind } from '../core/connection-label.ts';
 import type { DeniedLogins } from '../core/denied-logins.ts';
 import type { Fields } from '../core/info.ts';
 import type { KeyPositions } from '../core/command-keys.ts';
@@ -12,7 +11,7 @@ import type { Redirection } from '../core/redirection.ts';
 import type { LearnedByName, LearnedCommand } from '../core/learned-command.ts';
 import type { RoutingTable } from '../core/routing-table.ts';
 import type { ScriptCache } from '../core/script-cache.ts';
-import type { Session, SessionFacts } from '../core/session.ts';
+import type { Session } from '../core/session.ts';
 import type { TopicKind } from '../core/subscriptions.ts';
 import type { TopicBook } from '../core/topic-book.ts';
 import type { SlowLog } from '../core/slow-log.ts';
@@ -20,9 +19,9 @@ import type { ProxyOptions } from '../options.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import type { DataLoop } from './data-loop.ts';
+import type { Departure } from './departure.ts';
 import type { BackendLoss, CommandOwner } from './lost-replies.ts';
 import type { Gate } from './gate.ts';
-import type { AcceptedConnection } from './transport.ts';
 import type { ClientTracking } from './client-tracking.ts';
 import type { DedicatedPool } from './dedicated-pool.ts';
 import type { ReplyTimeout } from './reply-timeout.ts';
@@ -54,17 +53,6 @@ export interface Spread {
   /** A client waits for many replies at once. Called once for a client. */
   onPipelined(client: Client): void;
   onGone(client: Client): void;
-}
-
-/** A client on its way to another loop. */
-export interface Departure {
-  readonly id: number;
-  readonly port: PortKind;
-  readonly ageMs: number;
-  readonly session: SessionFacts;
-  /** What it has sent that was not dispatched yet. */
-  readonly input: Uint8Array;
-  readonly connection: AcceptedConnection;
 }
 
 /** MONITOR on one loop. */
@@ -181,6 +169,16 @@ export interface Redirected {
   refuse(reply: Buffer): void;
 }
 
+/** Something that another proxy could not do, since it knew no server. It was not executed. */
+export interface Repeated {
+  readonly client: Client;
+  readonly patience: Patience;
+  /** Asks that proxy once more. */
+  again(): void;
+  /** Gives the client an error in place of the reply. */
+  giveUp(): void;
+}
+
 /** How long a command is sent on. */
 export interface Patience {
   /** Monotonic milliseconds. */
@@ -200,6 +198,8 @@ export interface RedirectDesk {
   follow(redirected: Redirected, source: { readonly address: string }, to: Redirection): void;
   /** Tries it at the server that this proxy's table names. */
   again(redirected: Redirected): void;
+  /** Asks the same proxy again in a moment, until patience ends. */
+  repeat(repeated: Repeated): void;
   /** The table is a new one, or a moment has passed: what waits is tried again, in the order in which it came. */
   wake(): void;
 }
@@ -263,14 +263,6 @@ export interface ServerCommands {
   answerTo(client: Client, question: Buffer): RespValue | null | undefined;
   /** Asks a server for a client, which is unparked in a later turn. False: none can be asked. */
   ask(client: Client, question: Buffer): boolean;
-}
-
-/** What CLIENT PAUSE asks for. */
-export interface ClientPause {
-  /** False: commands that write only. */
-  readonly isForAll: boolean;
-  /** Monotonic milliseconds. */
-  readonly untilMs: number;
 }
 
 /** A client that may be slow to take what it gets. */

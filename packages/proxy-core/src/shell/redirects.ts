@@ -9,6 +9,7 @@ import type {
   ProxyContext,
   RedirectDesk,
   Redirected,
+  Repeated,
 } from './proxy-context.ts';
 import { areTogether, isAnyHeld } from './shard-slots.ts';
 import { slotRefusal } from './slot-refusal.ts';
@@ -24,6 +25,7 @@ export class Redirects implements RedirectDesk {
   keptBytes = 0;
   readonly #replies = new WeakMap<Client, PeerReplies>();
   #waiting: Redirected[] = [];
+  #repeated: Repeated[] = [];
 
   repliesOf(client: Client, backend: BackendConnection): KeepingSink {
     let replies = this.#replies.get(client);
@@ -49,7 +51,12 @@ export class Redirects implements RedirectDesk {
     }
   }
 
+  repeat(repeated: Repeated): void {
+    this.#repeated.push(repeated);
+  }
+
   wake(): void {
+    if (this.#repeated.length > 0) this.#askAgain();
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -76,6 +83,17 @@ export class Redirects implements RedirectDesk {
     } else {
       patience.hops = 0;
       redirected.retry(group);
+    }
+  }
+
+  #askAgain(): void {
+    const repeated = this.#repeated;
+    this.#repeated = [];
+    for (const one of repeated) {
+      const { isClosed, context } = one.client;
+      if (isClosed) continue;
+      if (context.loop.watchedMs >= one.patience.untilMs) one.giveUp();
+      else one.again();
     }
   }
 }

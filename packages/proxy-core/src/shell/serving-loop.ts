@@ -21,6 +21,7 @@ import { ClientConnection } from './client-connection.ts';
 import { type DataLoop, TICK_MS } from './data-loop.ts';
 import type { Gate } from './gate.ts';
 import { CommandMonitor } from './command-monitor.ts';
+import type { Departure } from './departure.ts';
 import { DedicatedPool } from './dedicated-pool.ts';
 import { PubsubHub, pubsubOptionsOf } from './pubsub-hub.ts';
 import { LearnedCommands } from './learned-commands.ts';
@@ -35,7 +36,6 @@ import type {
   AdminDesk,
   AllLoops,
   Client,
-  Departure,
   OutputReader,
   ProxyContext,
   Spread,
