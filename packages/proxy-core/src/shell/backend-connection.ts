@@ -76,7 +76,7 @@ export interface BackendOptions extends BackendEndpoint {
  * |------------|---------------------|------------------------|--------------------------------------------|
  * | idle       | connect, wait       | -                      | -                                          |
  * | connecting | wait                | ready: what waits goes | idle, what waits does so until its time    |
- * | ready      | write at turn's end | -                      | idle, see `core/lost-commands.ts`          |
+ * | ready      | gather, then write  | -                      | idle, see `core/lost-commands.ts`          |
  * | closed     | refuse              | -                      | -                                          |
  */
 type State = 'idle' | 'connecting' | 'ready' | 'closed';
@@ -260,7 +260,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
 
   #append(bytes: Buffer, start: number, end: number, count: number, lostAtMs: number): void {
     const isFirst = this.#output.append(this.#transport!, bytes, start, end, count, lostAtMs);
-    if (isFirst) this.#loop.flushAtTurnEnd(this);
+    this.#loop.requests.gather(isFirst ? this : null);
   }
 
   #connectAgain(nowMs: number): void {

@@ -5,7 +5,8 @@ import { renderCommandList } from '../core/command-reply.ts';
 import { ClientOutput } from './client-output.ts';
 import { LatencyMonitor } from './latency-monitor.ts';
 import { LargeReplies } from './large-replies.ts';
-import type { TurnEnd, TurnFlush } from './turn-flush.ts';
+import { RequestGathering } from './request-gathering.ts';
+import { FlushList, type TurnEnd, type TurnFlush } from './turn-flush.ts';
 import { Arena } from './slab.ts';
 import { DataEventTransports } from './stream-transport.ts';
 import type { TransportFactory } from './transport.ts';
@@ -38,16 +39,11 @@ export class DataLoop implements TurnEnd {
   watchedMs = 0;
   #isTicking = false;
   #turns = 0;
-  #dirty = new FlushList();
-  #other = new FlushList();
+  readonly #dirty = new FlushList();
+  /** The commands of all clients for servers. */
+  readonly requests: RequestGathering = new RequestGathering();
   readonly #commandLists: Buffer[] = [];
-  readonly #flushTurn = (): void => {
-    const dirty = this.#dirty;
-    // What is flushed may ask for the next turn already.
-    this.#dirty = this.#other;
-    this.#other = dirty;
-    dirty.flush();
-  };
+  readonly #flushTurn = (): void => this.#dirty.flush();
 
   constructor(options: {
     limits: Partial<RespLimits>;
@@ -86,26 +82,5 @@ export class DataLoop implements TurnEnd {
     this.#isTicking = true;
     this.watchedMs += Math.min(sinceLastMs, COUNTED_TICK_MS_MAX);
     this.nowMs = nowMs;
-  }
-}
-
-/** Grows to the most that one turn has had, and is filled again and again. */
-class FlushList {
-  count = 0;
-  readonly #items: (TurnFlush | null)[] = [];
-
-  add(item: TurnFlush): void {
-    this.#items[this.count++] = item;
-  }
-
-  flush(): void {
-    const items = this.#items;
-    const { count } = this;
-    this.count = 0;
-    for (let i = 0; i < count; i++) {
-      const item = items[i]!;
-      items[i] = null;
-      item.flushTurn();
-    }
   }
 }

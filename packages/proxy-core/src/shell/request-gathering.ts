@@ -1,0 +1,45 @@
+import { FlushList, type TurnFlush } from './turn-flush.ts';
+
+/** How many times more the sockets are looked at before what was gathered leaves. */
+const LOOKS_MAX = 2;
+/** A look that brought fewer requests than these ends the gathering: the next one would hardly bring more. */
+const FRESH_MIN = 2;
+/** So many requests are worth a write by themselves. */
+const REQUESTS_MAX = 64;
+
+/**
+ * Gathers the requests for servers over a few turns of the event loop, as long as each turn brings some and none
+ * has to wait for them: a turn with something gathered does not sleep. What a write costs, here and at the server that reads it,
+ * depends little on how much is in it, and while a turn serves some clients others have sent already. A
+ * single request leaves at the end of its turn.
+ */
+export class RequestGathering {
+  readonly #flushes = new FlushList();
+  /** Requests since the last look at the sockets. */
+  #fresh = 0;
+  /** Those before. */
+  #older = 0;
+  #looks = 0;
+  readonly #onTurnEnd = (): void => {
+    const count = this.#older + this.#fresh;
+    if (this.#looks < LOOKS_MAX && this.#fresh >= FRESH_MIN && count < REQUESTS_MAX) {
+      this.#looks++;
+      this.#older = count;
+      this.#fresh = 0;
+      setImmediate(this.#onTurnEnd);
+      return;
+    }
+    this.#looks = 0;
+    this.#older = 0;
+    this.#fresh = 0;
+    this.#flushes.flush();
+  };
+
+  /** Counts a request. `flush`, unless null, is called once, after all sockets that are ready have been read. */
+  gather(flush: TurnFlush | null): void {
+    this.#fresh++;
+    if (flush === null) return;
+    if (this.#flushes.count === 0) setImmediate(this.#onTurnEnd);
+    this.#flushes.add(flush);
+  }
+}
