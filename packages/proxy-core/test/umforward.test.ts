@@ -61,6 +61,28 @@ test('those of another proxy are passed on with one redirection less, or redirec
   );
 });
 
+test('so are the parts of a command with keys of several', async () => {
+  const MGET = ['MGET', low, high];
+  await active.command('MSET', low, 'l', high, 'h');
+  expect(wordsOf(await active.command('UMFORWARD', '1', ...MGET))).toEqual(['l', 'h']);
+  expect(wordOf(await active.command('UMFORWARD', '0', ...MGET))).toBe('ERR_TOO_MANY_REDIRECTIONS');
+  expect(wordsOf(await active.command('UMFORWARD', '0', 'MGET', low, low))).toEqual(['l', 'l']);
+  expect(wordOf(await active.command('UMFORWARD', '1', 'MSET', low, 'm', high, 'i'))).toBe('OK');
+  expect(wordsOf(await active.command(...MGET))).toEqual(['m', 'i']);
+  expect(wordOf(await redirecting.command('UMFORWARD', '1', ...MGET))).toMatch(/^CROSSSLOT/);
+});
+
+test('one that is passed on waits for the end of a pause, and keeps its limit', async () => {
+  await using other = await RawClient.connect(proxies[0]?.address ?? '');
+  await other.command('CLIENT', 'PAUSE', '100000', 'WRITE');
+  const held = Promise.all([
+    active.command('UMFORWARD', '0', 'SET', high, 'x'),
+    active.command('UMFORWARD', '1', 'SET', high, 'y'),
+  ]);
+  expect(wordOf(await other.command('CLIENT', 'UNPAUSE'))).toBe('OK');
+  expect((await held).map(wordOf)).toEqual(['ERR_TOO_MANY_REDIRECTIONS', 'OK']);
+});
+
 test('proxies that disagree send a command around no more often than it allows', async () => {
   const both = [0, 1].map(() =>
     createProxyServer({ address: '127.0.0.1:0', activeRedirection: true }),
@@ -73,9 +95,11 @@ test('proxies that disagree send a command around no more often than it allows',
   const replies = await Promise.all([
     client.command('UMFORWARD', '4', 'GET', low),
     client.command('UMFORWARD', '3', 'GET', high),
+    client.command('UMFORWARD', '3', 'MGET', low, high),
     client.command('PING'),
   ]);
   expect(replies.map(wordOf)).toEqual([
+    'ERR_TOO_MANY_REDIRECTIONS',
     'ERR_TOO_MANY_REDIRECTIONS',
     'ERR_TOO_MANY_REDIRECTIONS',
     'PONG',

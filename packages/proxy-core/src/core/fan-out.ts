@@ -12,6 +12,8 @@ export interface FanOutPart {
   readonly command: Buffer;
   /** Which of the command's keys these are. */
   readonly keys: readonly number[];
+  /** Redirections are passed on, not followed. Left out: they are followed. */
+  readonly isPassedOn?: boolean;
 }
 
 /** How the replies of the parts, some of which may be errors, become one. */

@@ -25,6 +25,8 @@ export const REPLY_KEYS_APART: Buffer = bytesOf(
 export const REPLY_TRANSACTION_APART: Buffer = bytesOf(
   "-CROSSSLOT Keys in transaction don't hash to the same shard; those with the same {tag} in their names do",
 );
+/** A command of another proxy may go through no more of them. */
+export const REPLY_TOO_MANY_HOPS: Buffer = bytesOf('-ERR_TOO_MANY_REDIRECTIONS');
 export const REPLY_SLOT_DOWN: Buffer = bytesOf('-CLUSTERDOWN Hash slot not served');
 export const REPLY_NOAUTH: Buffer = bytesOf('-NOAUTH Authentication required.');
 export const REPLY_MAX_CLIENTS: Buffer = bytesOf('-ERR max number of clients reached');

@@ -61,11 +61,12 @@ export class FanOutCall {
 
   /** A part has its reply, unless another proxy redirects it. */
   take(index: number, source: BackendConnection, reply: Buffer): void {
-    const redirection = source.options.isPeer ? redirectionOf(reply) : null;
-    const command = this.#parts[index]?.command;
-    if (redirection === null || command === undefined) this.settle(index, reply);
+    const part = this.#parts[index];
+    const isFollowed = source.options.isPeer && part?.isPassedOn !== true;
+    const redirection = isFollowed ? redirectionOf(reply) : null;
+    if (redirection === null || part === undefined) this.settle(index, reply);
     else {
-      followCommand(this.client, source, { command, redirection }, (last) =>
+      followCommand(this.client, source, { command: part.command, redirection }, (last) =>
         this.settle(index, last),
       );
     }

@@ -13,8 +13,9 @@ import {
   sum,
   unlessError,
 } from '../core/fan-out.ts';
+import { passedCommand } from '../core/passed-command.ts';
 import { writeHistograms } from '../core/merge-histograms.ts';
-import { arityReply, errorReply, REPLY_SLOT_DOWN } from '../core/replies.ts';
+import { arityReply, errorReply, REPLY_SLOT_DOWN, REPLY_TOO_MANY_HOPS } from '../core/replies.ts';
 import { SLOT_UNCOVERED } from '../core/routing-table.ts';
 import { cursorText, nextScanSlot, parseCursor, type ScanCursor } from '../core/scan-cursor.ts';
 import { connectionsTo, sendParts } from './fan-out-call.ts';
@@ -33,7 +34,7 @@ const INVALID_CURSOR = errorReply('ERR invalid cursor');
  */
 export function carrySplit(
   client: Client,
-  { scanner, span, id }: { scanner: RequestScanner; span: Span; id: number },
+  { scanner, span, id, hopsMax = null }: SplitCommand,
   rerun: (client: Client, command: Buffer) => void,
 ): 'whole' | 'done' | 'parked' {
   if (splitOf(id) === null) return 'whole';
@@ -45,8 +46,19 @@ export function carrySplit(
   }
   const splitting = splittingOf(client, id);
   if (splitting === null) return 'whole';
-  if (!holdIfPaused(client, id, span, rerun)) runSplit(client, scanner, span, splitting);
+  if (!holdIfPaused(client, id, span, rerun)) {
+    runSplit(client, scanner, span, { ...splitting, hopsMax });
+  }
   return 'done';
+}
+
+/** A command that was scanned last. */
+interface SplitCommand {
+  readonly scanner: RequestScanner;
+  readonly span: Span;
+  readonly id: number;
+  /** Through how many more proxies its parts may go, for another proxy; null: it is a client's own. */
+  readonly hopsMax?: number | null;
 }
 
 /** How a command is split, and whose servers get the parts. */
@@ -66,7 +78,7 @@ function runSplit(
   client: Client,
   scanner: RequestScanner,
   span: Span,
-  { id, by, argumentsPerKey, merge }: Splitting,
+  { id, by, argumentsPerKey, merge, hopsMax }: Splitting & { readonly hopsMax: number | null },
 ): void {
   const { context } = client;
   if ((scanner.argc - 1) % argumentsPerKey !== 0) {
@@ -85,8 +97,19 @@ function runSplit(
   const store = (value: Uint8Array): Uint8Array => codec?.encode(value) ?? value;
   const routes = { slots, peerStart, argumentsPerKey, store };
   const parts = splitByKeys(span.bytes, scanner, context.keys, routes);
+  if (hopsMax === 0 && parts.some(({ target }) => target >= peerStart)) {
+    client.reply(REPLY_TOO_MANY_HOPS);
+    return;
+  }
   const merged = codec === null ? merge : decoding(client, { codec, peerStart }, merge);
-  sendParts(client, parts, merged, connectionsTo(client, groups, parts));
+  const sent = hopsMax === null ? parts : parts.map((part) => passedPart(part, peerStart, hopsMax));
+  sendParts(client, sent, merged, connectionsTo(client, groups, sent));
+}
+
+/** Other proxies get it with one hop less. */
+function passedPart(part: FanOutPart, peerStart: number, hopsMax: number): FanOutPart {
+  if (part.target < peerStart) return part;
+  return { ...part, command: passedCommand(part.command, hopsMax - 1), isPassedOn: true };
 }
 
 /** The same merge for replies with stored values in them. Other proxies have turned theirs back. */

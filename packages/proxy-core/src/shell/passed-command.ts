@@ -1,15 +1,17 @@
 import { encodeCommand, type RequestScanner } from '@undermoon/resp';
-import { findKeys, slotOfKeys } from '../core/command-keys.ts';
+import { findKeys, SLOT_NONE, slotOfKeys, SLOTS_DIFFER } from '../core/command-keys.ts';
 import { isForwarded, lookupCommand, resolveSubcommand } from '../core/command-lookup.ts';
-import { errorReply, unreachableReply } from '../core/replies.ts';
+import { passedCommand } from '../core/passed-command.ts';
+import { errorReply, REPLY_TOO_MANY_HOPS, unreachableReply } from '../core/replies.ts';
 import type { BackendGroup } from './backend-pool.ts';
+import { carrySplit } from './fan-out-commands.ts';
+import { holdIfPaused } from './paused-commands.ts';
 import type { Client, ProxyContext, Span } from './proxy-context.ts';
 
 const NO_TIMES = errorReply('Missing sub command');
 const NOT_UTF8 = errorReply('Invalid sub command');
 const BAD_TIMES = errorReply('invalid redirection times');
 const NO_COMMAND = errorReply('missing forwarded command');
-const TOO_MANY = errorReply('ERR_TOO_MANY_REDIRECTIONS');
 const NOT_FOR_KEYS = errorReply('ERR UMFORWARD is for commands on keys, outside of transactions');
 const WORD = /^[!-~]*$/;
 // As the original, which reads an unsigned 64-bit number; more hops than this are no limit.
@@ -17,18 +19,19 @@ const TIMES = /^\+?\d{1,19}$/;
 
 /**
  * UMFORWARD times command…: what an original proxy with active redirection passes on. It is carried out as a client's
- * command, and passed on itself at most `times` times. Returns the command, if it is to be carried out here; the scanner
- * then knows its words.
+ * command, and passed on itself at most `times` times, also in parts. Returns the command, if it is to be carried out
+ * here; the scanner then knows its words. Else whether it is done, or the client waits: false. `rerun`: see `holdIfPaused`.
  */
 export function takePassed(
   client: Client,
   scanner: RequestScanner,
   span: Span,
-): { readonly id: number; readonly span: Span } | null {
+  rerun: (client: Client, command: Buffer) => void,
+): { readonly id: number; readonly span: Span } | boolean {
   const { times, words, refusal } = parsePassed(scanner, span.bytes);
   if (refusal !== null) {
     client.reply(refusal);
-    return null;
+    return true;
   }
   const bytes = encodeCommand(words);
   const end = scanner.scan(bytes, 0, bytes.length);
@@ -38,20 +41,22 @@ export function takePassed(
   const routes = routesOf(context);
   if (session.transaction !== null || id < 0 || !isForwarded(id)) {
     client.reply(NOT_FOR_KEYS);
-    return null;
+    return true;
   }
+  if (holdIfPaused(client, id, span, rerun)) return true;
   const hasKeys = findKeys(id, bytes, scanner, context.keys) > 0;
-  const slot = hasKeys ? slotOfKeys(bytes, scanner, context.keys) : -1;
+  const slot = hasKeys ? slotOfKeys(bytes, scanner, context.keys) : SLOT_NONE;
+  const command = { id, span: { bytes, start: 0, end } };
+  const outcome =
+    slot === SLOTS_DIFFER
+      ? carrySplit(client, { scanner, ...command, hopsMax: times }, rerun)
+      : 'whole';
+  if (outcome !== 'whole') return outcome === 'done';
   const target = slot < 0 ? -1 : (routes.slots[slot] ?? -1);
-  if (target < routes.table.peerStart) return { id, span: { bytes, start: 0, end } };
-  if (times === 0) client.reply(TOO_MANY);
-  else
-    passOn(
-      client,
-      routes.groups[target],
-      encodeCommand(['UMFORWARD', String(times - 1), ...words]),
-    );
-  return null;
+  if (target < routes.table.peerStart) return command;
+  if (times === 0) client.reply(REPLY_TOO_MANY_HOPS);
+  else passOn(client, routes.groups[target], passedCommand(bytes, times - 1));
+  return true;
 }
 
 /** With active redirection commands of this kind are passed on for other proxies, too: their hops are counted. */
