@@ -112,7 +112,12 @@ describe('the address as a replica', () => {
     expect(await ask(client, 'CLIENT INFO')).toContain(`laddr=${replicaAt(low.replicaProxy)} `);
     expect(await ask(client, 'ROLE')).toContain(`slave 127.0.0.1 ${portAt(low.proxy.address)} `);
     expect(await ask(client, 'INFO replication')).toContain('role:slave');
-    expect(await ask(await connect(low.proxy.address), 'ROLE')).toContain('master');
+    const master = await connect(low.proxy.address);
+    expect(await ask(master, 'ROLE')).toContain('master');
+    const replica = `ip=127.0.0.1,port=${portAt(low.replicaProxy.address)},state=online`;
+    await expect
+      .poll(() => ask(master, 'INFO replication'))
+      .toMatch(new RegExp(`connected_slaves:1\r\nslave0:${replica},offset=\\d+,lag=0\r\n`));
   });
 
   test('is that of the proxy itself while it is not listed', async () => {

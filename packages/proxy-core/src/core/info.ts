@@ -1,5 +1,5 @@
 import { type Epoch, hostOf, type NodeAddress, portOf } from '@undermoon/cluster-meta';
-import type { ProxyRole } from './proxy-role.ts';
+import type { ConnectedReplica, ProxyRole } from './proxy-role.ts';
 
 /** The Redis version whose behaviour towards clients the proxy follows. */
 export const REDIS_VERSION = '7.2.0';
@@ -140,8 +140,8 @@ export interface InfoFacts {
   readonly isPlain: boolean;
   /** The lines of the section of that name. */
   readonly keyspace: Fields;
-  /** `maxmemory` and `maxmemory_policy` of the servers; empty: they were not asked. */
-  readonly serverMemory: Fields;
+  /** What others had to be asked for: limits of the servers, and channels that are counted once for all loops. */
+  readonly told: Fields;
   readonly role: ProxyRole;
   readonly stats: ProxyStats;
   readonly process: ProcessFacts;
@@ -205,9 +205,7 @@ function clientFields({ stats }: InfoFacts): Fields {
   ];
 }
 
-function memoryFields({ process, serverMemory }: InfoFacts): Fields {
-  const told = new Map(serverMemory);
-  const limit = Number(told.get('maxmemory') ?? 0);
+function memoryFields({ process, told }: InfoFacts): Fields {
   return [
     ['used_memory', process.usedMemoryBytes],
     ['used_memory_human', mebibytes(process.usedMemoryBytes)],
@@ -218,9 +216,19 @@ function memoryFields({ process, serverMemory }: InfoFacts): Fields {
     ['used_memory_dataset', 0],
     ['total_system_memory', process.systemMemoryBytes],
     ['total_system_memory_human', mebibytes(process.systemMemoryBytes)],
+    ...limitFields(new Map(told)),
+  ];
+}
+
+/** Nothing is better than a guess: clients warn their users if entries may be evicted. */
+function limitFields(told: ReadonlyMap<string, string | number>): Fields {
+  const policy = told.get('maxmemory_policy');
+  const limit = Number(told.get('maxmemory') ?? 0);
+  if (policy === undefined) return [];
+  return [
     ['maxmemory', limit],
     ['maxmemory_human', limit === 0 ? '0B' : mebibytes(limit)],
-    ['maxmemory_policy', told.get('maxmemory_policy') ?? 'noeviction'],
+    ['maxmemory_policy', policy],
   ];
 }
 
@@ -241,7 +249,9 @@ function persistenceFields(): Fields {
   ];
 }
 
-function statsFields({ stats }: InfoFacts): Fields {
+function statsFields({ stats, told }: InfoFacts): Fields {
+  const once = new Map(told);
+  const { pubsub } = stats;
   return [
     ['total_connections_received', stats.connectionsReceived],
     ['total_commands_processed', stats.commandsProcessed],
@@ -252,9 +262,9 @@ function statsFields({ stats }: InfoFacts): Fields {
     ['acl_access_denied_auth', stats.loginsDenied],
     ['client_query_buffer_limit_disconnections', stats.clientsOverInput],
     ['client_output_buffer_limit_disconnections', stats.clientsOverOutput],
-    ['pubsub_channels', stats.pubsub.channelCount],
-    ['pubsub_patterns', stats.pubsub.patternCount],
-    ['pubsubshard_channels', stats.pubsub.shardChannelCount],
+    ['pubsub_channels', once.get('pubsub_channels') ?? pubsub.channelCount],
+    ['pubsub_patterns', once.get('pubsub_patterns') ?? pubsub.patternCount],
+    ['pubsubshard_channels', once.get('pubsubshard_channels') ?? pubsub.shardChannelCount],
   ];
 }
 
@@ -265,10 +275,20 @@ function replicationFields({ nodeId, role }: InfoFacts): Fields {
     ['role', isMaster ? 'master' : 'slave'],
     ...(isMaster ? [] : followedFields(role)),
     ['connected_slaves', isMaster ? role.connectedCount : 0],
+    ...(isMaster ? role.connected.map(replicaField) : []),
     ['master_replid', nodeId],
     ['master_repl_offset', Math.max(0, role.offset)],
     ['repl_backlog_active', 0],
   ];
+}
+
+/** How long ago a replica said so is not known. */
+function replicaField(
+  { proxy, offset }: ConnectedReplica,
+  index: number,
+): readonly [string, string] {
+  const value = `ip=${hostOf(proxy)},port=${portOf(proxy)},state=online,offset=${offset},lag=0`;
+  return [`slave${index}`, value];
 }
 
 function followedFields(role: Extract<ProxyRole, { kind: 'replica' }>): Fields {

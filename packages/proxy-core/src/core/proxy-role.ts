@@ -1,5 +1,5 @@
-import type { NodeAddress, ReplEntry } from '@undermoon/cluster-meta';
-import type { ObservedRole } from './replication.ts';
+import { hostOf, type NodeAddress, portOf, type ReplEntry } from '@undermoon/cluster-meta';
+import type { ObservedRole, SeenReplica } from './replication.ts';
 
 /** What clients are told of a proxy's part in replication. */
 export type ProxyRole =
@@ -8,7 +8,9 @@ export type ProxyRole =
       /** The proxies with the copies. */
       readonly replicas: readonly NodeAddress[];
       readonly offset: number;
-      /** Replicas that the servers beside the proxy see. */
+      /** Those of them whose copies follow, as the servers beside the proxy see them. */
+      readonly connected: readonly ConnectedReplica[];
+      /** Replicas that these servers see, also such as the metadata does not name. */
       readonly connectedCount: number;
     }
   | {
@@ -19,6 +21,13 @@ export type ProxyRole =
       readonly isSyncing: boolean;
       readonly offset: number;
     };
+
+/** A proxy with a copy that follows its master. */
+export interface ConnectedReplica {
+  readonly proxy: NodeAddress;
+  /** What the copy has acknowledged. */
+  readonly offset: number;
+}
 
 /** A Redis server beside the proxy. */
 interface LocalServer {
@@ -53,15 +62,43 @@ export function proxyRoleOf(
   const proxies = masters.flatMap(({ wanted }) =>
     wanted.peers.map(({ proxyAddress }) => proxyAddress),
   );
-  const counts = masters.map(({ observed }) =>
-    observed.kind === 'master' ? observed.replicaCount : 0,
-  );
+  const counts = masters.map(({ observed }) => seenBy(observed).length);
   return {
     kind: 'master',
     replicas: [...new Set(proxies)],
     offset: Math.max(0, ...masters.map(({ observed }) => offsetOf(observed))),
+    connected: connectedOf(masters),
     connectedCount: counts.reduce((sum, count) => sum + count, 0),
   };
+}
+
+/** Each proxy once, in the order of the metadata. */
+function connectedOf(masters: readonly LocalServer[]): readonly ConnectedReplica[] {
+  const found = new Map<NodeAddress, ConnectedReplica>();
+  for (const { wanted, observed } of masters) {
+    const seen = seenBy(observed);
+    for (const { proxyAddress, nodeAddress } of wanted.peers) {
+      const replica = replicaAt(seen, nodeAddress, wanted.peers.length);
+      if (replica === undefined || found.has(proxyAddress)) continue;
+      found.set(proxyAddress, { proxy: proxyAddress, offset: replica.offset });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Servers know a replica by its IP address, the metadata perhaps by its name: one that stands alone is the one. */
+function replicaAt(
+  seen: readonly SeenReplica[],
+  node: NodeAddress,
+  peerCount: number,
+): SeenReplica | undefined {
+  const isAlone = peerCount === 1 && seen.length === 1;
+  const named = seen.find(({ host, port }) => host === hostOf(node) && port === portOf(node));
+  return named ?? (isAlone ? seen[0] : undefined);
+}
+
+function seenBy(observed: ObservedRole): readonly SeenReplica[] {
+  return observed.kind === 'master' ? observed.replicas : [];
 }
 
 /** Of the replication stream; -1: it is not known. */

@@ -22,7 +22,8 @@ const REPLICA = wanted('replica db 10.0.0.1:7002 1 10.0.0.2:7003 10.0.0.2:5299')
 const REPLICA_V6 = wanted('replica db [::1]:7002 1 [::2]:7003 [::2]:5299');
 const ORPHAN = wanted('replica db 10.0.0.1:7002 0');
 
-const master: ObservedRole = { kind: 'master', offset: 10, replicaCount: 1 };
+const seen = { host: 'h', port: 1, offset: 5 };
+const master: ObservedRole = { kind: 'master', offset: 10, replicas: [seen] };
 const down: ObservedRole = { kind: 'unreachable', reason: 'x' };
 function follows(host: string, port: number, link: 'connected' | 'connect' | 'sync'): ObservedRole {
   return { kind: 'replica', masterHost: host, masterPort: port, link, offset: 10 };
@@ -69,10 +70,10 @@ const array = (...items: RespValue[]): RespValue => ({ type: 'array', items });
 const integer = (value: number): RespValue => ({ type: 'integer', value });
 
 test.each([
-  [array(bulk('master'), integer(123), array()), { kind: 'master', offset: 123, replicaCount: 0 }],
+  [array(bulk('master'), integer(123), array()), { kind: 'master', offset: 123, replicas: [] }],
   [
     array(bulk('master'), integer(5), array(array(bulk('h'), bulk('1'), bulk('5')))),
-    { kind: 'master', offset: 5, replicaCount: 1 },
+    { kind: 'master', offset: 5, replicas: [seen] },
   ],
   [
     array(bulk('slave'), bulk('::1'), integer(7001), bulk('connected'), integer(9)),

@@ -11,9 +11,21 @@ import { unreachable } from '@undermoon/runtime';
 /** The states Redis reports for a replica's link to its master. */
 export type ReplicaLink = 'connected' | 'connect' | 'connecting' | 'sync' | 'handshake' | 'none';
 
+/** A replica as its master sees it. */
+export interface SeenReplica {
+  readonly host: string;
+  readonly port: number;
+  /** What it has acknowledged. */
+  readonly offset: number;
+}
+
 /** What a Redis server said about itself, or why nothing is known. */
 export type ObservedRole =
-  | { readonly kind: 'master'; readonly offset: number; readonly replicaCount: number }
+  | {
+      readonly kind: 'master';
+      readonly offset: number;
+      readonly replicas: readonly SeenReplica[];
+    }
   | {
       readonly kind: 'replica';
       readonly masterHost: string;
@@ -52,8 +64,8 @@ export function parseRoleReply(reply: RespValue): ObservedRole {
   const [kind, second, third, link, offset] = items;
   const kindText = textAt(kind);
   if (kindText === 'master') {
-    const replicaCount = third?.type === 'array' ? third.items.length : 0;
-    return { kind: 'master', offset: numberAt(second), replicaCount };
+    const replicas = third?.type === 'array' ? third.items.map(parseReplica) : [];
+    return { kind: 'master', offset: numberAt(second), replicas };
   }
   if (kindText === 'slave' || kindText === 'replica') {
     return {
@@ -65,6 +77,11 @@ export function parseRoleReply(reply: RespValue): ObservedRole {
     };
   }
   return { kind: 'unknown', reason: 'ROLE named neither a master nor a replica' };
+}
+
+function parseReplica(reply: RespValue): SeenReplica {
+  const [host, port, offset] = reply.type === 'array' ? reply.items : [];
+  return { host: textAt(host) ?? '', port: numberAt(port), offset: numberAt(offset) };
 }
 
 function textAt(value: RespValue | undefined): string | null {

@@ -24,7 +24,7 @@ export function executeInfo(state: ControlState, { args, writer, session }: Cont
       isClusterOk: state.clusterReplies.coveredCount(table) === SLOT_COUNT,
       isPlain: session.isPlain,
       keyspace: session.fromServers.filter(([name]) => isKeyspace(name)),
-      serverMemory: session.fromServers.filter(([name]) => !isKeyspace(name)),
+      told: session.fromServers.filter(([name]) => !isKeyspace(name)),
       role: proxyRoleOf(statuses, session),
       stats: options.stats(),
       process: processFacts(),

@@ -31,6 +31,11 @@ test('subscribers on every event loop hear every message once; PUBSUB sees all l
     expect(await ask(publisher, 'PUBSUB NUMSUB all nothing')).toBe('all 4 nothing 0');
     expect(await ask(publisher, 'PUBSUB CHANNELS')).toBe('all');
     expect(await ask(publisher, 'PUBSUB NUMPAT')).toBe('4');
+    for (const line of ['INFO', 'INFO all', 'INFO keyspace stats']) {
+      expect(await ask(publisher, line)).toContain(
+        'pubsub_channels:1\r\npubsub_patterns:4\r\npubsubshard_channels:0\r\n',
+      );
+    }
   }
   await expect
     .poll(async () => /pubsub_clients:(\d+)/.exec(await ask(publishers[0]!, 'INFO clients'))?.[1])
