@@ -39,7 +39,7 @@ const COMMON_DIFFERENCES: readonly KnownDifference[] = [
     reason:
       'It is a change of server connections, which cannot be made while commands for one of them are queued.',
     request: /client"? "?tracking/i,
-    ours: /^-ERR Command not allowed inside a transaction/,
+    ours: /^-ERR 'CLIENT TRACKING in MULTI' is not available/,
     theirs: /^\+QUEUED/,
     witness: [['MULTI'], ['CLIENT', 'TRACKING', 'OFF']],
   },
@@ -48,13 +48,13 @@ const COMMON_DIFFERENCES: readonly KnownDifference[] = [
 const CLUSTER_DIFFERENCES: readonly KnownDifference[] = [
   ...COMMON_DIFFERENCES,
   {
-    name: 'subscriptions in a transaction',
+    name: 'new subscriptions in a transaction',
     reason:
       'Redis puts several confirmations, or pushes, in the place of one element, which no client can read.',
-    request: /[ps]?(?:un)?subscribe/i,
-    ours: /^-ERR Command not allowed inside a transaction/,
+    request: /\bp?subscribe/i,
+    ours: /^-ERR 'P?SUBSCRIBE in MULTI' is not available/,
     theirs: /^\+QUEUED/,
-    witness: [['MULTI'], ['UNSUBSCRIBE', 'a']],
+    witness: [['MULTI'], ['SUBSCRIBE', 'a']],
   },
   {
     name: 'a count of keys that begins with a number but is none',

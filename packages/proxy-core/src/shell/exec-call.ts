@@ -1,5 +1,6 @@
 import { encodeCommand, scanReply } from '@undermoon/resp';
 import { decodeReply } from '../core/compression.ts';
+import { parseSubscriptionWord } from '../core/pubsub-frames.ts';
 import { type Redirection, redirectionOf } from '../core/redirection.ts';
 import { errorReply, execAbortReply, hasErrorCode } from '../core/replies.ts';
 import type { Transaction } from '../core/transaction.ts';
@@ -238,10 +239,26 @@ export async function composeReply(
   const answers: Buffer[] = [];
   for (const { args, refusal } of transaction.locals) {
     const name = String(args[0]).toLowerCase();
-    const run = (inner: Client): void => answerCommand(inner, name, args);
+    const run = (inner: Client): void => {
+      if (!answerUnsubscribe(client, inner, name, args)) answerCommand(inner, name, args);
+    };
     answers.push(refusal ?? (await capturedReply(client, run)));
   }
   return assembled(client, transaction, reply, answers);
+}
+
+/** As in Redis, the confirmations are in the place of the reply, however many they are. False: it is another command. */
+function answerUnsubscribe(
+  client: Client,
+  inner: Client,
+  name: string,
+  args: readonly Buffer[],
+): boolean {
+  const word = parseSubscriptionWord(name);
+  if (word === null || word.isOn) return false;
+  const names = args.slice(1).map((topic) => topic.toString('latin1'));
+  inner.reply(client.context.pubsub.endSubscriptions(client, word.kind, names));
+  return true;
 }
 
 /** `answers`: those of the proxy's own commands. */

@@ -48,6 +48,7 @@ import {
   channelSlot,
   isPubsub,
   pubsubRefusal,
+  queuePubsub,
   runPubsub,
   subscriberRefusal,
   takePeerCommand,
@@ -66,20 +67,17 @@ import {
   abandon,
   discard,
   exec,
-  isNeverQueued,
   isRunAtOnce,
   multi,
   queueForwarded,
   queueLocal,
-  queuePublish,
   refusalInExec,
+  refusalToQueue,
 } from './transaction-commands.ts';
 import { endCaching } from './tracking-commands.ts';
 import { endWhenAnswered, timedCommand } from './slow-sampling.ts';
 import { answerUmctl, isUmctlOfLoop } from './umctl-of-loop.ts';
 import { watch } from './watch-commands.ts';
-
-const NOT_IN_TRANSACTION = errorReply('ERR Command not allowed inside a transaction');
 
 /** As a Redis server without cluster mode answers them. */
 const IN_CLUSTERS_ONLY: ReadonlySet<number> = new Set([
@@ -142,8 +140,9 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
     return true;
   }
   if (id === COMMAND_ID.UMFORWARD) {
-    const passed = takePassed(client, scanner, span);
-    return passed === null || carryToServer(client, scanner, passed.span, passed.id);
+    const passed = takePassed(client, scanner, span, rerun);
+    if (typeof passed === 'boolean') return passed;
+    return carryToServer(client, scanner, passed.span, passed.id);
   }
   if (isForwarded(id) || isDedicated(id)) return carryToServer(client, scanner, span, id);
   if (isPubsub(id)) return carryPubsub(client, scanner, span, id);
@@ -155,7 +154,8 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
     return false;
   } else if (holdIfPaused(client, id, span, rerun)) return true;
   else if (transaction !== null && !isRunAtOnce(id)) {
-    if (isNeverQueued(id)) refuse(client, id, NOT_IN_TRANSACTION);
+    const never = refusalToQueue(id);
+    if (never !== null) refuse(client, id, never);
     else if (isQueuedForServers(client, id, container) || isAskedOfServer(scanner, span, id)) {
       noteQueued(client, id, scanner, bytes);
       queueForwarded(client, id, span, SLOT_NONE);
@@ -207,9 +207,10 @@ function carryPubsub(client: Client, scanner: RequestScanner, span: Span, id: nu
   const refusal = pubsubRefusal(client, id, slot);
   if (refusal !== null) refuse(client, id, refusal);
   else if (holdIfPaused(client, id, span, rerun)) return true;
-  else if (client.session.transaction !== null) {
-    queuePublish(client, id, span, { slot, channel: argumentsOf(scanner, span.bytes)[1] });
-  } else runPubsub(client, id, span, { slot, args: argumentsOf(scanner, span.bytes) });
+  else {
+    const carry = client.session.transaction === null ? runPubsub : queuePubsub;
+    carry(client, id, span, { slot, args: argumentsOf(scanner, span.bytes) });
+  }
   return true;
 }
 

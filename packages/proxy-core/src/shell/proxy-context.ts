@@ -236,6 +236,8 @@ export interface Pubsub {
   subscribe(client: Client, kind: TopicKind, names: readonly string[]): void;
   /** UNSUBSCRIBE and its like, for a client that is owed nothing. No names: everything of this kind. */
   unsubscribe(client: Client, kind: TopicKind, names: readonly string[]): void;
+  /** The same; the confirmations are for the caller to pass on. */
+  endSubscriptions(client: Client, kind: TopicKind, names: readonly string[]): Buffer;
   /** Ends all subscriptions of a client without a word. */
   forget(client: Client): void;
 }

@@ -1,7 +1,7 @@
 import type { RequestScanner } from '@undermoon/resp';
 import { argumentIs } from '../core/command-argument.ts';
 import { locateKeys, SLOT_NONE, slotOfKeys, SLOTS_DIFFER } from '../core/command-keys.ts';
-import { commandName } from '../core/command-lookup.ts';
+import { commandName, refusalText } from '../core/command-lookup.ts';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
 import {
   errorReply,
@@ -15,8 +15,11 @@ import type { Client, Span } from './proxy-context.ts';
 import { publish, publishForPeer, publishSharded } from './publish-command.ts';
 import { shardRefusal } from './shard-slots.ts';
 import { slotRefusal } from './slot-refusal.ts';
+import { queueLocal, queuePublish } from './transaction-commands.ts';
 
-const NOT_IN_TRANSACTION = errorReply('ERR Command not allowed inside a transaction');
+const NO_SSUBSCRIBE = errorReply("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+const NOT_ONE_REPLY =
+  'EXEC has one reply for it, and a subscription is confirmed by messages; send it before MULTI or after EXEC';
 const LINK_IN_USE = errorReply('ERR the connection is in use already');
 
 /** Commands that begin or end subscriptions. */
@@ -76,7 +79,24 @@ export function pubsubRefusal(client: Client, id: number, slot: number): Buffer 
   }
   const refusal = subscriberRefusal(client, id);
   if (refusal !== null) return refusal;
-  return session.transaction !== null && SUBSCRIPTIONS.has(id) ? NOT_IN_TRANSACTION : null;
+  const isBegun = id === COMMAND_ID.SUBSCRIBE || id === COMMAND_ID.PSUBSCRIBE;
+  if (session.transaction === null || !isBegun) return null;
+  return errorReply(refusalText(`${commandName(id).toUpperCase()} in MULTI`, NOT_ONE_REPLY));
+}
+
+/** Queues such a command, which nothing speaks against. */
+export function queuePubsub(
+  client: Client,
+  id: number,
+  span: Span,
+  { slot, args }: { readonly slot: number; readonly args: readonly Buffer[] },
+): void {
+  if (!SUBSCRIPTIONS.has(id)) {
+    queuePublish(client, id, span, { slot, channel: args[1] });
+    return;
+  }
+  if (slot !== SLOT_NONE) client.session.transaction?.noteSlot(slot);
+  queueLocal(client, args, id === COMMAND_ID.SSUBSCRIBE ? NO_SSUBSCRIBE : null);
 }
 
 /** Carries out such a command, which nothing speaks against. */

@@ -116,6 +116,11 @@ export class PubsubHub implements Pubsub, UpstreamsListener {
   }
 
   unsubscribe(client: Client, kind: TopicKind, names: readonly string[]): void {
+    client.push(this.endSubscriptions(client, kind, names));
+    client.flushPushes();
+  }
+
+  endSubscriptions(client: Client, kind: TopicKind, names: readonly string[]): Buffer {
     const { session } = client;
     const subscribed = session.subscriptions;
     const all = names.length > 0 ? names : [...(subscribed?.[kind] ?? [])];
@@ -129,8 +134,7 @@ export class PubsubHub implements Pubsub, UpstreamsListener {
       writeConfirmation(writer, word, null, subscribed?.shownCount(kind) ?? 0);
     }
     this.#noteChange(client, subscribed);
-    client.push(writer.take());
-    client.flushPushes();
+    return writer.take();
   }
 
   forget(client: Client): void {

@@ -1,4 +1,5 @@
 import { SLOT_NONE } from '../core/command-keys.ts';
+import { refusalText } from '../core/command-lookup.ts';
 import { COMMAND_ID } from '../core/command-table.generated.ts';
 import {
   errorReply,
@@ -99,9 +100,19 @@ export function queuePublish(
   transaction.published.push({ index, channel, isSharded: id === COMMAND_ID.SPUBLISH });
 }
 
-/** Whether a command changes what becomes of replies, which cannot be done inside EXEC's. */
-export function isNeverQueued(id: number): boolean {
-  return id === COMMAND_ID.CLIENT_REPLY || id === COMMAND_ID.CLIENT_TRACKING;
+const OTHER_CONNECTIONS =
+  'it changes the connections to servers, and commands for one of them are queued; send it before MULTI';
+const OTHER_REPLIES =
+  'it changes what becomes of replies, which cannot be done inside the one of EXEC';
+
+/** Why a command is never queued; null: it may be. */
+export function refusalToQueue(id: number): Buffer | null {
+  if (id === COMMAND_ID.CLIENT_TRACKING) {
+    return errorReply(refusalText('CLIENT TRACKING in MULTI', OTHER_CONNECTIONS));
+  }
+  return id === COMMAND_ID.CLIENT_REPLY
+    ? errorReply(refusalText('CLIENT REPLY in MULTI', OTHER_REPLIES))
+    : null;
 }
 
 /** What a command that is queued like others answers to EXEC, as in Redis; null: it is carried out. */

@@ -8,6 +8,13 @@ import { startTwins, type Twins } from '../reference.ts';
 type Step = readonly [by: 's' | 'p', line: string, forSubscriber?: number];
 
 const SCRIPT: readonly Step[] = [
+  ['s', 'MULTI', 1],
+  ['s', 'UNSUBSCRIBE', 1],
+  ['s', 'SSUBSCRIBE {x}1', 1],
+  ['s', 'PUNSUBSCRIBE a*', 1],
+  ['s', 'GET {x}key', 1],
+  ['s', 'SUNSUBSCRIBE {x}1', 1],
+  ['s', 'EXEC', 1],
   ['s', 'SUBSCRIBE', 1],
   ['s', 'UNSUBSCRIBE', 1],
   ['s', 'PUNSUBSCRIBE', 1],
