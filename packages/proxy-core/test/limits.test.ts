@@ -15,6 +15,31 @@ async function infoOf(address: string, section: string): Promise<Map<string, str
   return new Map(pairs.map(([name = '', value = '']) => [name, value]));
 }
 
+test('time in which the process did not run makes no client idle', async () => {
+  let jumpMs = 0;
+  const clock: Clock = {
+    now: () => systemClock.now(),
+    monotonicMs: () => systemClock.monotonicMs() + jumpMs,
+    after: (delayMs, callback) => systemClock.after(delayMs, callback),
+  };
+  const fixture = await startFixture([ALL_SLOTS], {
+    clock,
+    sessionTimeoutMs: 60_000,
+    dedicatedIdleMs: 60_000,
+  });
+  const client = await fixture.connect();
+  await client.command('BLPOP', 'a', '0.01');
+  const dedicated = async (): Promise<string | undefined> =>
+    (await infoOf(fixture.proxy.address, 'undermoon')).get('dedicated_connections');
+  expect(await dedicated()).toBe('1');
+  jumpMs = 61_000;
+  // The proxy has seen the new time when it closes what nobody needs any more.
+  await expect.poll(dedicated).toBe('0');
+  expect(await client.command('PING')).toMatchObject({ value: 'PONG' });
+  await client.close();
+  await fixture.stop();
+});
+
 test('a client that stays above the soft output limit is closed, one that drains in time is not', async () => {
   let jumpMs = 0;
   const clock: Clock = {

@@ -68,9 +68,14 @@ test('the time to wait ends once for all, then commands fail at once until the s
   const clock: Clock = {
     ...systemClock,
     // Each tick is the longest that counts.
-    monotonicMs: () => (isRunning ? (nowMs += 500) : nowMs),
+    monotonicMs: () => (isRunning ? (nowMs += 200) : nowMs),
   };
-  const fixture = await startFixture(['0-8191', '8192-16383'], { backendWaitMs: 2000, clock });
+  const fixture = await startFixture(['0-8191', '8192-16383'], {
+    backendWaitMs: 2000,
+    // The proxy asks nothing of its own meanwhile.
+    replicationCheckIntervalMs: 600_000,
+    clock,
+  });
   await using client = await fixture.connect();
   await fixture.redis[0]?.kill('SIGKILL');
   // "b" is on the first server, "a" on the second.

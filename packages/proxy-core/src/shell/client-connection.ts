@@ -35,7 +35,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
 
   constructor(context: ProxyContext, session: Session) {
     super(context, session);
-    this.activeMs = context.loop.nowMs;
+    this.activeMs = context.loop.watchedMs;
   }
 
   get isAccepting(): boolean {
@@ -163,7 +163,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   onBytes(buffer: Buffer, length: number): void {
-    this.activeMs = this.context.loop.nowMs;
+    this.activeMs = this.context.loop.watchedMs;
     countRead(this.context.counters, length);
     if (this.isClosed || this.#isEnding) return;
     if (this.#carry === null) {

@@ -149,7 +149,7 @@ export function factsOf(client: Client, command: string | null): ClientFacts {
     localAddress: portAddressOf(context.addresses, session.port),
     name: session.name,
     ageSeconds: Math.floor((nowMs - session.createdMs) / 1000),
-    idleSeconds: Math.max(0, Math.floor((nowMs - client.activeMs) / 1000)),
+    idleSeconds: Math.floor((context.loop.watchedMs - client.activeMs) / 1000),
     channelCount: subscriptions?.channel.size ?? 0,
     patternCount: subscriptions?.pattern.size ?? 0,
     shardChannelCount: subscriptions?.shard.size ?? 0,

@@ -329,7 +329,7 @@ export interface Client extends ReplySink {
   readonly isAccepting: boolean;
   /** Replies that the client still waits for. */
   readonly owed: number;
-  /** Monotonic milliseconds of the last bytes from the client. */
+  /** `DataLoop.watchedMs` at the last bytes from the client. */
   readonly activeMs: number;
   /**
    * This client's connection to a server. It is another one only when no reply is owed, so that commands run in

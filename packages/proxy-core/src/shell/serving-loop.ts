@@ -306,17 +306,17 @@ export class ServingLoop {
     this.#contexts.laneCount = this.#lanes.next();
     this.#contexts.plain.redirects.wake();
     this.#clients.tick(loop.nowMs);
-    closeIdle(this.#clients.all(), loop.nowMs, this.#clients.sessionTimeoutMs);
+    closeIdle(this.#clients.all(), loop.watchedMs, this.#clients.sessionTimeoutMs);
   }
 }
 
 /** Closes clients that have said nothing for too long; 0: never. */
-function closeIdle(clients: Iterable<Client>, nowMs: number, sessionTimeoutMs: number): void {
+function closeIdle(clients: Iterable<Client>, watchedMs: number, sessionTimeoutMs: number): void {
   if (sessionTimeoutMs === 0) return;
   for (const client of clients) {
     // A subscriber has nothing to say.
     const isQuiet = client.owed === 0 && client.session.subscriptions === null;
-    if (isQuiet && nowMs - client.activeMs > sessionTimeoutMs) client.destroy();
+    if (isQuiet && watchedMs - client.activeMs > sessionTimeoutMs) client.destroy();
   }
 }
 
