@@ -93,6 +93,21 @@ describe('over a fault', () => {
     expect(cell.adopt(old, TIMES)).toContain(`"${later}" was acknowledged 2500 ms`);
   });
 
+  it('a write without a reply may come behind one that was acknowledged after the recovery', () => {
+    const cell = cellOf('text');
+    write(cell, 8000);
+    cell.beginFault();
+    const late = choose(cell, 'SET');
+    cell.onNoReply(attempt(late));
+    write(cell, 12_500);
+    expect(cell.adopt(late.words[2], TIMES)).toBeNull();
+    expect(cell.lostCount).toBe(0);
+    // By the next fault it has come.
+    write(cell, 14_000);
+    cell.beginFault();
+    expect(cell.adopt(late.words[2], { ...TIMES, faultAt: 16_000 })).toContain('was acknowledged');
+  });
+
   it('a counter may have counted twice, but not more than was added', () => {
     const twice = cellOf('counter');
     const operation = choose(twice, 'INCR');

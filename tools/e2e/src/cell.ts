@@ -53,6 +53,8 @@ export class Cell {
   #tokenCount = 0;
   #isFaulty = false;
   #acknowledged: Acknowledged[] = [];
+  /** Of writes during a fault that had no reply, where a value tells which write it is of. */
+  #unanswered = new Set<CellValue>();
   #countMax = 0;
 
   constructor(name: { readonly label: string; readonly id: string }, kind: CellKind, tag: string) {
@@ -94,8 +96,14 @@ export class Cell {
     return `${operation.words.join(' ')}: got ${seen}, expected ${expected.join(' or ')}`;
   }
 
-  /** Takes note that there was no reply: the command may have had an effect. */
+  /**
+   * Takes note that there was no reply: the command may have had an effect, and during a fault may still have
+   * one. ioredis sends a command whose time is over once more when it leaves its node.
+   */
   onNoReply({ operation }: Attempt): void {
+    if (this.#isFaulty && this.kind === 'text' && operation.isWrite) {
+      this.#unanswered.add(operation.apply(null).value);
+    }
     const effects = this.#values.map((value) => operation.apply(value).value);
     this.#values = distinct([...this.#values, ...effects]).slice(-VALUES_MAX);
   }
@@ -110,6 +118,7 @@ export class Cell {
     const wrong = this.#foreignToken(reply) ?? this.#outOfBounds(value, times);
     this.#values = [value];
     this.#acknowledged = [];
+    this.#unanswered.clear();
     this.#isFaulty = false;
     if (this.kind === 'counter') this.#countMax = Number(value ?? 0);
     return wrong;
@@ -127,6 +136,8 @@ export class Cell {
   }
 
   #outOfBounds(value: CellValue, times: FaultTimes): string | null {
+    // It was written late, over whatever was acknowledged meanwhile.
+    if (this.#unanswered.has(value)) return null;
     const rank = (item: CellValue): number => this.#rankOf(item);
     const found = rank(value);
     const newest = Math.max(0, ...this.#acknowledged.map((write) => rank(write.value)));

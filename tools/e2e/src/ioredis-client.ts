@@ -9,11 +9,12 @@ const SLOTS_REFRESH_MS = 2000;
 
 /** An ioredis Cluster with its defaults. */
 export async function openIoredis(options: StockClientOptions): Promise<StockClient> {
-  const { nodes, protocol, commandTimeoutMs } = options;
+  const { nodes, protocol, commandTimeoutMs, slotsTimeoutMs } = options;
   const cluster = new Cluster(
     nodes.map((node) => ({ host: '127.0.0.1', port: portOf(node) })),
     {
       slotsRefreshInterval: SLOTS_REFRESH_MS,
+      ...(slotsTimeoutMs === undefined ? {} : { slotsRefreshTimeout: slotsTimeoutMs }),
       redisOptions: {
         protocol,
         ...(commandTimeoutMs === undefined ? {} : { commandTimeout: commandTimeoutMs }),

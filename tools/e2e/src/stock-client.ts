@@ -17,6 +17,11 @@ export interface StockClientOptions {
   readonly protocol: 2 | 3;
   /** Time for one command, set where a node may freeze: without it, clients wait as long as TCP does. */
   readonly commandTimeoutMs?: number;
+  /**
+   * Time for the list of slots, after which ioredis asks another node and reports an error. Default: its own, a
+   * second, which a busy machine takes now and then while nothing is wrong.
+   */
+  readonly slotsTimeoutMs?: number;
 }
 
 /** A reply without what the two protocols, and the clients, render differently. */

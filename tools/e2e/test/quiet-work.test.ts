@@ -10,6 +10,7 @@ import { Workload } from '../src/workload.ts';
 import { printedSeed, startNodes, useCluster } from './use-cluster.ts';
 
 const WORK_MS = 3000;
+const SLOTS_TIMEOUT_MS = 20_000;
 
 // Eight nodes: keys of four masters, two of them behind proxies that the clients are not told of.
 const running = useCluster(() =>
@@ -27,7 +28,7 @@ describe('while nothing fails', () => {
   it.each(CLIENTS)('mixed pipelined work of $name has no error and no wrong value', async (row) => {
     const { name, open, protocol } = row;
     const nodes = startNodes(running());
-    const client = await open({ nodes, protocol });
+    const client = await open({ nodes, protocol, slotsTimeoutMs: SLOTS_TIMEOUT_MS });
     const seed = printedSeed(name);
     const label = name.replace(' ', '-');
     const workload = new Workload({ client, seed, label, cellCount: 640, batchSize: 32 });
