@@ -20,8 +20,13 @@ export function variableOf(key: string): string {
 const SERVICE_LINK =
   /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
-// Read by the repository's own start script, which passes its environment on.
-const IGNORED: ReadonlySet<string> = new Set(['UNDERMOON_NODE']);
+// Of the repository's start script, which passes its environment on, and of the command `undermoon`, whose
+// variables people set for a whole shell.
+const IGNORED: ReadonlySet<string> = new Set([
+  'UNDERMOON_NODE',
+  'UNDERMOON_BROKER',
+  'UNDERMOON_ENGINE',
+]);
 
 /**
  * Picks the variables of a program. Prefix and key are compared in any case; the usual spelling wins

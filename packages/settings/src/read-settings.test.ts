@@ -205,7 +205,7 @@ describe('warnings', () => {
     ]);
   });
 
-  it('is silent about obsolete keys and the variables of Kubernetes services', () => {
+  it('is silent about obsolete keys and the variables of Kubernetes services and of other commands', () => {
     const env = {
       UNDERMOON_AUTO_SELECT_CLUSTER: 'true',
       UNDERMOON_BROKER_SERVICE_HOST: '10.0.0.1',
@@ -213,6 +213,8 @@ describe('warnings', () => {
       UNDERMOON_BROKER_PORT: 'tcp://10.0.0.1:7799',
       UNDERMOON_BROKER_PORT_7799_TCP_ADDR: '10.0.0.1',
       UNDERMOON_NODE: '24.21.0',
+      UNDERMOON_BROKER: 'http://10.0.0.1:7799',
+      UNDERMOON_ENGINE: '/opt/redis-server',
     };
     const files = { 'a.toml': 'auto_select_cluster = true' };
     expect(warningsOf({ env, files, argv: ['a.toml'] })).toEqual([]);
