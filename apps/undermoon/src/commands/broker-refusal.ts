@@ -25,7 +25,8 @@ const MEANINGS: Readonly<Partial<Record<BrokerClientError['code'], string>>> = {
   PROXY_NOT_SYNC:
     'the nodes were added, but their proxies do not know the cluster yet; run it again to go on (are coordinators running?)',
   RETRY: 'somebody else changed the metadata at the same time; try again',
-  PERSISTENCE_IO_ERROR: 'the broker could not write its file',
+  PERSISTENCE_IO_ERROR:
+    'the broker could not write its file, and nothing was changed; is its disk full?',
   SHUTTING_DOWN: 'the broker is being stopped',
   OVERLOADED: 'the broker has too much to do; try again later',
 };

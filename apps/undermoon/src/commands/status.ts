@@ -3,7 +3,13 @@ import type { ClusterName } from '@undermoon/cluster-meta';
 import type { Command, Invocation } from '../command-line.ts';
 import { Inspector, type Logins } from '../sight/inspector.ts';
 import type { Credentials } from '../sight/node-probe.ts';
-import { healthOf, movesOf, problemsOf, type Snapshot } from '../sight/snapshot.ts';
+import {
+  brokerProblemOf,
+  healthOf,
+  movesOf,
+  problemsOf,
+  type Snapshot,
+} from '../sight/snapshot.ts';
 import { statusTable } from '../sight/status-table.ts';
 import { explainRefusals } from './broker-refusal.ts';
 import { BROKER_FLAG, brokerTarget, withBroker, type BrokerTarget } from './broker-target.ts';
@@ -63,7 +69,8 @@ function statusJson({ url }: BrokerTarget, version: string, snapshot: Snapshot):
     return { name, isHealthy: problems.length === 0, problems, moves: movesOf(snapshot, name) };
   });
   const proxies = snapshot.proxies.map((proxy) => ({ ...proxy, health: healthOf(proxy) }));
-  return { broker: { url, version }, epoch: snapshot.epoch, clusters, proxies };
+  const problem = brokerProblemOf(snapshot);
+  return { broker: { url, version, problem }, epoch: snapshot.epoch, clusters, proxies };
 }
 
 function statusText(
@@ -73,6 +80,8 @@ function statusText(
   invocation: Invocation,
 ): string {
   const lines = [`broker   ${url} (version ${version})`, `epoch    ${snapshot.epoch}`];
+  const brokerProblem = brokerProblemOf(snapshot);
+  if (brokerProblem !== null) lines.push(`         ${brokerProblem}`);
   for (const name of snapshot.clusters) {
     lines.push(...clusterLines(snapshot, name));
   }

@@ -28,8 +28,7 @@ export class Inspector {
   /** Fails with `BrokerClientError` when the broker cannot be asked; a silent proxy is part of the answer. */
   async look(): Promise<Snapshot> {
     const broker = this.#broker;
-    const [epoch, clusters, addresses, failed, reported] = await Promise.all([
-      broker.epoch(),
+    const [clusters, addresses, failed, reported] = await Promise.all([
       broker.clusterNames(),
       broker.proxyAddresses(),
       broker.failedProxies(),
@@ -42,6 +41,8 @@ export class Inspector {
     const known = metas.filter((meta) => meta !== null);
     const shards = shardsOf(known);
     const proxies = await Promise.all(known.map((meta) => this.#lookAtProxy(meta, marks, shards)));
+    // Asked last, so that no proxy is ahead of the broker only because it was asked later.
+    const epoch = await broker.epoch();
     return { epoch, clusters: clusters.toSorted(byText), proxies };
   }
 

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
-import { healthOf, movesOf, problemsOf, type NodeSight, type ProxySight } from './snapshot.ts';
+import {
+  brokerProblemOf,
+  healthOf,
+  movesOf,
+  problemsOf,
+  type NodeSight,
+  type ProxySight,
+} from './snapshot.ts';
 import { statusTable } from './status-table.ts';
 import { address, DEMO, failedOver, wholeCluster } from '../../test/sights.ts';
 
@@ -81,6 +88,14 @@ describe('problemsOf', () => {
     const snapshot = withProxy(0, {}, index, { replication });
     expect(problemsOf(snapshot, DEMO)).toEqual([problem]);
     expect(healthOf(snapshot.proxies[0]!)).toBe('replica out of sync');
+  });
+
+  it('tells of a broker with older metadata than proxies have', () => {
+    expect(brokerProblemOf(wholeCluster())).toBeNull();
+    expect(brokerProblemOf({ ...wholeCluster(), epoch: 4 })).toBe(
+      "proxy h:1 and 2 more had newer metadata (epoch 5) and refuses the broker's; " +
+        'PUT /api/v3/epoch/recovery mends that',
+    );
   });
 
   it('names Redis servers that ask for a password', () => {

@@ -87,6 +87,18 @@ export function healthOf(proxy: ProxySight): ProxyHealth {
     : 'replica out of sync';
 }
 
+/** What is wrong with the broker's metadata as a whole, as a sentence; null when nothing is. */
+export function brokerProblemOf({ epoch, proxies }: Snapshot): string | null {
+  const ahead = proxies.filter((proxy) => proxy.epoch !== null && proxy.epoch > epoch);
+  const [first] = ahead;
+  if (first === undefined) return null;
+  const others = ahead.length > 1 ? ` and ${ahead.length - 1} more` : '';
+  return (
+    `proxy ${first.address}${others} had newer metadata (epoch ${first.epoch}) and refuses the broker's; ` +
+    'PUT /api/v3/epoch/recovery mends that'
+  );
+}
+
 /** What keeps a cluster from being whole, as sentences; none when it serves every slot and every replica is in sync. */
 export function problemsOf(snapshot: Snapshot, cluster: ClusterName): string[] {
   const proxies = snapshot.proxies.filter((proxy) => proxy.cluster === cluster);
