@@ -12,7 +12,9 @@ const OF_SERVERS: readonly { readonly name: string; readonly command: Buffer }[]
   { name: 'MEMORY', command: encodeCommand(['INFO', 'memory']) },
 ];
 /** Whatever stands for all sections. */
-const WHOLE: readonly string[] = ['DEFAULT', 'ALL', 'EVERYTHING'];
+const WHOLE: readonly string[] = ['ALL', 'EVERYTHING'];
+/** The same as no section. */
+const DEFAULT = 'DEFAULT';
 
 /** Lines of INFO that sums over the loops would get wrong. */
 const COUNTED_ONCE = [
@@ -20,14 +22,19 @@ const COUNTED_ONCE = [
   { name: 'pubsub_patterns', of: 'pattern' },
   { name: 'pubsubshard_channels', of: 'shard' },
 ] as const;
-const NAMES: readonly string[] = ['STATS', ...OF_SERVERS.map(({ name }) => name), ...WHOLE];
+const NAMES: readonly string[] = [
+  'STATS',
+  ...OF_SERVERS.map(({ name }) => name),
+  ...WHOLE,
+  DEFAULT,
+];
 
 /** INFO: the proxy's own, with the keys and the limits of all servers where they are asked for. */
 export function takeInfo(client: Client, scanner: RequestScanner, span: Span): void {
   const { desk, servers, options } = client.context;
   const asked = sectionsOf(scanner, span.bytes);
   const commands = questionsOf(client, asked);
-  const isCounting = options.threads > 1 && (asked.size === 0 || isAsked(asked, 'STATS'));
+  const isCounting = options.threads > 1 && (isDefault(asked) || isAsked(asked, 'STATS'));
   if ((servers.length === 0 || commands.length === 0) && !isCounting) {
     desk.take(client, scanner, span);
     return;
@@ -74,13 +81,17 @@ function sectionsOf(scanner: RequestScanner, bytes: Buffer): ReadonlySet<string>
   return asked;
 }
 
+function isDefault(asked: ReadonlySet<string>): boolean {
+  return asked.size === 0 || asked.has(DEFAULT);
+}
+
 function isAsked(asked: ReadonlySet<string>, name: string): boolean {
   return asked.has(name) || WHOLE.some((whole) => asked.has(whole));
 }
 
 /** On the cluster port an INFO without sections waits for no server: it tells clients whether the proxy is alive. */
 function questionsOf({ context }: Client, asked: ReadonlySet<string>): readonly Buffer[] {
-  const isPlainWhole = context.isPlain && asked.size === 0;
+  const isPlainWhole = context.isPlain && isDefault(asked);
   return OF_SERVERS.filter(({ name }) => isPlainWhole || isAsked(asked, name)).map(
     ({ command }) => command,
   );
