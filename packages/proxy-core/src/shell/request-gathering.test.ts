@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { RequestGathering } from './request-gathering.ts';
 
@@ -65,3 +64,7 @@ test('what is flushed may gather more, for the next turn', async () => {
   await nextTurn();
   expect(names).toEqual(['first', 'second', 'again']);
 });
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
