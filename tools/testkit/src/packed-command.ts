@@ -7,13 +7,16 @@ import { type ProgramEnd, type RunningProgram, startProgram } from './program.ts
 
 const run = promisify(execFile);
 
-/** A command that was installed from its own tarball into an otherwise empty folder. */
-export interface PackedCommand {
-  /** The folder; it may be written to. */
+/** A folder with installed packages. It may be written to, and is removed when it is disposed of. */
+export interface InstalledFolder {
   readonly directory: string;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A command that was installed from its own tarball into an otherwise empty folder. */
+export interface PackedCommand extends InstalledFolder {
   /** The JavaScript file behind the command. */
   readonly file: string;
-  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
@@ -24,20 +27,35 @@ export async function installPacked(
   packageDir: string,
   dependencyDirs: readonly string[] = [],
 ): Promise<PackedCommand> {
+  const installed = await installTarballs([packageDir, ...dependencyDirs]);
+  try {
+    return { ...installed, file: await commandFile(packageDir, installed.directory) };
+  } catch (error) {
+    await installed[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * Packs packages as they would be published and installs the tarballs into an otherwise empty folder. The `dist` of
+ * each must have been built. `otherDirs` are folders of packages from elsewhere that are installed as they are.
+ */
+export async function installTarballs(
+  packageDirs: readonly string[],
+  otherDirs: readonly string[] = [],
+): Promise<InstalledFolder> {
   const directory = await mkdtemp(path.join(tmpdir(), 'undermoon-packed-'));
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
   try {
-    for (const cwd of [packageDir, ...dependencyDirs]) {
+    for (const cwd of packageDirs) {
       await run('pnpm', ['--silent', 'pack', '--pack-destination', directory], { cwd });
     }
     const tarballs = (await readdir(directory)).filter((name) => name.endsWith('.tgz'));
     await writeFile(path.join(directory, 'package.json'), '{ "private": true }\n');
     const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
-    await run('npm', ['install', ...quiet, ...tarballs.map((name) => `./${name}`)], {
-      cwd: directory,
-    });
-    const file = await commandFile(packageDir, directory);
-    return { directory, file, [Symbol.asyncDispose]: remove };
+    const names = [...tarballs.map((name) => `./${name}`), ...otherDirs];
+    await run('npm', ['install', ...quiet, ...names], { cwd: directory });
+    return { directory, [Symbol.asyncDispose]: remove };
   } catch (error) {
     await remove();
     throw error;
