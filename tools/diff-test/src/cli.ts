@@ -1,37 +1,39 @@
 import { parseArgs } from 'node:util';
-import { chooseSeed } from '@undermoon/testkit';
+import {
+  chooseSeed,
+  numberArgument,
+  parseToolArguments,
+  refuseArguments,
+} from '@undermoon/testkit';
 import { type DiffResult, runDiff } from './diff-run.ts';
 
 const USAGE =
   'usage: diff-test [--seed N] [--minutes M | --commands N] [--differences N] [--plain] [--json]';
 
-const { values } = parseArgs({
-  // `pnpm diff-test -- --seed 1` leaves the two dashes in.
-  args: process.argv.slice(2).filter((word) => word !== '--'),
-  options: {
-    seed: { type: 'string', default: String(chooseSeed(process.env['DIFF_SEED'])) },
-    minutes: { type: 'string' },
-    commands: { type: 'string' },
-    differences: { type: 'string', default: '5' },
-    plain: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
-});
+const { values } = parseToolArguments(USAGE, (args) =>
+  parseArgs({
+    args,
+    options: {
+      seed: { type: 'string', default: String(chooseSeed(process.env['DIFF_SEED'])) },
+      minutes: { type: 'string' },
+      commands: { type: 'string' },
+      differences: { type: 'string', default: '5' },
+      plain: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  }),
+);
 
-const seed = Number(values.seed);
-const minutes = Number(values.minutes ?? 1);
-const commands = Number(values.commands ?? Number.POSITIVE_INFINITY);
-const differencesMax = Number(values.differences);
-const isBothGiven = values.minutes !== undefined && values.commands !== undefined;
-if (
-  !Number.isSafeInteger(seed) ||
-  !(minutes > 0) ||
-  !(commands > 0) ||
-  !(differencesMax > 0) ||
-  isBothGiven
-) {
-  throw new RangeError(USAGE);
+const number = (name: string, text: string, isWhole = true): number =>
+  numberArgument(USAGE, name, text, { isWhole, min: isWhole ? 1 : 0 });
+if (values.minutes !== undefined && values.commands !== undefined) {
+  refuseArguments(USAGE, '--minutes and --commands exclude each other');
 }
+const seed = numberArgument(USAGE, 'seed', values.seed, { isWhole: true, min: 0 });
+const minutes = number('minutes', values.minutes ?? '1', false);
+const commands =
+  values.commands === undefined ? Number.POSITIVE_INFINITY : number('commands', values.commands);
+const differencesMax = number('differences', values.differences);
 
 const startedAt = performance.now();
 const isInTime = (): boolean => performance.now() - startedAt < minutes * 60_000;

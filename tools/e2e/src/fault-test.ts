@@ -1,10 +1,15 @@
-import { findEtcd } from '@undermoon/testkit';
 import { parseArgs } from 'node:util';
 import { canMount, runDiskFaults } from './broker-faults/disk-faults.ts';
 import { runEtcdFaults } from './broker-faults/etcd-faults.ts';
 import { runFileFaults } from './broker-faults/file-faults.ts';
 import { PROXY_VARIANTS, runProxyFaults } from './proxy-faults/proxy-faults.ts';
-import { chooseSeed } from '@undermoon/testkit';
+import {
+  chooseSeed,
+  findEtcd,
+  numberArgument,
+  parseToolArguments,
+  refuseArguments,
+} from '@undermoon/testkit';
 
 const USAGE =
   'usage: fault-test broker [--seed N] [--kills N] [--mutations N] [--etcd-rounds N] [--json]\n' +
@@ -14,28 +19,32 @@ const USAGE =
 const ROUND_SECONDS_MIN = 5;
 const ROUND_SECONDS_MAX = 60;
 
-const { values, positionals } = parseArgs({
-  // `pnpm fault-test -- broker` leaves the two dashes in.
-  args: process.argv.slice(2).filter((word) => word !== '--'),
-  allowPositionals: true,
-  options: {
-    seed: { type: 'string', default: String(chooseSeed(process.env['E2E_SEED'])) },
-    kills: { type: 'string', default: '200' },
-    mutations: { type: 'string', default: '10000' },
-    'etcd-rounds': { type: 'string', default: '24' },
-    minutes: { type: 'string', default: '10' },
-    json: { type: 'boolean', default: false },
-  },
-});
+const { values, positionals } = parseToolArguments(USAGE, (args) =>
+  parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      seed: { type: 'string', default: String(chooseSeed(process.env['E2E_SEED'])) },
+      kills: { type: 'string', default: '200' },
+      mutations: { type: 'string', default: '10000' },
+      'etcd-rounds': { type: 'string', default: '24' },
+      minutes: { type: 'string', default: '10' },
+      json: { type: 'boolean', default: false },
+    },
+  }),
+);
 
-const seed = number(values.seed);
-const kills = number(values.kills);
-const mutations = number(values.mutations);
-const rounds = number(values['etcd-rounds']);
-const minutes = Number(values.minutes);
+const whole = (name: string, text: string): number =>
+  numberArgument(USAGE, name, text, { isWhole: true, min: 0 });
+const seed = whole('seed', values.seed);
+const kills = whole('kills', values.kills);
+const mutations = whole('mutations', values.mutations);
+const rounds = whole('etcd-rounds', values['etcd-rounds']);
+const minutes = numberArgument(USAGE, 'minutes', values.minutes, { isWhole: false, min: 0 });
 const [part = ''] = positionals;
-const isKnown = ['broker', 'proxy'].includes(part) && positionals.length === 1 && minutes > 0;
-if (!isKnown) throw new RangeError(USAGE);
+if (!['broker', 'proxy'].includes(part) || positionals.length > 1) {
+  refuseArguments(USAGE, 'what to test: broker or proxy');
+}
 
 const note = (line: string): void => {
   if (!values.json) console.info(line);
@@ -68,10 +77,4 @@ async function testProxy(): Promise<void> {
       if (result.violations.length > 0) process.exit(1);
     }
   }
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(USAGE);
-  return value;
 }

@@ -15,6 +15,8 @@ export { startRedis } from './redis-server.ts';
 export type { RedisServer, RedisServerOptions } from './redis-server.ts';
 export { chooseSeed, seededRandom } from './seeded-random.ts';
 export type { SeededRandom } from './seeded-random.ts';
+export { numberArgument, parseToolArguments, refuseArguments } from './tool-arguments.ts';
+export type { NumberBounds } from './tool-arguments.ts';
 export { startScriptedPeer } from './scripted-peer.ts';
 export type { Request, ScriptedPeer, ScriptedPeerOptions, ScriptStep } from './scripted-peer.ts';
 export { installPacked, installTarballs, tryPackedServer } from './packed-command.ts';
