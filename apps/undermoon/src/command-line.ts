@@ -185,14 +185,21 @@ function invocationOf(
 export function wholeNumber(
   invocation: Invocation,
   flag: string,
-  bounds: { readonly min: number; readonly max: number; readonly otherwise: number },
+  bounds: {
+    readonly min: number;
+    readonly max: number;
+    readonly otherwise: number;
+    /** What else it has to be, such as `a multiple of 4`; the caller checks that. */
+    readonly also?: string;
+  },
 ): number {
   const text = invocation.text(flag);
   if (text === null) return bounds.otherwise;
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= bounds.min && value <= bounds.max) return value;
+  const also = bounds.also === undefined ? '' : `, ${bounds.also}`;
   throw usage(
-    `--${flag}: expected a whole number from ${bounds.min} to ${bounds.max}, got ${JSON.stringify(text)}`,
+    `--${flag}: expected a whole number from ${bounds.min} to ${bounds.max}${also}, got ${JSON.stringify(text)}`,
   );
 }
 

@@ -30,6 +30,11 @@ it('shows its help and its version', async () => {
 
 it.each([
   [['pu'], {}, 'undermoon: unknown command pu, did you mean up?\n'],
+  [
+    ['up', '--nodes', '3'],
+    {},
+    'undermoon: --nodes: expected a whole number from 4 to 400, a multiple of 4, got "3"\n',
+  ],
   [['up', '--nodes', '6'], {}, 'undermoon: --nodes: expected a multiple of 4 '],
   [
     ['status', '--broker', 'ftp://x'],

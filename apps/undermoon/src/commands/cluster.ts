@@ -97,7 +97,12 @@ async function createCluster({ broker, invocation }: Call): Promise<void> {
   if (!invocation.has('nodes')) {
     throw usage('cluster create needs --nodes <number>, a multiple of 4');
   }
-  const nodeNumber = wholeNumber(invocation, 'nodes', { min: 4, max: NODES_MAX, otherwise: 4 });
+  const nodeNumber = wholeNumber(invocation, 'nodes', {
+    min: 4,
+    max: NODES_MAX,
+    otherwise: 4,
+    also: 'a multiple of 4',
+  });
   await broker.createCluster(name, nodeNumber);
   const proxies = proxiesOf(await existingCluster(broker, name));
   if (invocation.has('json')) printJson({ created: name, nodeNumber, proxies });

@@ -212,5 +212,10 @@ function nodesOf(invocation: Invocation, command: string): number {
   if (!invocation.has('nodes')) {
     throw usage(`${command} needs --nodes <number>, a multiple of 4`);
   }
-  return wholeNumber(invocation, 'nodes', { min: 4, max: NODES_MAX, otherwise: 4 });
+  return wholeNumber(invocation, 'nodes', {
+    min: 4,
+    max: NODES_MAX,
+    otherwise: 4,
+    also: 'a multiple of 4',
+  });
 }

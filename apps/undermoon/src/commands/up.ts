@@ -79,6 +79,7 @@ function upRequest(invocation: Invocation): UpRequest {
       min: 4,
       max: NODES_MAX,
       otherwise: DEFAULTS.nodes,
+      also: 'a multiple of 4',
     }),
     sparePairCount: wholeNumber(invocation, 'spare', {
       min: 0,
