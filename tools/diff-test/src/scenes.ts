@@ -62,6 +62,10 @@ const SCENES: readonly Scene[] = [
   { uses: ['watch', 'multi', 'exec'], make: (context) => watched(context) },
   { uses: ['multi', 'exec', 'discard', 'unwatch'], make: (context) => strayWords(context) },
   { uses: ['multi', 'exec', 'monitor'], make: (context) => refusedInTransaction(context) },
+  {
+    uses: ['multi', 'exec', 'unsubscribe', 'punsubscribe', 'sunsubscribe', 'ssubscribe'],
+    make: (context) => subscriberWords(context),
+  },
   { uses: ['client|reply'], make: (context) => muted(context) },
   {
     uses: ['client|tracking', 'client|caching'],
@@ -204,6 +208,20 @@ function refusedInTransaction(context: SceneContext): Unit {
     'exact',
   ]);
   return { steps: sequence(context, pairs), names: ['multi', 'monitor', 'exec'], closes: null };
+}
+
+/** Ends of subscriptions that there are not, and SSUBSCRIBE, which fails, in a transaction. */
+function subscriberWords(context: SceneContext): Unit {
+  const { random } = context;
+  const name = random.pick(['UNSUBSCRIBE', 'PUNSUBSCRIBE', 'SUNSUBSCRIBE', 'SSUBSCRIBE']);
+  const isNamed = name === 'SSUBSCRIBE' || random.chance(0.5);
+  const requests = [words('MULTI'), isNamed ? words(name, 'a') : words(name), words('EXEC')];
+  const pairs = requests.map((request): [Request, ReplyRule] => [request, 'exact']);
+  return {
+    steps: sequence(context, pairs),
+    names: ['multi', name.toLowerCase(), 'exec'],
+    closes: null,
+  };
 }
 
 /** Requests without a reply; the last one ends the silence. */
