@@ -1,6 +1,6 @@
 import { encodeCommand, RequestScanner } from '@undermoon/resp';
 import { expect, test } from 'vitest';
-import { isOneCommand, PackedCommands } from './packed-transaction.ts';
+import { isOneCommand, PackedCommands, packTransaction } from './packed-transaction.ts';
 import { Transaction } from './transaction.ts';
 
 const LIMITS = { bytesMax: 1000, commandsMax: 10 };
@@ -49,6 +49,17 @@ test.each(['', '\r\n', 'GET a\r\n', '*0\r\n', '*1\r\n$4\r\nPIN', '*1\r\n$1\r\na\
     expect(isOneCommand(new RequestScanner(), command)).toBe(false);
   },
 );
+
+test('the packed form is that of a command, whatever the lengths', () => {
+  const sizes = [0, 1, 9, 10, 60, 70, 99, 100, 999, 1000, 12_345, 100_000];
+  const words = sizes.map((size) => encodeCommand(['SET', 'k', 'v'.repeat(size)]));
+  const ends = words.map((_, i) =>
+    words.slice(0, i + 1).reduce((sum, { length }) => sum + length, 0),
+  );
+  const packed = packTransaction(Buffer.concat(words), ends);
+  const expected = encodeCommand(['UMCTL', 'TRANSACTION', ...words]);
+  expect(packed.equals(expected)).toBe(true);
+});
 
 test('a transaction knows its slots', () => {
   const transaction = new Transaction(LIMITS, 'shard');
