@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { makeFolders } from '@undermoon/runtime/node';
 
 import { CommandError, errorCodeOf } from '../errors.ts';
 import { startOf } from './process-identity.ts';
@@ -45,7 +46,7 @@ export class RunFolder {
   /** Makes a folder for the data of one process and returns its path. */
   dataOf(name: string): string {
     const folder = path.join(this.directory, name);
-    mkdirSync(folder, { recursive: true });
+    makeFolders(folder);
     return folder;
   }
 
@@ -103,7 +104,7 @@ export class RunFolder {
 export async function claimRunFolder({ directory, note }: ClaimOptions): Promise<RunFolder> {
   let names: string[];
   try {
-    mkdirSync(directory, { recursive: true });
+    makeFolders(directory);
     names = readdirSync(directory);
   } catch (error) {
     if (errorCodeOf(error) === '') throw error;

@@ -1,7 +1,8 @@
-import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { auditEntryToJson, parseAuditEntry, type AuditEntry } from '@undermoon/broker-api';
 import type { Logger } from '@undermoon/runtime';
+import { makeFolders } from '@undermoon/runtime/node';
 import { BrokerError, systemCodeOf } from '../errors.ts';
 import { syncDirectory } from './persistence/durable-files.ts';
 
@@ -35,7 +36,7 @@ export class AuditFile {
   /** Opens the file and returns its latest entries, oldest first. Fails with AUDIT_UNREADABLE. */
   async open(entriesMax: number): Promise<AuditEntry[]> {
     try {
-      await mkdir(dirname(this.#path), { recursive: true });
+      makeFolders(dirname(this.#path));
       const entries = await this.#readBack(entriesMax);
       this.#handle = await this.#open();
       this.#size = (await this.#handle.stat()).size;

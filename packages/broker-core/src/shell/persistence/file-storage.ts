@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { copyFile, link, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { metaStoreToJson, type MetaStore } from '@undermoon/broker-api';
 import type { Logger } from '@undermoon/runtime';
+import { makeFolders } from '@undermoon/runtime/node';
 import { APPLY_VERSION } from '../../core/apply.ts';
 import { BrokerError, systemCodeOf } from '../../errors.ts';
 import { replaceFile } from './durable-files.ts';
@@ -62,7 +63,7 @@ class FileStorage implements MetaStorage {
   async load(): Promise<MetaStore | null> {
     const { path } = this.#options;
     try {
-      await mkdir(dirname(path), { recursive: true });
+      makeFolders(dirname(path));
       this.#lock = await FileLock.acquire(`${path}.lock`);
       await this.#removeStray();
       return await this.#read();
