@@ -41,7 +41,7 @@ describe('undermoon commands against a running cluster', { timeout: 90_000 }, ()
   it('status tells what the broker and the proxies tell', async () => {
     const { epoch, clusters, proxies } = await status();
     expect(epoch).toBe(await brokerEpoch(running().brokerUrl));
-    expect(clusters).toEqual([{ name: 'demo', isHealthy: true, problems: [] }]);
+    expect(clusters).toEqual([{ name: 'demo', isHealthy: true, moves: [], problems: [] }]);
     expect(proxies.map(({ address }) => address)).toEqual(
       running().proxies.map(({ address }) => address),
     );
@@ -123,7 +123,7 @@ describe('undermoon commands against a running cluster', { timeout: 90_000 }, ()
     expect(await running().event('proxy-replaced', 15_000)).toMatchObject({ removed: leaving });
     await running().event('cluster-healthy', 15_000);
     const { clusters, proxies } = await status();
-    expect(clusters).toEqual([{ name: 'demo', isHealthy: true, problems: [] }]);
+    expect(clusters).toEqual([{ name: 'demo', isHealthy: true, moves: [], problems: [] }]);
     const lost = proxies.find(({ address }) => address === leaving);
     expect(lost).toMatchObject({ cluster: null, epoch: null });
     expect(lost?.health).not.toBe('ok');
