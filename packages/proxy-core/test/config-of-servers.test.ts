@@ -135,11 +135,13 @@ test('memory and files of the servers: several at once, in a transaction, and in
     expect(
       wordsOf(await client.command('CONFIG', 'GET', 'save', 'appendfsync')).toSorted(),
     ).toEqual(['3600 1 300 100', 'always', 'appendfsync', 'save']);
-    await client.command('MULTI');
-    await client.command('CONFIG', 'GET', 'maxmemory-policy');
-    expect(JSON.stringify(await client.command('EXEC'))).toContain(
-      JSON.stringify(Buffer.from('allkeys-lru')),
-    );
+    for (const more of [[], ['-25'], ['no:name', 'appendonly']]) {
+      await client.command('MULTI');
+      await client.command('CONFIG', 'GET', 'maxmemory-policy', ...more);
+      expect(JSON.stringify(await client.command('EXEC'))).toContain(
+        JSON.stringify(Buffer.from('allkeys-lru')),
+      );
+    }
   }
   const faulty = ['maxmemory', '1', 'maxmemory-policy', 'nosuch'];
   expect(wordOf(await plain.command('CONFIG', 'SET', ...faulty))).toBe(

@@ -9,6 +9,8 @@ import type { Client, Span } from './proxy-context.ts';
 
 /** Names of parameters are shorter. */
 const PATTERN_BYTES_MAX = 512;
+/** Neither a pattern nor the name of any parameter, of the proxy or of a server. */
+const NO_PARAMETER = /^(?![a-z][\w-]*$)[^*?[\\]*$/i;
 
 /** CONFIG GET and CONFIG SET of what the servers have. False: the command is about the proxy alone. */
 export function takeConfigOfServers(
@@ -28,10 +30,13 @@ export function takeConfigOfServers(
 /** Whether CONFIG GET asks for nothing but what a server has: in a transaction that answers itself. */
 export function isAskedOfServer(scanner: RequestScanner, span: Span, id: number): boolean {
   if (id !== COMMAND_ID.CONFIG_GET) return false;
+  let isAsked = false;
   for (let i = 2; i < scanner.argc; i++) {
-    if (serverNameOf(wordAt(scanner, span, i)) === null) return false;
+    const word = wordAt(scanner, span, i);
+    if (serverNameOf(word) !== null) isAsked = true;
+    else if (!NO_PARAMETER.test(word)) return false;
   }
-  return true;
+  return isAsked;
 }
 
 /** CONFIG SET for the servers; null: it has words about something else. */
