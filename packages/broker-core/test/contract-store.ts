@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 
 /** An external store as the original's contract describes it, in memory. */
 export class ContractStore {
@@ -38,7 +39,8 @@ export class ContractStore {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const bytes = await bodyOf(request);
+    const bytes = await buffer(request).catch(() => null);
+    // Whoever asked has gone before all of it was here.
     if (bytes === null) return;
     const method = request.method ?? '';
     this.calls.push(method);
@@ -73,15 +75,4 @@ export class ContractStore {
     this.store = store;
     return 200;
   }
-}
-
-/** Null: whoever asked has gone before all of it was here. */
-async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
-  const pieces: Buffer[] = [];
-  try {
-    for await (const piece of request) pieces.push(piece as Buffer);
-  } catch {
-    return null;
-  }
-  return Buffer.concat(pieces);
 }

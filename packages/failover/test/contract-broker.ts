@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { buffer } from 'node:stream/consumers';
 import { clusterToJson, proxyToJson } from '@undermoon/cluster-meta';
 import { BrokerModel } from './broker-model.ts';
 import { address, clusterName } from './fixtures.ts';
@@ -60,7 +61,8 @@ export class ContractBroker {
     const url = new URL(request.url ?? '', 'http://broker');
     const path = decodeURIComponent(url.pathname).replace('/api/v3', '');
     this.requests.push(`${method} ${path}`);
-    const body = await bodyOf(request);
+    const body = await buffer(request).catch(() => null);
+    // Whoever asked has gone before all of it was here.
     if (body === null) return;
     const fault = this.fault(method, path);
     if (fault === 'hang') return;
@@ -161,15 +163,4 @@ export class ContractBroker {
       response.writeHead(405).end(`HTTP method not allowed ${fourth ?? ''}`);
     }
   }
-}
-
-/** Null: whoever asked has gone before all of it was here. */
-async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-  } catch {
-    return null;
-  }
-  return Buffer.concat(chunks);
 }

@@ -1,10 +1,10 @@
 import { encodeCommand } from '@undermoon/resp';
-import type { Clock } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
 import { keySlotOf } from '@undermoon/slots';
 import { expect, test } from 'vitest';
 import { createProxyServer } from '../src/index.ts';
 import { type Fixture, startFixture } from './fixture.ts';
+import { jumpingClock } from './jumping-clock.ts';
 
 const HALVES = ['0-8191', '8192-16383'] as const;
 const onFirst = keyWhere((slot) => slot <= 8191);
@@ -114,19 +114,14 @@ test('a client with many small replies held back is paused, and gets them all', 
 });
 
 test('time in which the process did not run is not held against the servers', async () => {
-  let jumpMs = 0;
-  const clock: Clock = {
-    now: () => systemClock.now(),
-    monotonicMs: () => systemClock.monotonicMs() + jumpMs,
-    after: (delayMs, callback) => systemClock.after(delayMs, callback),
-  };
+  const clock = jumpingClock();
   const fixture = await startFixture(['0-16383'], { clock, backendTimeoutMs: 2000 });
   const client = await fixture.connect();
   await client.command('SET', 'a', '1');
   await fixture.redis[0]?.kill('SIGSTOP');
   await client.send(encodeCommand(['GET', 'a']));
   await expect.poll(async () => (await pendingOf(fixture))[0]).toBe(1);
-  jumpMs = 60_000;
+  clock.jumpMs = 60_000;
   // Its timers have run when the proxy sees the new time.
   await expect.poll(async () => (await pendingOf(fixture))[0]).toBe(1);
   const other = await fixture.connect();

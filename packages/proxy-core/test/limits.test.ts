@@ -1,11 +1,10 @@
 // What clients may take of a proxy, reached one by one.
 import { encodeCommand } from '@undermoon/resp';
-import type { Clock } from '@undermoon/runtime';
-import { systemClock } from '@undermoon/runtime/node';
 import { RawClient } from '@undermoon/testkit';
 import { expect, test } from 'vitest';
 import { createProxyServer } from '../src/index.ts';
 import { ALL_SLOTS, startFixture } from './fixture.ts';
+import { jumpingClock } from './jumping-clock.ts';
 
 async function infoOf(address: string, section: string): Promise<Map<string, string>> {
   await using client = await RawClient.connect(address);
@@ -16,12 +15,7 @@ async function infoOf(address: string, section: string): Promise<Map<string, str
 }
 
 test('time in which the process did not run makes no client idle', async () => {
-  let jumpMs = 0;
-  const clock: Clock = {
-    now: () => systemClock.now(),
-    monotonicMs: () => systemClock.monotonicMs() + jumpMs,
-    after: (delayMs, callback) => systemClock.after(delayMs, callback),
-  };
+  const clock = jumpingClock();
   const fixture = await startFixture([ALL_SLOTS], {
     clock,
     sessionTimeoutMs: 60_000,
@@ -32,7 +26,7 @@ test('time in which the process did not run makes no client idle', async () => {
   const dedicated = async (): Promise<string | undefined> =>
     (await infoOf(fixture.proxy.address, 'undermoon')).get('dedicated_connections');
   expect(await dedicated()).toBe('1');
-  jumpMs = 61_000;
+  clock.jumpMs = 61_000;
   // The proxy has seen the new time when it closes what nobody needs any more.
   await expect.poll(dedicated).toBe('0');
   expect(await client.command('PING')).toMatchObject({ value: 'PONG' });
@@ -41,12 +35,7 @@ test('time in which the process did not run makes no client idle', async () => {
 });
 
 test('a client that stays above the soft output limit is closed, one that drains in time is not', async () => {
-  let jumpMs = 0;
-  const clock: Clock = {
-    now: () => systemClock.now(),
-    monotonicMs: () => systemClock.monotonicMs() + jumpMs,
-    after: (delayMs, callback) => systemClock.after(delayMs, callback),
-  };
+  const clock = jumpingClock();
   const fixture = await startFixture([ALL_SLOTS], {
     clock,
     outputPauseBytes: 65_536,
@@ -65,7 +54,7 @@ test('a client that stays above the soft output limit is closed, one that drains
   await slow.send(encodeCommand(['GET', 'v']));
   expect(await quick.command('GET', 'v')).toMatchObject({ type: 'bulk' });
   await expect.poll(waiting).toBeGreaterThan(1_000_000);
-  jumpMs = 61_000;
+  clock.jumpMs = 61_000;
   await expect.poll(() => fixture.proxy.clientCount).toBe(1);
   const stats = await infoOf(address, 'stats');
   expect(stats.get('client_output_buffer_limit_disconnections')).toBe('1');

@@ -1,12 +1,12 @@
 import type { BrokerClient } from '@undermoon/broker-api/client';
 import { parseClusterName, type ClusterName } from '@undermoon/cluster-meta';
 
-import { usage, type Invocation } from '../command-line.ts';
+import { usage, wholeNumber, type Invocation } from '../command-line.ts';
 import { explainRefusals } from './broker-refusal.ts';
 import { brokerTarget, withBroker } from './broker-target.ts';
 
 /** Nodes that can be asked for. */
-export const NODES_MAX = 100_000;
+const NODES_MAX = 100_000;
 
 /** What a command that asks a broker works with. */
 export interface Call {
@@ -31,4 +31,17 @@ export function clusterNameOf({ words }: Invocation): ClusterName {
   throw usage(
     `name: expected 1 to 31 characters out of A-Z a-z 0-9 @ - _, got ${JSON.stringify(words[0])}`,
   );
+}
+
+/** The number of Redis servers in `--nodes`, without which `command` cannot run. */
+export function nodesOf(invocation: Invocation, command: string): number {
+  if (!invocation.has('nodes')) {
+    throw usage(`${command} needs --nodes <number>, a multiple of 4`);
+  }
+  return wholeNumber(invocation, 'nodes', {
+    min: 4,
+    max: NODES_MAX,
+    otherwise: 4,
+    also: 'a multiple of 4',
+  });
 }

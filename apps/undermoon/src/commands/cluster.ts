@@ -1,7 +1,7 @@
 import type { BrokerClient } from '@undermoon/broker-api/client';
 import type { ClusterMeta, ClusterName, NodeMeta } from '@undermoon/cluster-meta';
 
-import { usage, wholeNumber, type Command } from '../command-line.ts';
+import type { Command } from '../command-line.ts';
 import { CommandError } from '../errors.ts';
 import {
   ownedSlots,
@@ -12,7 +12,7 @@ import {
 } from '../sight/slot-text.ts';
 import { plainTable } from '../sight/status-table.ts';
 import { BROKER_FLAG } from './broker-target.ts';
-import { askBroker, clusterNameOf, NODES_MAX, type Call } from './cluster-call.ts';
+import { askBroker, clusterNameOf, nodesOf, type Call } from './cluster-call.ts';
 import { confirm } from './confirm.ts';
 import { NO_CLUSTERS, printJson, printText } from './output.ts';
 
@@ -94,15 +94,7 @@ async function showCluster({ broker, invocation }: Call): Promise<void> {
 
 async function createCluster({ broker, invocation }: Call): Promise<void> {
   const name = clusterNameOf(invocation);
-  if (!invocation.has('nodes')) {
-    throw usage('cluster create needs --nodes <number>, a multiple of 4');
-  }
-  const nodeNumber = wholeNumber(invocation, 'nodes', {
-    min: 4,
-    max: NODES_MAX,
-    otherwise: 4,
-    also: 'a multiple of 4',
-  });
+  const nodeNumber = nodesOf(invocation, 'cluster create');
   await broker.createCluster(name, nodeNumber);
   const proxies = proxiesOf(await existingCluster(broker, name));
   if (invocation.has('json')) printJson({ created: name, nodeNumber, proxies });

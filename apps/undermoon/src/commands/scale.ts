@@ -1,11 +1,11 @@
 import type { ClusterChange } from '@undermoon/broker-api/client';
 import type { MigrationTask } from '@undermoon/cluster-meta';
 
-import { usage, wholeNumber, type Command, type Invocation } from '../command-line.ts';
+import { usage, type Command } from '../command-line.ts';
 import { slotCountOf, slotText } from '../sight/slot-text.ts';
 import { plainTable } from '../sight/status-table.ts';
 import { BROKER_FLAG } from './broker-target.ts';
-import { askBroker, clusterNameOf, NODES_MAX, type Call } from './cluster-call.ts';
+import { askBroker, clusterNameOf, nodesOf, type Call } from './cluster-call.ts';
 import { printJson, printText } from './output.ts';
 
 const FLAGS = [BROKER_FLAG, { name: 'json', doc: 'Print one JSON object' }] as const;
@@ -206,16 +206,4 @@ function taskJson({ slots }: MigrationTask): { from: string; to: string; slots: 
   const [from, to] =
     tag.kind === 'none' ? ['', ''] : [tag.meta.srcNodeAddress, tag.meta.dstNodeAddress];
   return { from, to, slots: slotText([slots]) };
-}
-
-function nodesOf(invocation: Invocation, command: string): number {
-  if (!invocation.has('nodes')) {
-    throw usage(`${command} needs --nodes <number>, a multiple of 4`);
-  }
-  return wholeNumber(invocation, 'nodes', {
-    min: 4,
-    max: NODES_MAX,
-    otherwise: 4,
-    also: 'a multiple of 4',
-  });
 }

@@ -16,9 +16,9 @@ export interface NodeSight {
   readonly role: Role;
   /** The other server of its pair. */
   readonly peer: NodeAddress | null;
-  /** As text, such as `0-8191`. */
   /** Its shard's number in the cluster, from 1 in the order of slots; null for a server of no cluster. */
   readonly shard: number | null;
+  /** As text, such as `0-8191`. */
   readonly slots: string;
   readonly slotCount: number;
   /** Moves of slots that run, from or to this server. */

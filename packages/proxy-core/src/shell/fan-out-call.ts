@@ -1,12 +1,13 @@
 import type { FanOutPart, Merge } from '../core/fan-out.ts';
-import { GatheredReply, type GatheringRoom } from '../core/gathered-reply.ts';
+import type { GatheringRoom } from '../core/gathered-reply.ts';
 import { redirectionOf } from '../core/redirection.ts';
 import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
-import type { BackendConnection, ReplySink } from './backend-connection.ts';
+import type { BackendConnection } from './backend-connection.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import { followCommand } from './followed-command.ts';
+import { GatheringSink } from './gathering-sink.ts';
 import { lossReply } from './loss-reply.ts';
-import type { BackendLoss, CommandOwner } from './lost-replies.ts';
+import type { BackendLoss } from './lost-replies.ts';
 import type { Client } from './proxy-context.ts';
 import { timedAlways } from './slow-sampling.ts';
 
@@ -130,41 +131,23 @@ export function sendParts(
 }
 
 /** Gathers the reply of one part. */
-class PartSink implements ReplySink {
+class PartSink extends GatheringSink {
   readonly isPart = true;
-  readonly owner: CommandOwner<BackendConnection, ReplySink>;
   readonly #call: FanOutCall;
   readonly #index: number;
-  readonly #reply: GatheredReply;
 
   constructor(call: FanOutCall, index: number) {
-    this.owner = call.client.owner;
-    this.#reply = new GatheredReply(call.room);
+    super(call.client, call.room);
     this.#call = call;
     this.#index = index;
   }
 
-  onReplyBytes(
-    source: BackendConnection,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    completed: number,
-  ): void {
-    this.#reply.add(bytes, start, end);
-    if (completed > 0) this.#call.take(this.#index, source, this.#reply.whole() ?? this.#tooLarge);
-  }
-
-  forgetPart(): void {
-    this.#reply.forget();
+  protected onWhole(source: BackendConnection): void {
+    this.#call.take(this.#index, source, this.gathered.whole() ?? this.#tooLarge);
   }
 
   onReplyLoss(source: BackendConnection, _: number, loss: BackendLoss): void {
     this.#call.settle(this.#index, lossReply(source, loss));
-  }
-
-  onBackendRoom(): void {
-    // The client is not read anyway until its reply is complete.
   }
 
   get #tooLarge(): Buffer {

@@ -5,13 +5,13 @@ import {
   type ValueCodec,
 } from '../core/compression.ts';
 import { isScriptCall, lookupCommand, resolveSubcommand } from '../core/command-lookup.ts';
-import { GatheredReply } from '../core/gathered-reply.ts';
 import { type Redirection, redirectionOf } from '../core/redirection.ts';
 import { errorReply, unreachableReply } from '../core/replies.ts';
-import type { BackendConnection, ReplySink } from './backend-connection.ts';
-import type { BackendLoss, CommandOwner } from './lost-replies.ts';
+import type { BackendConnection } from './backend-connection.ts';
+import type { BackendLoss } from './lost-replies.ts';
 import type { BackendGroup } from './backend-pool.ts';
 import { commandSlot } from './command-slot.ts';
+import { GatheringSink } from './gathering-sink.ts';
 import { lossReply } from './loss-reply.ts';
 import type { Client, Patience, Redirected } from './proxy-context.ts';
 import { RepeatedCommand, type TakeReply } from './repeated-command.ts';
@@ -48,23 +48,18 @@ export function followCommand(
   }
 }
 
-class FollowedCommand implements Redirected, ReplySink {
+class FollowedCommand extends GatheringSink implements Redirected {
   readonly isPart = true;
-  readonly owner: CommandOwner<BackendConnection, ReplySink>;
-  readonly client: Client;
   readonly slots: readonly [number];
   readonly patience: Patience;
   readonly #command: Buffer;
   readonly #onReply: TakeReply;
   /** Turns the values of the reply back; null: there are none. */
   #codec: ValueCodec | null = null;
-  readonly #reply: GatheredReply;
 
   constructor(client: Client, command: Buffer, slot: number, onReply: TakeReply) {
-    this.owner = client.owner;
-    this.client = client;
+    super(client);
     this.slots = [slot];
-    this.#reply = new GatheredReply({ left: client.context.options.outputBytesMax });
     this.patience = client.context.redirects.patienceOf(client);
     this.#command = command;
     this.#onReply = onReply;
@@ -89,35 +84,16 @@ class FollowedCommand implements Redirected, ReplySink {
     this.#onReply(reply, false);
   }
 
-  onReplyBytes(
-    source: BackendConnection,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    completed: number,
-  ): void {
-    this.#reply.add(bytes, start, end);
-    if (completed > 0) this.#take(source);
-  }
-
-  forgetPart(): void {
-    this.#reply.forget();
-  }
-
   onReplyLoss(source: BackendConnection, _: number, loss: BackendLoss): void {
     this.#onReply(lossReply(source, loss), false);
   }
 
-  onBackendRoom(): void {
-    // The client is not read anyway until its reply is complete.
-  }
-
-  #take(source: BackendConnection): void {
+  protected onWhole(source: BackendConnection): void {
     const { client } = this;
     const { redirects, options } = client.context;
     const { isPeer } = source.options;
-    const reply = this.#reply.whole();
-    this.#reply.forget();
+    const reply = this.gathered.whole();
+    this.gathered.forget();
     if (client.isClosed) return;
     const redirection = reply?.[0] === ERROR_MARKER ? redirectionOf(reply) : null;
     if (redirection !== null) redirects.follow(this, source.options, redirection);

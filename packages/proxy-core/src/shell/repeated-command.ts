@@ -1,9 +1,9 @@
-import { GatheredReply } from '../core/gathered-reply.ts';
 import { type Redirection, redirectionOf } from '../core/redirection.ts';
 import { errorReply, unreachableReply } from '../core/replies.ts';
-import type { BackendConnection, ReplySink } from './backend-connection.ts';
+import type { BackendConnection } from './backend-connection.ts';
+import { GatheringSink } from './gathering-sink.ts';
 import { lossReply } from './loss-reply.ts';
-import type { BackendLoss, CommandOwner } from './lost-replies.ts';
+import type { BackendLoss } from './lost-replies.ts';
 import type { Client, Patience, Repeated } from './proxy-context.ts';
 
 /** Gets the last reply to a command. `isFromPeer`: another proxy sent it. */
@@ -20,26 +20,20 @@ export interface RepeatedEnd {
  * A command without keys at a proxy that was started again and knows no server yet: it executed nothing, and is asked
  * again until it has its metadata.
  */
-export class RepeatedCommand implements Repeated, ReplySink {
+export class RepeatedCommand extends GatheringSink implements Repeated {
   readonly isPart = true;
-  readonly owner: CommandOwner<BackendConnection, ReplySink>;
-  readonly client: Client;
   readonly patience: Patience;
   readonly #source: BackendConnection;
   readonly #command: Buffer;
   readonly #end: RepeatedEnd;
-  readonly #reply: GatheredReply;
 
   /** `source`: the connection to that proxy. */
   constructor(client: Client, source: BackendConnection, command: Buffer, end: RepeatedEnd) {
-    const { options, redirects } = client.context;
-    this.owner = client.owner;
-    this.client = client;
-    this.patience = redirects.patienceOf(client);
+    super(client);
+    this.patience = client.context.redirects.patienceOf(client);
     this.#source = source;
     this.#command = command;
     this.#end = end;
-    this.#reply = new GatheredReply({ left: options.outputBytesMax });
   }
 
   again(): void {
@@ -55,34 +49,15 @@ export class RepeatedCommand implements Repeated, ReplySink {
     this.#end.onReply(errorReply(`CLUSTERDOWN proxy ${address} knew no server ${time}`), false);
   }
 
-  onReplyBytes(
-    _: BackendConnection,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    completed: number,
-  ): void {
-    this.#reply.add(bytes, start, end);
-    if (completed > 0) this.#take();
-  }
-
-  forgetPart(): void {
-    this.#reply.forget();
-  }
-
   onReplyLoss(source: BackendConnection, _: number, loss: BackendLoss): void {
     this.#end.onReply(lossReply(source, loss), false);
   }
 
-  onBackendRoom(): void {
-    // The client is not read anyway until its reply is complete.
-  }
-
-  #take(): void {
+  protected onWhole(): void {
     const { client } = this;
     const { redirects, options } = client.context;
-    const reply = this.#reply.whole();
-    this.#reply.forget();
+    const reply = this.gathered.whole();
+    this.gathered.forget();
     if (client.isClosed) return;
     const redirection = reply === null ? null : redirectionOf(reply);
     if (reply === null) {

@@ -6,12 +6,12 @@ import {
   type ValueCodec,
   valueUseOf,
 } from '../core/compression.ts';
-import { GatheredReply } from '../core/gathered-reply.ts';
 import type { CommandFrame } from '../core/command-lookup.ts';
 import { errorReply, unreachableReply } from '../core/replies.ts';
 import { SLOT_UNCOVERED } from '../core/routing-table.ts';
-import type { BackendConnection, ReplySink } from './backend-connection.ts';
-import type { BackendLoss, CommandOwner } from './lost-replies.ts';
+import type { BackendConnection } from './backend-connection.ts';
+import { GatheringSink } from './gathering-sink.ts';
+import type { BackendLoss } from './lost-replies.ts';
 import type { TimedCall } from './slow-sampling.ts';
 import type { Client, ProxyContext, Span } from './proxy-context.ts';
 
@@ -68,52 +68,35 @@ export function forwardDecoded(
 }
 
 /** Gathers a reply and passes it on with its values turned back. */
-class StoredReply implements ReplySink {
-  readonly owner: CommandOwner<BackendConnection, ReplySink>;
+class StoredReply extends GatheringSink {
   readonly unitSize = 1;
-  readonly #client: Client;
   readonly #codec: ValueCodec;
-  readonly #reply: GatheredReply;
   readonly #timed: TimedCall | null;
 
   constructor(client: Client, codec: ValueCodec, timed: TimedCall | null) {
-    this.owner = client.owner;
-    this.#reply = new GatheredReply({ left: client.context.options.outputBytesMax });
-    this.#client = client;
+    super(client);
     this.#codec = codec;
     this.#timed = timed;
   }
 
-  onReplyBytes(
-    source: BackendConnection,
-    bytes: Buffer,
-    start: number,
-    end: number,
-    completed: number,
-  ): void {
-    this.#reply.add(bytes, start, end);
-    if (completed === 0) return;
+  protected onWhole(source: BackendConnection): void {
     const reply = this.#decoded();
-    this.#client.onReplyBytes(source, reply, 0, reply.length, 1);
+    this.client.onReplyBytes(source, reply, 0, reply.length, 1);
     this.#timed?.end();
-  }
-
-  forgetPart(): void {
-    this.#reply.forget();
   }
 
   onReplyLoss(source: BackendConnection, count: number, loss: BackendLoss): void {
-    this.#client.onReplyLoss(source, count, loss, false);
+    this.client.onReplyLoss(source, count, loss, false);
     this.#timed?.end();
   }
 
-  onBackendRoom(): void {
-    this.#client.onBackendRoom();
+  override onBackendRoom(): void {
+    this.client.onBackendRoom();
   }
 
   #decoded(): Buffer {
-    const { outputBytesMax } = this.#client.context.options;
-    const reply = this.#reply.whole();
+    const { outputBytesMax } = this.client.context.options;
+    const reply = this.gathered.whole();
     if (reply !== null) return decodeReply(reply, this.#codec, outputBytesMax);
     return errorReply(`ERR the reply is longer than ${outputBytesMax} bytes (output_bytes_max)`);
   }
