@@ -19,6 +19,11 @@ class Watch {
   isBrokerDown = false;
   reports: { at: number; address: NodeAddress }[] = [];
   failsReports = false;
+  /** When probes failed. */
+  misses: number[] = [];
+  /** Probes of this one are not answered yet; `owed` has them. */
+  slow: NodeAddress | null = null;
+  owed: number[] = [];
 
   constructor(settings: Partial<CoordinatorSettings> = {}, marked: readonly NodeAddress[] = []) {
     for (const proxy of marked) this.marked.add(proxy);
@@ -65,7 +70,12 @@ class Watch {
       });
     }
     for (const { id, address: proxy } of story.take('probe')) {
+      if (proxy === this.slow) {
+        this.owed.push(id);
+        continue;
+      }
       const kind = this.down.has(proxy) ? 'probe-failed' : 'probe-answered';
+      if (kind === 'probe-failed') this.misses.push(story.now);
       story.event({ kind, id, address: proxy });
     }
     for (const { address: proxy } of story.take('report-failure')) {
@@ -173,6 +183,46 @@ describe('one proxy', () => {
     expect(watch.story.notices('proxy-returned')).toEqual([
       { kind: 'proxy-returned', address: A, isMarkedFailed: true },
     ]);
+  });
+
+  test('registered again, one is watched like a new one: by nothing that was seen before', () => {
+    const watch = new Watch({}, [A]);
+    watch.down.add(A);
+    watch.pass(10_000);
+    expect(watch.story.state.detector.targets.get(A)?.health.kind).toBe('reported');
+    // It is back before a probe says so, and one is under way that was sent before.
+    watch.slow = A;
+    watch.pass(1200);
+    expect(watch.owed).toHaveLength(1);
+    watch.slow = null;
+    watch.marked.delete(A);
+    watch.down.delete(A);
+    watch.pass(1100);
+    watch.story.event({ kind: 'probe-failed', id: watch.owed[0]!, address: A });
+    watch.pass(10_000);
+    expect(watch.reports).toEqual([]);
+    expect(watch.story.state.detector.targets.get(A)?.health.kind).toBe('alive');
+  });
+
+  test('registered again though it is still dead, it is reported after the time that a new one gets', () => {
+    const watch = new Watch({}, [A]);
+    watch.down.add(A);
+    watch.pass(10_000);
+    watch.marked.delete(A);
+    const registeredAt = watch.story.now;
+    watch.pass(2500);
+    expect(watch.reports).toEqual([]);
+    watch.pass(3000);
+    expect(watch.reports).toHaveLength(1);
+    expect(watch.reports[0]!.at - registeredAt).toBeGreaterThan(2500);
+  });
+
+  test('a report is repeated just after a miss, not on what was seen a while ago', () => {
+    const watch = new Watch().pass(3000);
+    watch.down.add(A);
+    watch.pass(12_000);
+    expect(watch.reports.length).toBeGreaterThanOrEqual(3);
+    for (const { at } of watch.reports) expect(watch.misses).toContain(at);
   });
 
   test('a probe is not sent while too many wait for an answer', () => {

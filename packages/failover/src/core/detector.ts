@@ -1,14 +1,19 @@
 // Health of one proxy. A miss counts only when it lies `missSpacingMs` after the one before, so that one
 // lost connection with several probes in flight is one piece of evidence. Any answer makes it alive.
 //
-//   state     answer   miss                        brake released   marked failed by the broker
-//   unknown   alive    suspect (1)                 -                -
-//   alive     alive    suspect (1)                 -                -
-//   suspect   alive    suspect (n+1); at           suspect (0)      reported, without a report
-//                      `missesToReport` (four
-//                      times as many if it never
+//   state     answer   miss                        brake released   marked failed    mark taken away
+//   unknown   alive    suspect (1)                 -                -                unknown
+//   alive     alive    suspect (1)                 -                -                -
+//   suspect   alive    suspect (n+1); at           suspect (0)      reported,        unknown
+//                      `missesToReport` (four                       without a
+//                      times as many if it never                    report
 //                      answered): reported
-//   reported  alive    reported                    -                -
+//   reported  alive    reported; every             -                -                unknown
+//                      `reportIntervalMs` a
+//                      report
+//
+// The broker takes a mark away when the proxy is registered again. What was seen before says nothing about the
+// process that was registered, so it is watched like a new one.
 //
 // The last step of `suspect` is suspended while the coordinator doubts itself: when most targets fail at
 // once (the brake), or while the broker is unreachable. Afterwards the misses are counted anew.
@@ -28,6 +33,7 @@ export type Health =
   | {
       readonly kind: 'reported';
       readonly nextReportAt: number;
+      readonly missedAt: number;
       /** A report has reached the broker. */
       readonly isAcknowledged: boolean;
     };
@@ -91,18 +97,13 @@ export function watch(
   failed: ReadonlySet<NodeAddress>,
   at: number,
 ): DetectorState {
-  const { map } = retarget(state.targets, addresses, (): Target => ({
-    health: { kind: 'unknown' },
-    answeredAt: -Infinity,
-    nextProbeAt: at,
-    probes: [],
-    isMarkedFailed: false,
-  }));
+  const { map } = retarget(state.targets, addresses, () => newTarget(at));
   const changed: [NodeAddress, Target][] = [];
   for (const [address, target] of map) {
     const isMarkedFailed = failed.has(address);
-    if (isMarkedFailed !== target.isMarkedFailed)
-      changed.push([address, { ...target, isMarkedFailed }]);
+    if (isMarkedFailed === target.isMarkedFailed) continue;
+    const isForgiven = !isMarkedFailed && target.health.kind !== 'alive';
+    changed.push([address, isForgiven ? newTarget(at) : { ...target, isMarkedFailed }]);
   }
   return { ...state, targets: withEntries(map, changed) };
 }
@@ -259,6 +260,17 @@ export function reportFailed(
   };
 }
 
+/** A proxy of which nothing is known. Results of probes that were sent before are not waited for. */
+function newTarget(at: number): Target {
+  return {
+    health: { kind: 'unknown' },
+    answeredAt: -Infinity,
+    nextProbeAt: at,
+    probes: [],
+    isMarkedFailed: false,
+  };
+}
+
 function withTarget(state: DetectorState, address: NodeAddress, target: Target): DetectorState {
   return { ...state, targets: withEntries(state.targets, [[address, target]]) };
 }
@@ -273,7 +285,7 @@ function probePause(health: Health, settings: CoordinatorSettings): number {
 }
 
 function afterMiss(health: Health, settings: CoordinatorSettings, at: number): Health {
-  if (health.kind === 'reported') return health;
+  if (health.kind === 'reported') return { ...health, missedAt: at };
   if (health.kind !== 'suspect') return { kind: 'suspect', misses: 1, lastMissAt: at };
   if (at - health.lastMissAt < settings.missSpacingMs) return health;
   return { kind: 'suspect', misses: health.misses + 1, lastMissAt: at };
@@ -335,16 +347,23 @@ function judge(
   const { health, isMarkedFailed } = target;
   const needed = settings.missesToReport * (target.answeredAt === -Infinity ? NEW_PATIENCE : 1);
   const isDead = health.kind === 'suspect' && health.misses >= needed;
-  const isDueAgain = health.kind === 'reported' && health.nextReportAt <= at && !isMarkedFailed;
+  // Repeated only on what was seen just now: it may have returned since the miss before.
+  const isDueAgain =
+    health.kind === 'reported' &&
+    health.nextReportAt <= at &&
+    at - health.missedAt < settings.missSpacingMs &&
+    !isMarkedFailed;
   if (!isDead && !isDueAgain) return null;
   if (isDead && isMarkedFailed) {
     return {
-      health: { kind: 'reported', nextReportAt: at, isAcknowledged: true },
+      health: { kind: 'reported', nextReportAt: at, missedAt: at, isAcknowledged: true },
       isReport: false,
     };
   }
   if (isHeld) return null;
   const nextReportAt = at + settings.reportIntervalMs;
-  const isAcknowledged = health.kind === 'reported' && health.isAcknowledged;
-  return { health: { kind: 'reported', nextReportAt, isAcknowledged }, isReport: true };
+  const isRepeated = health.kind === 'reported';
+  const missedAt = isRepeated ? health.missedAt : at;
+  const isAcknowledged = isRepeated && health.isAcknowledged;
+  return { health: { kind: 'reported', nextReportAt, missedAt, isAcknowledged }, isReport: true };
 }
