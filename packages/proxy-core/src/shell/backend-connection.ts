@@ -152,7 +152,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     end: number,
   ): boolean {
     if (this.#state !== 'ready' && !this.#canWait()) {
-      this.options.counters[COMMANDS_UNREACHABLE]! += count;
+      if (sink.isOwnWork !== true) this.options.counters[COMMANDS_UNREACHABLE]! += count;
       return false;
     }
     if (this.#demux.queue.total === 0) this.#progressMs = this.#loop.watchedMs;

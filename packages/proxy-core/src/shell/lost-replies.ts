@@ -36,6 +36,8 @@ export interface CommandOwner<Source, Sink> {
 export interface LossTaker<Source, Sink> extends LosingSink {
   /** Whose commands these are: their order counts. Null: nobody's, they have none. */
   readonly owner: CommandOwner<Source, Sink> | null;
+  /** The command is the proxy's own: no client gets an error for it, and it is not counted as one of theirs. */
+  readonly isOwnWork?: boolean;
   /** The next `count` replies of `source` will not come. `isCut`: a part of the first was delivered. */
   onReplyLoss(source: Source, count: number, loss: BackendLoss, isCut: boolean): void;
 }
@@ -92,7 +94,7 @@ function tell<Source extends Resender<Sink>, Sink extends LossTaker<Source, Sink
 ): void {
   const { counters } = source.options;
   const counter = loss === 'unreachable' ? COMMANDS_UNREACHABLE : COMMANDS_LOST;
-  counters[counter] = (counters[counter] ?? 0) + count;
+  if (sink.isOwnWork !== true) counters[counter] = (counters[counter] ?? 0) + count;
   sink.onReplyLoss(source, count, loss, isCut);
 }
 

@@ -2,14 +2,19 @@ import type { BackendConnection, ReplySink } from './backend-connection.ts';
 
 const TEXT_BYTES_MAX = 4_194_304;
 
-/** Takes one short reply to a command that no client sent. */
+/** Takes one short reply to a command that no client sent in this form. */
 export class ReplyText implements ReplySink {
   readonly owner = null;
+  readonly isOwnWork: boolean;
   readonly #onText: (text: string | null) => void;
   #text = '';
 
-  /** `onText` gets the reply without its line end, cut at 4 MiB; null: it will not come. */
-  constructor(onText: (text: string | null) => void) {
+  /**
+   * `onText` gets the reply without its line end, cut at 4 MiB; null: it will not come. `isOwnWork`: no client's
+   * reply is made of it.
+   */
+  constructor(onText: (text: string | null) => void, isOwnWork = true) {
+    this.isOwnWork = isOwnWork;
     this.#onText = onText;
   }
 

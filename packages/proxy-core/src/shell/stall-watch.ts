@@ -73,6 +73,7 @@ export class StallWatch {
 /** Any answer will do. */
 class PingSink implements ReplySink {
   readonly owner = null;
+  readonly isOwnWork = true;
   readonly #done: (loss: BackendLoss | null) => void;
 
   constructor(done: (loss: BackendLoss | null) => void) {

@@ -54,7 +54,7 @@ class WaitCall implements Blocking, LeaseHolder {
     for (const { connection, address } of this.leases) {
       connection.request(ignored, 1, false, MARK_OFFSET, 0, MARK_OFFSET.length);
       const lost = `-ERR connection to ${address} was lost`;
-      const sink = new ReplyText((text) => this.#take(text ?? lost));
+      const sink = new ReplyText((text) => this.#take(text ?? lost), false);
       if (!connection.request(sink, 1, false, command, 0, command.length)) {
         this.#take(unreachableReply(address).toString().trimEnd());
       }

@@ -135,7 +135,7 @@ class Watch implements Watching, LeaseHolder {
     for (const part of parts) {
       const command = watchOf(part);
       // Once the first is accepted the others are: nothing comes in between.
-      isSent = connection.request(new ReplyText(take), 1, false, command, 0, command.length);
+      isSent = connection.request(new ReplyText(take, false), 1, false, command, 0, command.length);
     }
     if (isSent) this.#client.owe(connection);
   }
