@@ -141,6 +141,12 @@ export class ProgramCluster implements RunningCluster {
     );
   }
 
+  /** Kills a proxy's Redis servers and starts them again, without data. */
+  async restartServers(proxyIndex: number): Promise<void> {
+    const servers = this.#servers.slice(proxyIndex * 2, proxyIndex * 2 + 2);
+    await Promise.all(servers.map((server) => server.restart()));
+  }
+
   /** Registers a proxy at the broker. One that is known already is told so, which is what a restarted one does. */
   async register(proxy: ProxyPart): Promise<number> {
     const answer = await askBroker(this.brokerUrl, 'POST', '/proxies/meta', {

@@ -144,7 +144,8 @@ function onProbe(
       ? detector.distrustRunningProbes(state.detector, event.at)
       : state.detector;
     const missed = detector.probeFailed(trusted, settings, event, event.at);
-    return lift(state, 'detector', detector.planReports(missed, settings, event.at));
+    const reported = lift(state, 'detector', detector.planReports(missed, settings, event.at));
+    return andThen(reported, (next) => planFailovers(next, event.at));
   }
   const wasAlive = detector.isAlive(state.detector, event.address);
   const answered = lift(state, 'detector', detector.probeAnswered(state.detector, event, event.at));

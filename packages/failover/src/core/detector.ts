@@ -85,6 +85,12 @@ export function isDown(state: DetectorState, address: NodeAddress): boolean {
   return !isSuspended(state) && state.targets.get(address)?.health.kind === 'reported';
 }
 
+/** How long ago a reported proxy was last seen dead; Infinity for others. */
+export function missAgeMs(state: DetectorState, address: NodeAddress, at: number): number {
+  const health = state.targets.get(address)?.health;
+  return health?.kind === 'reported' ? at - health.missedAt : Infinity;
+}
+
 /** Whether reports and failovers are suspended. */
 function isSuspended(state: DetectorState): boolean {
   return state.isBraking || state.isBrokerLost;

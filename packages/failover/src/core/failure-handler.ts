@@ -1,6 +1,7 @@
 // Which failovers to ask for. A proxy qualifies when the broker's quorum counts it as failed, or when it is
 // marked failed but still holds its place in a cluster for want of a replacement; and in either case only
-// while this coordinator, too, finds it dead. It is asked for again, with growing pauses, until it qualifies no more.
+// while this coordinator, too, finds it dead. It is asked for again, with growing pauses, until it qualifies no more;
+// each time on a miss that was just seen, since the proxy may have returned since the one before.
 
 import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { Step } from '@undermoon/runtime';
@@ -29,6 +30,8 @@ export interface FailureConditions {
   /** Members of clusters that are marked failed. */
   readonly unreplaced: readonly NodeAddress[];
   readonly isDown: (address: NodeAddress) => boolean;
+  /** How long ago a probe of it failed last. */
+  readonly missAgeMs: (address: NodeAddress) => number;
   readonly isHeld: (address: NodeAddress) => boolean;
 }
 
@@ -71,7 +74,9 @@ export function planFailovers(
   for (const address of qualified) {
     const entry = cases.get(address) ?? { runningId: null, attempts: 0, nextAt: at };
     const isDue = entry.runningId === null && entry.nextAt <= at && room > 0;
-    if (!isDue || conditions.isHeld(address)) {
+    // The broker's list takes a moment to come after the report that completes the quorum.
+    const ageMax = entry.attempts === 0 ? settings.missSpacingMs : 0;
+    if (!isDue || conditions.missAgeMs(address) > ageMax || conditions.isHeld(address)) {
       cases.set(address, entry);
       continue;
     }

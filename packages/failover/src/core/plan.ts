@@ -58,6 +58,7 @@ export function planFailovers(state: CoordinatorState, at: number): CoordinatorS
   const conditions: failures.FailureConditions = {
     unreplaced: view.unreplacedProxies(state.broker),
     isDown: (address) => detector.isDown(state.detector, address),
+    missAgeMs: (address) => detector.missAgeMs(state.detector, address, at),
     isHeld: (address) => isHeld(state, address),
   };
   return lift(
