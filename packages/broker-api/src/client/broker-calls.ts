@@ -10,6 +10,7 @@ import type {
 import type { BrokerConfig } from '../payloads/broker-config.ts';
 import type { ClusterInfo, ConfigChanges } from '../payloads/cluster.ts';
 import type { EpochRecovery } from '../payloads/epoch.ts';
+import type { MetaStore } from '../payloads/meta-store.ts';
 import type { ClusterMigrations } from '../payloads/migration.ts';
 import type { AddProxyRequest } from '../payloads/proxy.ts';
 import type { ResourceCheck } from '../payloads/resource-check.ts';
@@ -34,6 +35,8 @@ export interface BrokerClient {
   epoch(): Promise<Epoch>;
   /** The whole dump, as decoded JSON. */
   metadata(): Promise<unknown>;
+  /** The same, read: all proxies, clusters and failures. */
+  store(): Promise<MetaStore>;
   /** Replaces the broker's whole state. */
   restoreMetadata(dump: unknown): Promise<void>;
   setEpoch(epoch: Epoch): Promise<void>;

@@ -23,6 +23,7 @@ import {
 } from '../payloads/cluster.ts';
 import { epochPayloadSchema, epochRecoverySchema, type EpochRecovery } from '../payloads/epoch.ts';
 import { addressesSchema, clusterNamesSchema } from '../payloads/listing.ts';
+import { metaStoreSchema, type MetaStore } from '../payloads/meta-store.ts';
 import { clusterMigrationsSchema, type ClusterMigrations } from '../payloads/migration.ts';
 import { parsePayload } from '../payloads/parse-payload.ts';
 import { addProxyToJson, proxySchema, type AddProxyRequest } from '../payloads/proxy.ts';
@@ -101,6 +102,10 @@ class HttpBrokerClient implements BrokerClient {
     const dump = parseJson(answer.text);
     if (dump === undefined) throw badResponse(answer, 'not JSON');
     return dump;
+  }
+
+  store(): Promise<MetaStore> {
+    return this.#read('metadata', metaStoreSchema);
   }
 
   async restoreMetadata(dump: unknown): Promise<void> {
