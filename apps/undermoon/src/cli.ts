@@ -3,6 +3,7 @@ import { EXIT_CODES, packageVersion } from '@undermoon/settings/node';
 
 import { parseCommandLine, type Command } from './command-line.ts';
 import { CLUSTER_COMMANDS } from './commands/cluster.ts';
+import { PROXY_COMMANDS } from './commands/proxy.ts';
 import { SCALE_COMMANDS } from './commands/scale.ts';
 import { STATUS_COMMAND } from './commands/status.ts';
 import { UP_COMMAND } from './commands/up.ts';
@@ -14,6 +15,7 @@ const COMMANDS: readonly Command[] = [
   STATUS_COMMAND,
   ...CLUSTER_COMMANDS,
   ...SCALE_COMMANDS,
+  ...PROXY_COMMANDS,
 ];
 
 // Whoever reads the output may have gone; that must not end a cluster.
@@ -30,7 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const request = parseCommandLine(argv, COMMANDS, process.env);
     switch (request.kind) {
       case 'help':
-        printHelp(COMMANDS, request.command, packageVersion(import.meta.url));
+        printHelp(COMMANDS, request.topic, packageVersion(import.meta.url));
         return EXIT_CODES.ok;
       case 'version':
         process.stdout.write(`undermoon/${packageVersion(import.meta.url)}\n`);

@@ -48,13 +48,17 @@ describe('parseCommandLine', () => {
     expect(info.invocation.has('yes')).toBe(true);
   });
 
-  it('shows help and version, with and without a command', () => {
-    for (const line of ['', '-h', '--help', 'cluster --help', 'help', 'help cluster']) {
-      expect(parse(line)).toEqual({ kind: 'help', command: null });
+  it('shows help and version, with and without a command or a group', () => {
+    for (const line of ['', '-h', '--help', 'help']) {
+      expect(parse(line)).toEqual({ kind: 'help', topic: null });
     }
-    expect(parse('up --help')).toMatchObject({ kind: 'help', command: { name: 'up' } });
-    expect(parse('help up')).toMatchObject({ kind: 'help', command: { name: 'up' } });
-    expect(parse('cluster info --help')).toMatchObject({ command: { name: 'cluster info' } });
+    for (const line of ['cluster -h', 'cluster --help', 'help cluster']) {
+      expect(parse(line)).toEqual({ kind: 'help', topic: 'cluster' });
+    }
+    expect(parse('up --help')).toMatchObject({ kind: 'help', topic: { name: 'up' } });
+    expect(parse('help up')).toMatchObject({ kind: 'help', topic: { name: 'up' } });
+    expect(parse('cluster info --help')).toMatchObject({ topic: { name: 'cluster info' } });
+    expect(parse('help cluster info')).toMatchObject({ topic: { name: 'cluster info' } });
     expect(parse('--version')).toEqual({ kind: 'version' });
   });
 

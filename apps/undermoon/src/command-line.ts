@@ -29,16 +29,22 @@ export interface Command {
   readonly name: string;
   /** Names of its arguments, all required. */
   readonly args: readonly string[];
+  /** One line for the lists of commands. */
   readonly summary: string;
+  /** What its own help says after the summary. */
+  readonly details?: string;
   readonly flags: readonly Flag[];
   readonly examples: readonly string[];
   /** Returns the exit code. */
   run(invocation: Invocation): Promise<number>;
 }
 
+/** What help is about: a command, the commands that begin with a word, or null for all. */
+export type Topic = Command | string | null;
+
 /** What the command line asks for. */
 export type Request =
-  | { readonly kind: 'help'; readonly command: Command | null }
+  | { readonly kind: 'help'; readonly topic: Topic }
   | { readonly kind: 'version' }
   | { readonly kind: 'run'; readonly command: Command; readonly invocation: Invocation };
 
@@ -57,27 +63,29 @@ export function parseCommandLine(
   commands: readonly Command[],
   env: Invocation['env'],
 ): Request {
-  const { command, rest } = findCommand(argv, commands);
+  const { command, group, rest } = findCommand(argv, commands);
   const { words, values } = parseFlags(rest, command);
-  if (values.has('help')) return { kind: 'help', command };
+  if (values.has('help')) return { kind: 'help', topic: command ?? group };
   if (values.has('version')) return { kind: 'version' };
-  if (command === null) return { kind: 'help', command: null };
+  if (command === null) return { kind: 'help', topic: null };
   checkWords(words, command);
   return { kind: 'run', command, invocation: invocationOf(words, values, env) };
 }
 
 interface Found {
   readonly command: Command | null;
+  /** The first word of several commands, of which none is chosen. */
+  readonly group: string | null;
   readonly rest: readonly string[];
 }
 
 function findCommand(argv: readonly string[], commands: readonly Command[]): Found {
   const [first = '', second = ''] = argv;
-  if (first === '' || first.startsWith('-')) return { command: null, rest: argv };
+  if (first === '' || first.startsWith('-')) return { command: null, group: null, rest: argv };
   // `help up` is asked for as often as `up --help`.
   if (first === 'help') return findCommand([...argv.slice(1), '--help'], commands);
   const single = commands.find(({ name }) => name === first);
-  if (single !== undefined) return { command: single, rest: argv.slice(1) };
+  if (single !== undefined) return { command: single, group: null, rest: argv.slice(1) };
   const names = commands.map(({ name }) => name);
   const seconds = names
     .filter((name) => name.startsWith(`${first} `))
@@ -89,9 +97,9 @@ function findCommand(argv: readonly string[], commands: readonly Command[]): Fou
     );
   }
   const pair = commands.find(({ name }) => name === `${first} ${second}`);
-  if (pair !== undefined) return { command: pair, rest: argv.slice(2) };
+  if (pair !== undefined) return { command: pair, group: null, rest: argv.slice(2) };
   const isHelp = second === '--help' || second === '-h';
-  if (isHelp) return { command: null, rest: argv.slice(1) };
+  if (isHelp) return { command: null, group: first, rest: argv.slice(1) };
   const choice = `${first} needs one of: ${seconds.join(', ')}`;
   if (second === '' || second.startsWith('-')) throw usage(choice);
   throw usage(

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { createBrokerClient } from '@undermoon/broker-api/client';
+import { createBrokerClient, type BrokerClient } from '@undermoon/broker-api/client';
 import { parseClusterName, parseNodeAddress } from '@undermoon/cluster-meta';
 import { startProgram, type ProgramEnd, type RunningProgram } from '@undermoon/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -19,11 +19,7 @@ beforeAll(async () => {
   program = startProgram(BROKER, ['--address', '127.0.0.1:0'], { cwd: directory });
   broker = /127\.0\.0\.1:\d+/.exec(await program.firstLine)?.[0] ?? '';
   const client = createBrokerClient({ brokers: [broker] });
-  for (let n = 1; n <= 6; n++) {
-    const [first, second] = [`10.0.0.${n}:7001`, `10.0.0.${n}:7002`].map(parseNodeAddress);
-    const nodes = [first!, second!] as const;
-    await client.addProxy({ proxyAddress: `10.0.0.${n}:6001`, nodes });
-  }
+  for (let n = 1; n <= 6; n++) await client.addProxy(proxyRequest(n));
   await client.createCluster(parseClusterName('demo')!, 4);
   await client.close();
 });
@@ -31,6 +27,20 @@ afterAll(async () => {
   await program[Symbol.asyncDispose]();
   rmSync(directory, { recursive: true });
 });
+
+// On proxies of its own, with four nodes that have no slots.
+async function createClusterOf8(): Promise<void> {
+  const client = createBrokerClient({ brokers: [broker] });
+  for (let n = 7; n <= 10; n++) await client.addProxy(proxyRequest(n));
+  await client.createCluster(parseClusterName('two')!, 4);
+  await client.addNodes(parseClusterName('two')!, 4);
+  await client.close();
+}
+
+function proxyRequest(n: number): Parameters<BrokerClient['addProxy']>[0] {
+  const [first, second] = [`10.0.0.${n}:7001`, `10.0.0.${n}:7002`].map(parseNodeAddress);
+  return { proxyAddress: `10.0.0.${n}:6001`, nodes: [first!, second!] };
+}
 
 const run = (...argv: string[]): Promise<ProgramEnd> =>
   startProgram(CLI, [...argv, '--broker', `http://${broker}`], { cwd: directory }).ended;
@@ -54,6 +64,9 @@ it('previews, adds, rebalances, pauses and cancels', { timeout: 60_000 }, async 
   const info = await run('cluster', 'info', 'demo');
   expect(info.stdout).toMatch(/ master +0-8191 \(4096-8191 to 10\.0\.0\.3:7001\)\n/);
   expect(info.stdout).toMatch(/ 10\.0\.0\.3:7001 +master +\(4096-8191 from 10\.0\.0\.1:7001\)\n/);
+  const again = await run('cluster', 'scale', 'demo', '--nodes', '8');
+  expect(again).toMatchObject({ code: 1, stdout: '' });
+  expect(again.stderr).toContain('its --cancel drops what was not handed over yet\n');
   const cancelled = await run('cluster', 'migrations', 'demo', '--cancel', '--json');
   expect(JSON.parse(cancelled.stdout)).toEqual({
     cluster: 'demo',
@@ -64,9 +77,25 @@ it('previews, adds, rebalances, pauses and cancels', { timeout: 60_000 }, async 
   });
   const refused = await run('cluster', 'remove-free', 'demo');
   expect(refused).toMatchObject({ code: 1, stdout: '' });
-  expect(refused.stderr).toContain('MIGRATION_RUNNING: slots are being moved, ');
+  expect(refused.stderr).toContain('MIGRATION_RUNNING: slots are being moved; ');
   expect((await run('check')).stdout).toBe('any one host may fail\n');
 });
+
+it(
+  'says what becomes of a plan, and what a cancelled one leaves',
+  { timeout: 60_000 },
+  async () => {
+    await createClusterOf8();
+    expect((await run('cluster', 'migrations', 'two')).stdout).toBe(
+      'no slots of cluster two are being moved; 4 of its nodes have none: ' +
+        '"undermoon cluster remove-free two" frees them, "rebalance" gives them some\n',
+    );
+    expect((await run('cluster', 'rebalance', 'two')).stdout).toBe(
+      '2 moves planned: undermoon cluster migrations two\n' +
+        'they wait until its proxies can move slots, which those of this version cannot; --cancel drops them\n',
+    );
+  },
+);
 
 it.each([
   [['cluster', 'scale', 'demo'], 'undermoon: cluster scale needs --nodes <number>'],

@@ -23,13 +23,25 @@ function eventsOf(program: { readonly stdout: string }): Event[] {
 
 /** GET commands that a Redis server has executed. */
 async function getCallsOf(address: string): Promise<number> {
-  const port = Number(address.slice(address.lastIndexOf(':') + 1));
-  const server = new Redis({ host: '127.0.0.1', port });
+  const server = new Redis({ host: '127.0.0.1', port: portOf(address) });
   try {
     return Number(/cmdstat_get:calls=(\d+)/.exec(await server.info('commandstats'))?.[1] ?? 0);
   } finally {
     server.disconnect();
   }
+}
+
+async function writeTo(address: string): Promise<void> {
+  const server = new Redis({ host: '127.0.0.1', port: portOf(address) });
+  try {
+    await server.set('old', 'value');
+  } finally {
+    server.disconnect();
+  }
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
 }
 
 describe('a running cluster', () => {
@@ -135,9 +147,17 @@ describe('a running cluster', () => {
   });
 
   it('gets a second cluster and loses it again', async () => {
-    expect(await cli('cluster', 'create', 'two', '--nodes', '4', '--json')).toMatchObject({
+    const proxies = ['127.0.0.1:24902', '127.0.0.1:24903'];
+    const first = await cli('cluster', 'create', 'two', '--nodes', '4', '--json');
+    expect(JSON.parse(first.stdout)).toEqual({ created: 'two', nodeNumber: 4, proxies, keys: 0 });
+    await writeTo('127.0.0.1:25904');
+    await cli('cluster', 'delete', 'two', '--yes');
+    expect(await cli('cluster', 'create', 'two', '--nodes', '4')).toMatchObject({
       code: 0,
-      stdout: '{"created":"two","nodeNumber":4,"proxies":["127.0.0.1:24902","127.0.0.1:24903"]}\n',
+      stdout:
+        `cluster two created: 4 nodes at ${proxies.join(' ')}\n` +
+        'coordinators bring it to the proxies within seconds: undermoon status\n' +
+        'keys that its Redis servers held before: 1; FLUSHALL at each of its proxies removes them\n',
     });
     const list = await cli('cluster', 'list', '--json');
     expect(JSON.parse(list.stdout)).toEqual({

@@ -16,7 +16,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const run = (argv: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   startProgram(CLI, argv, { cwd: directory, env }).ended;
 
-it('shows its help and its version', async () => {
+it('shows its help, that of a group and of a command, and its version', async () => {
   const help = await run(['--help']);
   expect(help).toMatchObject({ code: 0, stderr: '' });
   for (const name of ['up', 'status', 'cluster list', 'cluster create <name>']) {
@@ -25,6 +25,18 @@ it('shows its help and its version', async () => {
   const up = await run(['up', '-h']);
   expect(up.stdout).toContain('--broker-port <port>  Port of the broker;');
   expect(up.stdout).toContain('undermoon up --nodes 8 --spare 0\n');
+  const group = await run(['cluster', '--help']);
+  expect(group).toMatchObject({ code: 0, stderr: '' });
+  expect(group.stdout).toContain('\n  $ undermoon cluster <command> [options]\n');
+  expect(group.stdout).toContain('\n  cluster create <name> ');
+  expect(group.stdout).toContain('\n  --json ');
+  expect(group.stdout).toContain('\n  $ undermoon cluster list\n');
+  expect(group.stdout).not.toMatch(/undermoon (?:up|status)$|--version|--yes/m);
+  expect((await run(['help', 'cluster'])).stdout).toBe(group.stdout);
+  const scale = await run(['help', 'cluster', 'scale']);
+  expect(scale.stdout).toMatch(
+    /\n\nGive a cluster more .*\nThe moves begin when .*\n.*\n\nUsage:\n/,
+  );
   expect((await run(['--version'])).stdout).toMatch(/^undermoon\/\d+\.\d+\.\d+\n$/);
 });
 

@@ -60,7 +60,7 @@ describe('undermoon commands against a running cluster', { timeout: 90_000 }, ()
     const spares = running()
       .proxies.slice(2)
       .map(({ address }) => address);
-    expect(created).toEqual({ created: 'second', nodeNumber: 4, proxies: spares });
+    expect(created).toEqual({ created: 'second', nodeNumber: 4, proxies: spares, keys: 0 });
     expect(await json('cluster', 'list')).toMatchObject({
       clusters: [{ name: 'demo' }, { name: 'second', nodeNumber: 4, nodeNumberWithSlots: 4 }],
     });

@@ -16,7 +16,7 @@ const MEANINGS: Readonly<Partial<Record<BrokerClientError['code'], string>>> = {
   RESOURCE_NOT_BALANCE: 'the free proxies are too unevenly spread over their hosts',
   PROXY_RESOURCE_OUT_OF_ORDER: 'the indexes of the free proxies leave gaps',
   MIGRATION_RUNNING:
-    'slots are being moved, which cannot be taken back once it has begun; try again when that is done',
+    'slots are being moved; "undermoon cluster migrations" shows which, and its --cancel drops what was not handed over yet',
   NODE_NUMBER_CHANGING: 'the number of nodes is being changed already; try again later',
   SLOTS_ALREADY_EVEN: 'all nodes have their share of the slots already',
   FREE_NODE_NOT_FOUND: 'all nodes have slots',
@@ -24,6 +24,8 @@ const MEANINGS: Readonly<Partial<Record<BrokerClientError['code'], string>>> = {
   MIGRATION_TASK_NOT_FOUND: 'no slots are being moved',
   PROXY_NOT_SYNC:
     'the nodes were added, but their proxies do not know the cluster yet; run it again to go on (are coordinators running?)',
+  PROXY_NOT_FOUND: 'there is no proxy of that address; "undermoon proxy list" shows all',
+  MISSING_SERVER_PROXY_INDEX: 'the broker places proxies by their index; --index gives it',
   RETRY: 'somebody else changed the metadata at the same time; try again',
   PERSISTENCE_IO_ERROR:
     'the broker could not write its file, and nothing was changed; is its disk full?',

@@ -6,12 +6,17 @@ import { parseNodeAddress, type NodeAddress } from '@undermoon/cluster-meta';
 import { usage, type Flag, type Invocation } from '../command-line.ts';
 import { readRunFile } from '../up/run-file.ts';
 
-/** The flag by which commands are pointed at a broker. */
-export const BROKER_FLAG: Flag = {
+const BROKER_FLAG: Flag = {
   name: 'broker',
   value: 'url',
   doc: 'The broker (default: $UNDERMOON_BROKER, else that of "undermoon up" in ./.undermoon, else http://127.0.0.1:7799)',
 };
+
+/** The flags of every command that asks a broker. */
+export const BROKER_FLAGS: readonly Flag[] = [
+  BROKER_FLAG,
+  { name: 'json', doc: 'Print one JSON object' },
+];
 
 /** A broker to ask, and how it was chosen. */
 export interface BrokerTarget {

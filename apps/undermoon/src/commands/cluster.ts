@@ -11,12 +11,14 @@ import {
   type SlotMove,
 } from '../sight/slot-text.ts';
 import { plainTable } from '../sight/status-table.ts';
-import { BROKER_FLAG } from './broker-target.ts';
+import { BROKER_FLAGS } from './broker-target.ts';
 import { askBroker, clusterNameOf, nodesOf, type Call } from './cluster-call.ts';
 import { confirm } from './confirm.ts';
+import { keysOfMasters } from './keys-of-masters.ts';
+import { loginsOf } from './logins.ts';
 import { NO_CLUSTERS, printJson, printText } from './output.ts';
 
-const FLAGS = [BROKER_FLAG, { name: 'json', doc: 'Print one JSON object' }] as const;
+const KEYS_COME_BACK = 'and a cluster that is created on these proxies has them again';
 
 /** `undermoon cluster …`. */
 export const CLUSTER_COMMANDS: readonly Command[] = [
@@ -24,7 +26,7 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     name: 'cluster list',
     args: [],
     summary: 'List the clusters.',
-    flags: FLAGS,
+    flags: BROKER_FLAGS,
     examples: ['undermoon cluster list', 'undermoon cluster list --json'],
     run: (invocation) => askBroker(invocation, listClusters),
   },
@@ -32,7 +34,7 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     name: 'cluster info',
     args: ['name'],
     summary: 'Show the nodes of a cluster.',
-    flags: FLAGS,
+    flags: BROKER_FLAGS,
     examples: ['undermoon cluster info demo'],
     run: (invocation) => askBroker(invocation, showCluster),
   },
@@ -42,7 +44,7 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     summary: 'Create a cluster out of free proxies.',
     flags: [
       { name: 'nodes', value: 'number', doc: 'Redis servers, a multiple of 4 (required)' },
-      ...FLAGS,
+      ...BROKER_FLAGS,
     ],
     examples: ['undermoon cluster create mine --nodes 4'],
     run: (invocation) => askBroker(invocation, createCluster),
@@ -50,8 +52,9 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
   {
     name: 'cluster delete',
     args: ['name'],
-    summary: 'Delete a cluster; its proxies become free, and its keys can no longer be reached.',
-    flags: [{ name: 'yes', short: 'y', doc: 'Do not ask (for scripts)' }, ...FLAGS],
+    summary: 'Delete a cluster; its proxies become free.',
+    details: `Its keys stay in their Redis servers, ${KEYS_COME_BACK}.`,
+    flags: [{ name: 'yes', short: 'y', doc: 'Do not ask (for scripts)' }, ...BROKER_FLAGS],
     examples: ['undermoon cluster delete mine', 'undermoon cluster delete mine --yes'],
     run: (invocation) => askBroker(invocation, deleteCluster),
   },
@@ -96,13 +99,21 @@ async function createCluster({ broker, invocation }: Call): Promise<void> {
   const name = clusterNameOf(invocation);
   const nodeNumber = nodesOf(invocation, 'cluster create');
   await broker.createCluster(name, nodeNumber);
-  const proxies = proxiesOf(await existingCluster(broker, name));
-  if (invocation.has('json')) printJson({ created: name, nodeNumber, proxies });
+  const meta = await existingCluster(broker, name);
+  const proxies = proxiesOf(meta);
+  const keys = await keysOfMasters(meta.nodes, loginsOf(invocation.env).servers);
+  if (invocation.has('json')) printJson({ created: name, nodeNumber, proxies, keys });
   else {
-    printText(
-      `cluster ${name} created: ${nodeNumber} nodes at ${proxies.join(' ')}\n` +
-        'coordinators bring it to the proxies within seconds: undermoon status',
-    );
+    const lines = [
+      `cluster ${name} created: ${nodeNumber} nodes at ${proxies.join(' ')}`,
+      'coordinators bring it to the proxies within seconds: undermoon status',
+    ];
+    if (keys !== null && keys > 0) {
+      lines.push(
+        `keys that its Redis servers held before: ${keys}; FLUSHALL at each of its proxies removes them`,
+      );
+    }
+    printText(lines.join('\n'));
   }
 }
 
@@ -110,7 +121,7 @@ async function deleteCluster({ broker, invocation }: Call): Promise<void> {
   const name = clusterNameOf(invocation);
   const proxies = proxiesOf(await existingCluster(broker, name));
   if (!invocation.has('yes')) {
-    const question = `Delete cluster ${name}? Its keys can no longer be reached, and its ${proxies.length} proxies become free.`;
+    const question = `Delete cluster ${name}? Its keys stay in its Redis servers; clients lose them, and its ${proxies.length} proxies become free.`;
     if (!(await confirm(question))) throw new CommandError('REFUSED', 'nothing was deleted');
   }
   await broker.deleteCluster(name);

@@ -1,6 +1,10 @@
 /** What is said where clusters would be listed. */
 export const NO_CLUSTERS = 'no clusters yet: undermoon cluster create NAME --nodes 4';
 
+/** What is said where proxies would be listed. */
+export const NO_PROXIES =
+  'no proxies yet: undermoon proxy add HOST:PORT --redis HOST:PORT,HOST:PORT';
+
 /** Prints one JSON document on stdout. */
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);

@@ -1,14 +1,13 @@
-import type { ClusterChange } from '@undermoon/broker-api/client';
-import type { MigrationTask } from '@undermoon/cluster-meta';
+import type { BrokerClient, ClusterChange } from '@undermoon/broker-api/client';
+import type { ClusterName, MigrationTask } from '@undermoon/cluster-meta';
 
 import { usage, type Command } from '../command-line.ts';
 import { slotCountOf, slotText } from '../sight/slot-text.ts';
 import { plainTable } from '../sight/status-table.ts';
-import { BROKER_FLAG } from './broker-target.ts';
+import { BROKER_FLAGS } from './broker-target.ts';
 import { askBroker, clusterNameOf, nodesOf, type Call } from './cluster-call.ts';
 import { printJson, printText } from './output.ts';
 
-const FLAGS = [BROKER_FLAG, { name: 'json', doc: 'Print one JSON object' }] as const;
 const DRY_RUN = { name: 'dry-run', doc: 'Show what would be done, and do nothing' } as const;
 const NODES = { name: 'nodes', value: 'number' } as const;
 
@@ -17,12 +16,14 @@ export const SCALE_COMMANDS: readonly Command[] = [
   {
     name: 'cluster scale',
     args: ['name'],
-    summary:
-      'Give a cluster more or fewer nodes, and plan the moves of its slots. The moves begin when its proxies can move slots; proxies of this version cannot yet.',
+    summary: 'Give a cluster more or fewer nodes, and plan the moves of its slots.',
+    details:
+      'The moves begin when its proxies can move slots; those of this version cannot yet.\n' +
+      'Until then, "undermoon cluster migrations <name> --cancel" drops them.',
     flags: [
       { ...NODES, doc: 'Redis servers to have, a multiple of 4 (required)' },
       DRY_RUN,
-      ...FLAGS,
+      ...BROKER_FLAGS,
     ],
     examples: ['undermoon cluster scale demo --nodes 8 --dry-run'],
     run: (invocation) => askBroker(invocation, scaleCluster),
@@ -34,7 +35,7 @@ export const SCALE_COMMANDS: readonly Command[] = [
     flags: [
       { ...NODES, doc: 'Redis servers to add, a multiple of 4 (required)' },
       DRY_RUN,
-      ...FLAGS,
+      ...BROKER_FLAGS,
     ],
     examples: ['undermoon cluster add-nodes demo --nodes 4'],
     run: (invocation) => askBroker(invocation, addNodes),
@@ -43,7 +44,7 @@ export const SCALE_COMMANDS: readonly Command[] = [
     name: 'cluster remove-free',
     args: ['name'],
     summary: 'Take the nodes without slots out of a cluster; their proxies become free.',
-    flags: [DRY_RUN, ...FLAGS],
+    flags: [DRY_RUN, ...BROKER_FLAGS],
     examples: ['undermoon cluster remove-free demo'],
     run: (invocation) => askBroker(invocation, removeFree),
   },
@@ -51,7 +52,7 @@ export const SCALE_COMMANDS: readonly Command[] = [
     name: 'cluster rebalance',
     args: ['name'],
     summary: 'Plan the moves after which all nodes have their share of the slots.',
-    flags: [DRY_RUN, ...FLAGS],
+    flags: [DRY_RUN, ...BROKER_FLAGS],
     examples: ['undermoon cluster rebalance demo --dry-run'],
     run: (invocation) => askBroker(invocation, rebalance),
   },
@@ -63,7 +64,7 @@ export const SCALE_COMMANDS: readonly Command[] = [
       { name: 'pause', doc: 'Finish the moves that run, and begin no others' },
       { name: 'resume', doc: 'Begin moves again' },
       { name: 'cancel', doc: 'Drop the moves whose slots were not handed over yet' },
-      ...FLAGS,
+      ...BROKER_FLAGS,
     ],
     examples: ['undermoon cluster migrations demo', 'undermoon cluster migrations demo --pause'],
     run: (invocation) => askBroker(invocation, migrations),
@@ -72,7 +73,7 @@ export const SCALE_COMMANDS: readonly Command[] = [
     name: 'check',
     args: [],
     summary: 'Say which hosts must not fail now, and for which clusters.',
-    flags: FLAGS,
+    flags: BROKER_FLAGS,
     examples: ['undermoon check'],
     run: (invocation) => askBroker(invocation, check),
   },
@@ -91,7 +92,7 @@ async function scaleCluster(call: Call): Promise<void> {
   const count = planned.migrations.length;
   if (invocation.has('json')) printJson({ scaled: name, nodeNumber, migrations: count });
   else if (count === 0) printText(`cluster ${name} has ${nodeNumber} nodes`);
-  else printText(`${count} moves planned: undermoon cluster migrations ${name}`);
+  else printText(plannedText(name, count));
 }
 
 async function addNodes(call: Call): Promise<void> {
@@ -130,7 +131,14 @@ async function rebalance(call: Call): Promise<void> {
   await broker.rebalanceCluster(name);
   const count = (await broker.migrations(name)).migrations.length;
   if (invocation.has('json')) printJson({ rebalanced: name, migrations: count });
-  else printText(`${count} moves planned: undermoon cluster migrations ${name}`);
+  else printText(plannedText(name, count));
+}
+
+function plannedText(name: ClusterName, count: number): string {
+  return (
+    `${count} moves planned: undermoon cluster migrations ${name}\n` +
+    'they wait until its proxies can move slots, which those of this version cannot; --cancel drops them'
+  );
 }
 
 async function migrations({ broker, invocation }: Call): Promise<void> {
@@ -145,7 +153,7 @@ async function migrations({ broker, invocation }: Call): Promise<void> {
   if (invocation.has('json')) {
     const list = planned.map(({ task, isRunning }) => ({ ...taskJson(task), isRunning }));
     printJson({ cluster: name, isPaused, migrations: list });
-  } else if (planned.length === 0) printText(`no slots of cluster ${name} are being moved`);
+  } else if (planned.length === 0) printText(await noMovesText(broker, name));
   else {
     const waiting = isPaused ? 'paused' : 'waits';
     const rows = planned.map(({ task, isRunning }) => [
@@ -154,6 +162,15 @@ async function migrations({ broker, invocation }: Call): Promise<void> {
     ]);
     printText(plainTable([...TASK_HEAD, 'STATE'], rows));
   }
+}
+
+// What a cancelled plan leaves behind.
+async function noMovesText(broker: BrokerClient, name: ClusterName): Promise<string> {
+  const { nodeNumber, nodeNumberWithSlots } = await broker.clusterInfo(name);
+  const free = nodeNumber - nodeNumberWithSlots;
+  const text = `no slots of cluster ${name} are being moved`;
+  if (free === 0) return text;
+  return `${text}; ${free} of its nodes have none: "undermoon cluster remove-free ${name}" frees them, "rebalance" gives them some`;
 }
 
 async function check({ broker, invocation }: Call): Promise<void> {

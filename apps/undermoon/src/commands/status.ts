@@ -2,7 +2,6 @@ import type { ClusterName } from '@undermoon/cluster-meta';
 
 import type { Command, Invocation } from '../command-line.ts';
 import { Inspector, type Logins } from '../sight/inspector.ts';
-import type { Credentials } from '../sight/node-probe.ts';
 import {
   brokerProblemOf,
   healthOf,
@@ -12,16 +11,18 @@ import {
 } from '../sight/snapshot.ts';
 import { statusTable } from '../sight/status-table.ts';
 import { explainRefusals } from './broker-refusal.ts';
-import { BROKER_FLAG, brokerTarget, withBroker, type BrokerTarget } from './broker-target.ts';
-import { hasColor, NO_CLUSTERS, printJson, printText } from './output.ts';
+import { BROKER_FLAGS, brokerTarget, withBroker, type BrokerTarget } from './broker-target.ts';
+import { loginsOf } from './logins.ts';
+import { hasColor, NO_CLUSTERS, NO_PROXIES, printJson, printText } from './output.ts';
 
 /** `undermoon status`. */
 export const STATUS_COMMAND: Command = {
   name: 'status',
   args: [],
-  summary:
-    'Show the broker, the clusters and their problems, and every proxy with its shards, roles, slots and health.',
-  flags: [BROKER_FLAG, { name: 'json', doc: 'Print one JSON object' }],
+  summary: 'Show the broker, the clusters and their problems, and every proxy.',
+  details:
+    'It asks the broker, every proxy and every Redis server, and lists shards, roles, slots and health.',
+  flags: BROKER_FLAGS,
   examples: ['undermoon status', 'undermoon status --broker http://10.0.0.5:7799 --json'],
   run: async (invocation) => {
     const target = brokerTarget(invocation);
@@ -33,20 +34,6 @@ export const STATUS_COMMAND: Command = {
     return 0;
   },
 };
-
-// The variables of the proxies themselves, so that one environment does for both.
-function loginsOf(env: Invocation['env']): Logins {
-  const servers = credentialsOf(env['UNDERMOON_BACKEND_PASSWORD']);
-  const username = env['UNDERMOON_BACKEND_USERNAME'] ?? null;
-  return {
-    proxies: credentialsOf(env['UNDERMOON_PASSWORD']),
-    servers: servers === null ? null : { ...servers, username },
-  };
-}
-
-function credentialsOf(password: string | undefined): Credentials | null {
-  return password === undefined ? null : { username: null, password };
-}
 
 function lookAt(
   target: BrokerTarget,
@@ -89,9 +76,11 @@ function statusText(
   for (const { address, isFailed, epoch } of snapshot.proxies) {
     if (!isFailed) continue;
     const state = epoch === null ? 'it does not answer' : 'it answers again';
-    lines.push(`failed   ${address}: ${state}; it is not used until it is registered again`);
+    lines.push(
+      `failed   ${address}: ${state}; it is not used until "undermoon proxy add ${address}"`,
+    );
   }
-  if (snapshot.proxies.length === 0) lines.push('no proxies are registered yet');
+  if (snapshot.proxies.length === 0) lines.push(NO_PROXIES);
   else lines.push('', statusTable(snapshot, { hasColor: hasColor(invocation.env) }));
   return lines.join('\n');
 }
