@@ -20,6 +20,7 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     clientsMax: values.clients_max,
     outputBytesMax: values.output_bytes_max,
     outputPauseBytes: values.output_pause_bytes,
+    outputWaitMs: values.output_wait_ms,
     outputSoftBytes: values.output_soft_bytes,
     outputSoftMs: values.output_soft_ms,
     unauthenticatedBytesMax: values.unauthenticated_bytes_max,

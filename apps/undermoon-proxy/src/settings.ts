@@ -87,6 +87,14 @@ export const PROXY_SETTINGS = {
     unit: 'bytes',
     doc: 'Replies waiting for one client above which it is no longer read.',
   },
+  output_wait_ms: {
+    type: 'int',
+    group: 'Clients',
+    default: 3000,
+    min: 0,
+    unit: 'milliseconds',
+    doc: 'How long a connection to a Redis server waits for one client that takes a single reply larger than `output_bytes_max`, while others wait behind it; then the client is disconnected. 0: not at all.',
+  },
   output_soft_bytes: {
     type: 'int',
     group: 'Clients',

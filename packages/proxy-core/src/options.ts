@@ -85,6 +85,11 @@ export interface ProxyServerOptions {
   outputPauseBytes?: number;
   /** The same at which it is closed. Default 64 MiB. */
   outputBytesMax?: number;
+  /**
+   * Milliseconds that a backend connection waits, in all, for one client that takes a single reply larger than
+   * `outputBytesMax`; replies to others wait behind it. A client that needs longer is closed. 0: no wait. Default 3000.
+   */
+  outputWaitMs?: number;
   /** The same at which it is closed after `outputSoftMs` without a moment below it; 0: never. Default 0. */
   outputSoftBytes?: number;
   /** Default 60000. */
@@ -227,6 +232,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     clientsMax: given.clientsMax ?? 10_000,
     outputPauseBytes: given.outputPauseBytes ?? MIB,
     outputBytesMax: given.outputBytesMax ?? 64 * MIB,
+    outputWaitMs: given.outputWaitMs ?? 3000,
     outputSoftBytes: given.outputSoftBytes ?? 0,
     outputSoftMs: given.outputSoftMs ?? 60_000,
     queryBufferBytesMax: given.queryBufferBytesMax ?? 1024 * MIB,
@@ -321,6 +327,7 @@ function checkCounts(options: ProxyOptions): void {
     'backendResendBytesMax',
     'dedicatedIdleMs',
     'outputSoftMs',
+    'outputWaitMs',
     'scriptCacheBytesMax',
     'scriptLookupsMax',
     'redirectTimeoutMs',
@@ -344,6 +351,7 @@ export function limitsOf(options: ProxyOptions): readonly (readonly [string, num
     ['unauthenticated_bytes_max', options.unauthenticatedBytesMax],
     ['output_pause_bytes', options.outputPauseBytes],
     ['output_bytes_max', options.outputBytesMax],
+    ['output_wait_ms', options.outputWaitMs],
     ['output_soft_bytes', options.outputSoftBytes],
     ['output_soft_ms', options.outputSoftMs],
     ['transaction_bytes_max', options.transactionBytesMax],

@@ -92,6 +92,7 @@ test('INFO and CONFIG show the limits', async () => {
     'unauthenticated_bytes_max',
     'output_pause_bytes',
     'output_bytes_max',
+    'output_wait_ms',
     'output_soft_bytes',
     'output_soft_ms',
     'transaction_bytes_max',

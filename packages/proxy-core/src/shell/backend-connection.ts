@@ -15,6 +15,7 @@ import {
   noteResent,
 } from './lost-replies.ts';
 import { ReplyDemux, type ReplyTaker } from './reply-demux.ts';
+import { ReaderWait } from './reader-wait.ts';
 import type { ReplyTimeout } from './reply-timeout.ts';
 import { RoomWaiters } from './room-waiters.ts';
 import type { ConnectHandler, ConnectTarget, Transport } from './transport.ts';
@@ -64,6 +65,8 @@ export interface BackendOptions extends BackendEndpoint {
   readonly isOwn: boolean;
   /** Bytes waiting for the kernel above which clients are no longer read. */
   readonly queuedBytesMax: number;
+  /** How long the connection waits for one client to take a reply that is larger than all that may wait for it. */
+  readonly readerWaitMs: number;
   /** Replies owed above which clients are no longer read. */
   readonly pendingMax: number;
   /** See `loop-counters.ts`. */
@@ -86,6 +89,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
   readonly options: BackendOptions;
   /** Called when a connection in use broke, or none could be had, before everyone who waits is told. */
   onLost: (() => void) | null = null;
+  readonly reader: ReaderWait;
   readonly #loop: DataLoop;
   #demux = new ReplyDemux<BackendConnection, ReplySink>();
   readonly #room = new RoomWaiters<ReplySink>();
@@ -104,6 +108,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     this.options = options;
     this.#greeting = new GreetingExchange(options);
     this.#outage = new Outage(options);
+    this.reader = new ReaderWait(loop.clock, options.readerWaitMs, () => this.#transport);
     this.#output = new BackendOutput(loop.arena, options.waitMs === 0 ? 0 : options.resendBytesMax);
   }
 
@@ -211,7 +216,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
    */
   checkDeadline(ownMs = 0): void {
     const isOwed = this.#greeting.isOn || this.#state === 'ready';
-    if (!isOwed || this.#demux.queue.total === 0) return;
+    if (!isOwed || this.pending === 0 || this.reader.holds()) return;
     if (this.#loop.watchedMs - this.#progressMs < this.options.replyTimeout.ms + ownMs) return;
     this.#fail('timeout');
   }
@@ -240,8 +245,7 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
 
   onClose(): void {
     // A transport that was dropped on purpose is no longer ours.
-    if (this.#state === 'closed' || this.#transport === null) return;
-    this.#fail('lost');
+    if (this.#transport !== null) this.#fail('lost');
   }
 
   flushTurn(): void {
@@ -301,11 +305,9 @@ export class BackendConnection implements ConnectHandler, TurnFlush {
     const nowMs = this.#loop.watchedMs;
     this.#transport = null;
     this.#greeting.end();
-    this.#state = isFinal ? 'closed' : 'idle';
+    this.#state = isFinal || this.#isDraining ? 'closed' : 'idle';
     transport?.destroy();
-    if (this.#isDraining) this.#state = 'closed';
-    const isLast = isFinal || (wasReady && this.options.isOwn);
-    const waitMs = isLast ? 0 : this.options.waitMs;
+    const waitMs = isFinal || (wasReady && this.options.isOwn) ? 0 : this.options.waitMs;
     if (wasReady) this.#outage.onBroken(nowMs);
     else this.#outage.onRefused(nowMs);
     if (wasReady) this.#settle(this.#output.remains(this.pending, unsentBytes), loss, waitMs);

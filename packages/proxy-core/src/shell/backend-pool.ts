@@ -13,6 +13,7 @@ export interface BackendPoolOptions {
   readonly retryDelayMs: number;
   readonly waitMs: number;
   readonly resendBytesMax: number;
+  readonly readerWaitMs: number;
   readonly queuedBytesMax: number;
   readonly pendingMax: number;
   readonly counters: Float64Array;

@@ -186,6 +186,7 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   onDrain(): void {
+    this.readOn();
     this.resumeLargeReply();
     this.flushPushes(false);
     if (!this.isReading) this.updateReading();

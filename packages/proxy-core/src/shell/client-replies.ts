@@ -174,6 +174,8 @@ export abstract class ClientReplies
       this.limitOutput(order.heldBytes);
     }
     this.#pushes?.flush();
+    if (completed > 0) this.endWait();
+    else if (isCut) this.slowDown(source.reader);
     this.settle(completed);
     if (!this.isReading) this.updateReading();
   }
@@ -218,6 +220,7 @@ export abstract class ClientReplies
 
   /** The client is gone: nothing is put in order any more. */
   protected forgetOutput(): void {
+    this.endWait();
     this.#order = null;
     this.#pushes?.clear();
   }

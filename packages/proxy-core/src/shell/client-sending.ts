@@ -2,10 +2,13 @@ import { DETOUR, type Session } from '../core/session.ts';
 import { LargeReply, type LargeReplyTarget } from './large-replies.ts';
 import { CLIENTS_OVER_OUTPUT, NET_OUTPUT_BYTES } from './loop-counters.ts';
 import type { ProxyContext } from './proxy-context.ts';
+import type { ReaderWait } from './reader-wait.ts';
 import type { Slab } from './slab.ts';
 import { UNKNOWN_PEER, type Transport } from './transport.ts';
 
 const OUTPUT_LIMIT_REACHED = 'client closed: output limit reached';
+/** Of all that may wait for a client: with more, the server of a reply that goes on waits for the client. */
+const SLOW_SHARE = 7 / 8;
 const MUTED = { OFF: 1, SKIP: 2 } as const;
 
 /** The way out to one client: bytes go to its socket, or nowhere while replies are not wanted, within bounds. */
@@ -18,6 +21,8 @@ export abstract class ClientSending implements LargeReplyTarget {
   protected isReading = true;
   /** Set while a large reply leaves piece by piece. */
   #large: LargeReply | null = null;
+  /** The connection that waits for this client to take a large reply, or did during this reply. */
+  #server: ReaderWait | null = null;
   /** Bits of MUTED. While any is set, what would be sent is dropped. */
   #muted = 0;
 
@@ -111,6 +116,25 @@ export abstract class ClientSending implements LargeReplyTarget {
   onLargeReplySent(): void {
     this.#large = null;
     this.onLastPiece();
+  }
+
+  /** A reply that is larger than all that may wait for this client comes as fast as the client takes it. */
+  protected slowDown(server: ReaderWait): void {
+    const { outputBytesMax } = this.context.options;
+    if (this.isClosed || this.sendingBytes < outputBytesMax * SLOW_SHARE) return;
+    if (server.begin()) this.#server = server;
+  }
+
+  /** The client has taken what was sent to it. */
+  protected readOn(): void {
+    this.#server?.end();
+  }
+
+  /** The reply has come as a whole, or the client is gone. */
+  protected endWait(): void {
+    if (this.#server === null) return;
+    this.#server.forget();
+    this.#server = null;
   }
 
   /** Pauses or closes a client whose output waits for the network, or for replies that come before it. */

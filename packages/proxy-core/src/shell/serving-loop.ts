@@ -113,6 +113,7 @@ export class ServingLoop {
       waitMs: options.backendWaitMs,
       resendBytesMax: options.backendResendBytesMax,
       queuedBytesMax: options.backendQueuedBytesMax,
+      readerWaitMs: options.outputWaitMs,
       pendingMax: options.backendPendingMax,
       counters: parts.counters,
       logger: parts.logger,
