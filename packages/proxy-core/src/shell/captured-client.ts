@@ -23,6 +23,7 @@ class CapturedClient implements Client {
   readonly inputBytes = 0;
   readonly outputBytes = 0;
   readonly watching = null;
+  readonly place = -1;
   readonly isAccepting = false;
   readonly replies: Buffer[] = [];
   /** The reply comes in a later turn. */

@@ -18,6 +18,7 @@ const LEAVING_INPUT_MAX = 65_536;
  */
 export class ClientConnection extends ClientReplies implements Client, TransportHandler {
   readonly whole: Client = this;
+  place = -1;
   activeMs: number;
   blocked: Blocking | null = null;
   watching: Watching | null = null;

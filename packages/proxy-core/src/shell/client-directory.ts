@@ -25,7 +25,11 @@ export interface ClientLimits {
 
 /** The clients of one loop, for commands of one client about the others. */
 export class LoopClients implements ClientDirectory {
-  readonly #clients = new Map<number, Client>();
+  /**
+   * In no order. Not a Map: one that grows and shrinks all the time leaves its old tables, each with the clients of
+   * its time and a reference to the next one, and what is referenced from old memory outlives scavenges.
+   */
+  readonly #clients: Client[] = [];
   /** Clients whose command waits for the end of the pause. */
   readonly #held = new Set<Client>();
   #pause: ClientPause | null = null;
@@ -42,7 +46,7 @@ export class LoopClients implements ClientDirectory {
   }
 
   get count(): number {
-    return this.#clients.size;
+    return this.#clients.length;
   }
 
   get heldCount(): number {
@@ -50,30 +54,37 @@ export class LoopClients implements ClientDirectory {
   }
 
   add(client: Client): void {
-    this.#clients.set(client.session.id, client);
+    client.place = this.#clients.push(client) - 1;
     if (this.#pause !== null) client.session.detours |= DETOUR.PAUSE;
   }
 
   delete(client: Client): void {
-    this.#clients.delete(client.session.id);
+    this.#remove(client);
     this.#held.delete(client);
     this.#slow.delete(client);
   }
 
-  all(): Iterable<Client> {
-    return this.#clients.values();
+  /** In no order. Each may be deleted while it is at hand. */
+  *all(): Generator<Client, void> {
+    // Backwards: the place of one that goes is taken by one that was at hand before.
+    for (let place = this.#clients.length - 1; place >= 0; place--) {
+      const client = this.#clients[place];
+      if (client !== undefined) yield client;
+    }
   }
 
+  // Cold path: of all clients there are, but only when somebody asks for one.
   find(id: number): Client | undefined {
-    return this.#clients.get(id);
+    return this.#clients.find(({ session }) => session.id === id);
   }
 
   /** The lines of CLIENT LIST. `asker`: the number of the client that asks. */
   list(filter: ClientFilter, asker: number): ClientLine[] {
     const lines: ClientLine[] = [];
-    for (const id of new Set(filter.ids ?? this.#clients.keys())) {
-      const client = this.#clients.get(id);
-      if (client === undefined) continue;
+    const ids = filter.ids === null ? null : new Set(filter.ids);
+    for (const client of this.#clients) {
+      const { id } = client.session;
+      if (ids?.has(id) === false) continue;
       const facts = factsOf(client, id === asker ? 'client|list' : null);
       if (isWanted(filter, facts)) lines.push({ id, line: renderClient(facts) });
     }
@@ -84,7 +95,7 @@ export class LoopClients implements ClientDirectory {
   kill(filter: ClientFilter, asker: number): { count: number; isAskerIn: boolean } {
     let count = 0;
     let isAskerIn = false;
-    for (const client of this.#clients.values()) {
+    for (const client of this.all()) {
       if (!isWanted(filter, factsOf(client, null))) continue;
       if (client.session.id === asker) {
         if (filter.skipsAsker) continue;
@@ -102,12 +113,12 @@ export class LoopClients implements ClientDirectory {
       isForAll: pause.isForAll || before?.isForAll === true,
       untilMs: Math.max(pause.untilMs, before?.untilMs ?? 0),
     };
-    for (const { session } of this.#clients.values()) session.detours |= DETOUR.PAUSE;
+    for (const { session } of this.#clients) session.detours |= DETOUR.PAUSE;
   }
 
   unpause(): void {
     this.#pause = null;
-    for (const { session } of this.#clients.values()) session.detours &= ~DETOUR.PAUSE;
+    for (const { session } of this.#clients) session.detours &= ~DETOUR.PAUSE;
     const held = [...this.#held];
     this.#held.clear();
     for (const client of held) {
@@ -125,6 +136,15 @@ export class LoopClients implements ClientDirectory {
 
   watchOutput(client: OutputReader): void {
     if (!this.#slow.has(client)) this.#slow.set(client, this.#nowMs);
+  }
+
+  #remove(client: Client): void {
+    const { place } = client;
+    if (this.#clients[place] !== client) return;
+    const last = this.#clients.pop();
+    if (last === undefined || last === client) return;
+    this.#clients[place] = last;
+    last.place = place;
   }
 
   /** Called by the coarse timer. */

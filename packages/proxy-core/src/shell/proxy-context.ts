@@ -310,6 +310,8 @@ export interface Client extends ReplySink {
   /** That of its port and mode. Another one serves it from the next command on. */
   context: ProxyContext;
   readonly session: Session;
+  /** Its place in the list of the loop's clients, which that list sets. */
+  place: number;
   /** The client's "host:port"; empty when it is gone. */
   readonly peer: string;
   /** Set while a command waits on its server. Input is read, to notice the end, but not dispatched. */
