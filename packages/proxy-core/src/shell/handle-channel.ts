@@ -38,13 +38,24 @@ interface ClosableHandle {
   close(): void;
 }
 
+/** What comes with a copy: any label will do. */
+const COPY: ConnectionLabel = { kind: 'trial', id: 0 };
+
 /** The sending end, in the loop that accepts. */
 export interface HandleSender {
   /** The number of the receiving end's descriptor. */
   readonly receiverFd: number;
   /** Sends a connection that nobody reads from and forgets it. `onLost`: it did not arrive. */
   send(connection: AcceptedConnection, label: ConnectionLabel, onLost: () => void): void;
+  /** Sends another descriptor of what this handle is of, which stays open here. False: it will not arrive. */
+  sendCopy(handle: object): boolean;
   /** Connections on their way are closed. */
+  close(): void;
+}
+
+/** The receiving end. */
+export interface HandleReceiver {
+  /** Handles on their way are lost. */
   close(): void;
 }
 
@@ -126,6 +137,12 @@ class PipeSender implements HandleSender {
     if (status !== 0) finish(status);
   }
 
+  sendCopy(handle: object): boolean {
+    const request = new this.#binding.WriteWrap();
+    request.oncomplete = () => undefined;
+    return this.#pipe.writeLatin1String(request, labelText(COPY), handle) === 0;
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -134,29 +151,30 @@ class PipeSender implements HandleSender {
 }
 
 /**
- * Opens the receiving end by its descriptor, in the thread that serves the connections. False where the
- * runtime cannot do it. The end lasts as long as the thread.
+ * Opens the receiving end by its descriptor, in the thread that serves the connections. Null where the
+ * runtime cannot do it. `onHandle` gets null for a handle that was lost on its way: this process has too many
+ * descriptors.
  */
 export function receiveHandles(
   fd: number,
-  onHandle: (connection: AcceptedConnection, label: ConnectionLabel) => void,
-): boolean {
+  onHandle: (handle: AcceptedConnection | null, label: ConnectionLabel) => void,
+): HandleReceiver | null {
   const binding = findBinding();
-  if (binding === null) return false;
+  if (binding === null) return null;
   const { streamBaseState, kReadBytesOrError, kArrayBufferOffset } = binding;
   const pipe = new binding.Pipe(binding.ipc);
-  if (pipe.open(fd) !== 0) return false;
+  if (pipe.open(fd) !== 0) return null;
   pipe.pendingHandle = null;
   pipe.onread = (bytes) => {
     const length = streamBaseState[kReadBytesOrError] ?? -1;
     const handle = pipe.pendingHandle;
     pipe.pendingHandle = null;
     if (length < 0) pipe.close();
-    if (length < 0 || bytes === undefined || handle === null) return;
+    if (length < 0 || bytes === undefined) return;
     const offset = streamBaseState[kArrayBufferOffset] ?? 0;
     onHandle(handle, labelOf(Buffer.from(bytes, offset, length).toString('latin1')));
   };
-  return pipe.readStart() === 0;
+  return pipe.readStart() === 0 ? { close: () => pipe.close() } : null;
 }
 
 function isClosable(value: object): value is ClosableHandle {

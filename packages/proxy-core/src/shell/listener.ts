@@ -4,10 +4,12 @@ import { ProxyError } from '../errors.ts';
 import {
   type AcceptedConnection,
   KEEP_ALIVE_DELAY_MS,
+  LISTEN_BACKLOG,
   type TransportFactory,
 } from './transport.ts';
 
-const BACKLOG = 1024;
+/** When all clients of a proxy come back at once, more of their first requests share a write to the server. */
+const ACCEPTS_PER_TURN = 4;
 
 /** Listens on one address and hands over accepted connections, unread. */
 export class Listener {
@@ -49,13 +51,13 @@ export class Listener {
       this.#server.once('error', onFailure);
       this.#server.once('close', onClosed);
       this.#server.listen(
-        { host: hostOf(address), port: portOf(address), backlog: BACKLOG },
+        { host: hostOf(address), port: portOf(address), backlog: LISTEN_BACKLOG },
         () => {
           this.#server.off('error', onFailure);
           this.#server.off('close', onClosed);
           this.#server.on('error', this.#onError);
           transports.acceptFrom(this.#server, this.#onAccepted);
-          resolve();
+          resolve(transports.acceptPerTurn(this.#server, ACCEPTS_PER_TURN));
         },
       );
     });

@@ -188,7 +188,7 @@ export class RawTransport implements Transport {
   onReadable(count: number): void {
     if (this.#handle === null) return;
     if (count > 0) this.#handler.onBytes(this.#context.arena.memory, count);
-    else if (count === UV_EOF) this.#onEnd(this.#handle);
+    else if (count === UV_EOF) this.#onEnd();
     else if (count < 0) this.#fail('read', count);
   }
 
@@ -219,8 +219,8 @@ export class RawTransport implements Transport {
     return this.#context.binding;
   }
 
-  #onEnd(handle: StreamHandle): void {
-    handle.readStop();
+  /** The runtime has stopped reading. */
+  #onEnd(): void {
     this.#hasPeerEnded = true;
     if (this.#isShutDown) this.#close();
     else this.#handler.onEnd();

@@ -7,6 +7,7 @@ import {
   type StreamBinding,
   type StreamHandle,
 } from './raw-transport.ts';
+import { copiesOf } from './handle-copies.ts';
 import type { Arena } from './slab.ts';
 import { hasMethods, loadBinding } from './runtime-binding.ts';
 import {
@@ -14,6 +15,7 @@ import {
   type ConnectHandler,
   type ConnectTarget,
   KEEP_ALIVE_DELAY_MS,
+  LISTEN_BACKLOG,
   type Transport,
   type TransportFactory,
   type TransportHandler,
@@ -27,11 +29,15 @@ interface ListeningHandle {
   onconnection: (status: number, accepted: AcceptedConnection) => void;
   setNoDelay(isOn: boolean): number;
   setKeepAlive(isOn: boolean, delayS: number): number;
+  listen(backlog: number): number;
+  close(): void;
 }
 
 class RawTransports implements TransportFactory {
   readonly kind = 'raw-handle';
   readonly #context: RawContext;
+  /** What handles of accepted connections inherit from, looked at once. */
+  #prototype: object | null = null;
 
   constructor(context: RawContext) {
     this.#context = context;
@@ -39,8 +45,7 @@ class RawTransports implements TransportFactory {
 
   /** The runtime would make a stream of every connection; that would cost more than all the rest of it. */
   acceptFrom(server: net.Server, onAccepted: (connection: AcceptedConnection) => void): void {
-    const handle: unknown = Reflect.get(server, '_handle');
-    if (!isListeningHandle(handle)) throw new TypeError('a server that does not listen');
+    const handle = listeningHandleOf(server);
     // Accepted sockets inherit both on Linux and the BSDs, so they cost no calls of their own.
     handle.setNoDelay(true);
     handle.setKeepAlive(true, KEEP_ALIVE_DELAY_MS / 1000);
@@ -50,8 +55,27 @@ class RawTransports implements TransportFactory {
     };
   }
 
+  /** Each handle of the socket accepts one. */
+  async acceptPerTurn(server: net.Server, count: number): Promise<void> {
+    const handle = listeningHandleOf(server);
+    const copies = (await copiesOf(handle, count - 1)).filter(isListeningHandle);
+    const close = (): void => {
+      for (const copy of copies) copy.close();
+    };
+    if (!server.listening) {
+      close();
+      return;
+    }
+    // Emitted before the loop takes another turn.
+    server.once('close', close);
+    for (const copy of copies) {
+      copy.onconnection = handle.onconnection;
+      copy.listen(LISTEN_BACKLOG);
+    }
+  }
+
   accepted(connection: AcceptedConnection, handler: TransportHandler): Transport {
-    if (!isStreamHandle(connection)) throw new TypeError('not a connection of this kind');
+    if (!this.#isOurs(connection)) throw new TypeError('not a connection of this kind');
     const transport = new RawTransport(this.#context, handler);
     transport.start(connection);
     return transport;
@@ -84,6 +108,14 @@ class RawTransports implements TransportFactory {
       handler.onConnect(transport);
     });
     return transport;
+  }
+
+  #isOurs(connection: AcceptedConnection): connection is StreamHandle {
+    const prototype: unknown = Object.getPrototypeOf(connection);
+    if (prototype === this.#prototype) return true;
+    if (!isStreamHandle(connection) || typeof prototype !== 'object') return false;
+    this.#prototype = prototype;
+    return true;
   }
 }
 
@@ -132,7 +164,13 @@ function isStreamHandle(value: unknown): value is StreamHandle {
 }
 
 function isListeningHandle(value: unknown): value is ListeningHandle {
-  return hasMethods(value, ['onconnection', 'setNoDelay', 'setKeepAlive']);
+  return hasMethods(value, ['setNoDelay', 'setKeepAlive', 'listen', 'close']);
+}
+
+function listeningHandleOf(server: net.Server): ListeningHandle {
+  const handle: unknown = Reflect.get(server, '_handle');
+  if (!isListeningHandle(handle)) throw new TypeError('a server that does not listen');
+  return handle;
 }
 
 /**

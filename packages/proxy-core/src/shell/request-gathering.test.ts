@@ -1,8 +1,17 @@
 import { expect, test } from 'vitest';
 import { RequestGathering } from './request-gathering.ts';
 
+/** A turn in which a client connects. */
+interface Connecting {
+  readonly count: number;
+}
+
+function connecting(count: number): Connecting {
+  return { count };
+}
+
 /** Gathers as many requests as each number says, one turn after the other, and tells in which turn they left. */
-async function turnsOf(...counts: number[]): Promise<number[]> {
+async function turnsOf(...turns: (number | Connecting)[]): Promise<number[]> {
   const gathering = new RequestGathering();
   const leftIn: number[] = [];
   let turn = 0;
@@ -14,8 +23,10 @@ async function turnsOf(...counts: number[]): Promise<number[]> {
     },
   };
   // Whoever reads sockets does so before the immediates of a turn.
-  for (turn = 1; turn <= counts.length + 3; turn++) {
-    for (let i = 0; i < (counts[turn - 1] ?? 0); i++) {
+  for (turn = 1; turn <= turns.length + 3; turn++) {
+    const now = turns[turn - 1] ?? 0;
+    if (typeof now !== 'number') gathering.expect();
+    for (let i = 0; i < (typeof now === 'number' ? now : now.count); i++) {
       gathering.gather(isGathered ? null : flush);
       isGathered = true;
     }
@@ -42,6 +53,13 @@ test('nothing waits longer than two turns', async () => {
 test('many leave at once', async () => {
   expect(await turnsOf(64)).toEqual([1]);
   expect(await turnsOf(32, 32)).toEqual([2]);
+});
+
+test('while clients connect, single requests wait for those of four turns', async () => {
+  const storm = Array.from({ length: 10 }, () => connecting(1));
+  expect(await turnsOf(...storm)).toEqual([5, 10]);
+  expect(await turnsOf(connecting(1), connecting(1), 1, 1)).toEqual([3, 4]);
+  expect(await turnsOf(connecting(0), 1)).toEqual([3]);
 });
 
 test('what is flushed may gather more, for the next turn', async () => {

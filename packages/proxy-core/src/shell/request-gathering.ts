@@ -2,6 +2,8 @@ import { FlushList, type TurnFlush } from './turn-flush.ts';
 
 /** How many times more the sockets are looked at before what was gathered leaves. */
 const LOOKS_MAX = 2;
+/** The same while clients connect: each begins with a single request. */
+const CONNECTING_LOOKS_MAX = 4;
 /** A look that brought fewer requests than these ends the gathering: the next one would hardly bring more. */
 const FRESH_MIN = 2;
 /** So many requests are worth a write by themselves. */
@@ -20,9 +22,15 @@ export class RequestGathering {
   /** Those before. */
   #older = 0;
   #looks = 0;
+  /** Somebody connected since the last look. */
+  #isConnecting = false;
   readonly #onTurnEnd = (): void => {
     const count = this.#older + this.#fresh;
-    if (this.#looks < LOOKS_MAX && this.#fresh >= FRESH_MIN && count < REQUESTS_MAX) {
+    const isConnecting = this.#isConnecting;
+    this.#isConnecting = false;
+    const looksMax = isConnecting ? CONNECTING_LOOKS_MAX : LOOKS_MAX;
+    const isBusy = isConnecting || this.#fresh >= FRESH_MIN;
+    if (this.#looks < looksMax && isBusy && count < REQUESTS_MAX) {
       this.#looks++;
       this.#older = count;
       this.#fresh = 0;
@@ -34,6 +42,11 @@ export class RequestGathering {
     this.#fresh = 0;
     this.#flushes.flush();
   };
+
+  /** A client connected, and will hardly wait with its first request. */
+  expect(): void {
+    this.#isConnecting = true;
+  }
 
   /** Counts a request. `flush`, unless null, is called once, after all sockets that are ready have been read. */
   gather(flush: TurnFlush | null): void {

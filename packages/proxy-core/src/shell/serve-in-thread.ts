@@ -56,11 +56,12 @@ export async function serveInThread(port: MessagePort, boot: LoopBoot): Promise<
     else if (order.kind === 'answers') questions.onAnswers(order.ask, order.answer);
     else served.obey(order);
   });
-  const isReceiving = receiveHandles(boot.connectionsFd, (connection, label) => {
-    if (label.kind === 'trial') echoTrial(loop.transports, connection);
+  const receiver = receiveHandles(boot.connectionsFd, (connection, label) => {
+    if (connection === null) served.onLost(label);
+    else if (label.kind === 'trial') echoTrial(loop.transports, connection);
     else served.take(connection, label.kind, label.id);
   });
-  if (!isReceiving) {
+  if (receiver === null) {
     report({ kind: 'unfit', reason: 'connections cannot be received' });
     return;
   }
@@ -172,6 +173,17 @@ class ThreadLoop {
     this.serving.adopt(connection, arrival);
     if (this.#isDraining) this.serving.endClients();
     this.#arrived(arrival.id);
+  }
+
+  /** A connection did not arrive: this process has too many descriptors. Its client sees it closed. */
+  onLost({ kind, id }: ConnectionLabel): void {
+    if (kind === 'trial') return;
+    const { counters } = this.#boot;
+    counters[CLIENTS_CLOSED] = (counters[CLIENTS_CLOSED] ?? 0) + 1;
+    if (kind !== 'arrival') return;
+    // It was announced before it was sent.
+    this.#drainGate();
+    this.#arrived(id);
   }
 
   #arrived(id: number): void {

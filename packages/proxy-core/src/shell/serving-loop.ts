@@ -173,6 +173,7 @@ export class ServingLoop {
   /** Serves a connection. `id` is the proxy's for this client. */
   accept(connection: AcceptedConnection, port: PortKind, id: number): void {
     const session = this.#sessionOf(id, port, 0);
+    this.#contexts.cluster.loop.requests.expect();
     this.#serve(this.#contexts.of(session), connection, session);
   }
 

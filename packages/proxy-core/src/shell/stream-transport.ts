@@ -112,6 +112,9 @@ export class SharedBufferTransports implements TransportFactory {
     server.on('connection', onAccepted);
   }
 
+  // Public API has no way.
+  async acceptPerTurn(): Promise<void> {}
+
   accepted(connection: AcceptedConnection, handler: TransportHandler): Transport {
     const socket = acceptedSocket(connection);
     const handle = takeHandle(socket);
@@ -152,6 +155,9 @@ export class DataEventTransports implements TransportFactory {
   acceptFrom(server: net.Server, onAccepted: (connection: AcceptedConnection) => void): void {
     server.on('connection', onAccepted);
   }
+
+  // Public API has no way.
+  async acceptPerTurn(): Promise<void> {}
 
   accepted(connection: AcceptedConnection, handler: TransportHandler): Transport {
     const socket = acceptedSocket(connection);

@@ -64,10 +64,15 @@ export type AcceptedConnection = object;
 export interface TransportFactory {
   readonly kind: SocketKind;
   /**
-   * Gives what a server accepts to `onAccepted`, from now on. The server listens already, and was created
-   * with `pauseOnConnect`.
+   * Gives what a server accepts to `onAccepted`, from now on until it is closed. The server listens already, and
+   * was created with `pauseOnConnect`.
    */
   acceptFrom(server: net.Server, onAccepted: (connection: AcceptedConnection) => void): void;
+  /**
+   * After `acceptFrom`: accepts up to `count` connections in a turn of the event loop, where the runtime alone
+   * accepts one. Resolved when that is so, or turned out to be impossible.
+   */
+  acceptPerTurn(server: net.Server, count: number): Promise<void>;
   /** Takes over such a connection and begins to read. */
   accepted(connection: AcceptedConnection, handler: TransportHandler): Transport;
   /** Connects; the handler's `onConnect` is called if that succeeds, its `onClose` otherwise. */
@@ -79,6 +84,9 @@ export interface ConnectTarget {
   readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
   readonly timeoutMs: number;
 }
+
+/** How many connections that nobody has accepted yet the kernel keeps. */
+export const LISTEN_BACKLOG = 1024;
 
 /** As Redis does by default: a client whose machine vanished is noticed, however idle it was. */
 export const KEEP_ALIVE_DELAY_MS = 300_000;
