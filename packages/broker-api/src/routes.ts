@@ -50,6 +50,7 @@ export const BROKER_ROUTES = {
   failoverV2: { method: 'POST', path: '/api/v2/proxies/failover/:address' },
   failures: { method: 'GET', path: '/api/v3/failures' },
   reportFailure: { method: 'POST', path: '/api/v3/failures/:address/:reporterId' },
+  withdrawReport: { method: 'DELETE', path: '/api/v3/failures/:address/:reporterId' },
   checkResources: { method: 'POST', path: '/api/v3/resources/failures/check' },
   config: { method: 'GET', path: '/api/v3/config' },
   setConfig: { method: 'PUT', path: '/api/v3/config' },

@@ -68,6 +68,8 @@ describe('every call', () => {
     expect((await client.proxy(proxyAt(1)))?.clusterConfig?.migration.scanCount).toBe(99);
     await client.reportFailure(proxyAt(1), 'coordinator/one two%');
     expect(await client.failures()).toEqual([proxyAt(1)]);
+    await client.withdrawReport(proxyAt(1), 'coordinator/one two%');
+    expect(await client.failures()).toEqual([]);
     expect((await client.failover(proxyAt(1)))?.address).toBe(proxyAt(3));
     expect(await client.failover(proxyAt(1))).toBeNull();
     expect(await client.failedProxies()).toEqual([proxyAt(1)]);

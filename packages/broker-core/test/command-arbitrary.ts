@@ -78,6 +78,15 @@ export const storeAction: fc.Arbitrary<StoreAction> = fc.oneof(
         ([n, reporterId]) => ({ kind: 'report-failure', address: proxyAt(n), reporterId }) as const,
       ),
   },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(proxyNumber, fc.constantFrom('r1', 'r2', 'r3'))
+      .map(
+        ([n, reporterId]) =>
+          ({ kind: 'withdraw-report', address: proxyAt(n), reporterId }) as const,
+      ),
+  },
   { weight: 7, arbitrary: onProxy('failover') },
   { weight: 1, arbitrary: fc.constant({ kind: 'purge-failures' } as const) },
   {

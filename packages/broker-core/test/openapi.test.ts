@@ -114,6 +114,8 @@ const CALLS: readonly Call[] = [
   ['deleteFreeNodes', 200, DEMO],
   ['deleteFreeNodes', 404, DEMO],
   ['reportFailure', 200, { address: '10.0.0.1:6001', reporterId: 'c1' }],
+  ['withdrawReport', 200, { address: '10.0.0.1:6001', reporterId: 'c2' }],
+  ['withdrawReport', 404, { address: '10.0.0.9:6001', reporterId: 'c2' }],
   ['failures', 200],
   ['failover', 200, { address: '10.0.0.1:6001' }],
   ['failover', 404, { address: '10.0.0.9:6001' }],

@@ -73,6 +73,12 @@ export class BrokerModel {
     this.epoch += 1;
   }
 
+  withdraw(proxy: NodeAddress, reporter: string): void {
+    const reporters = this.reports.get(proxy);
+    reporters?.delete(reporter);
+    if (reporters?.size === 0) this.reports.delete(proxy);
+  }
+
   failures(): NodeAddress[] {
     return [...this.reports]
       .filter(([proxy, by]) => this.registered.has(proxy) && by.size >= this.quorum)

@@ -17,6 +17,8 @@ export class ContractBroker {
   readonly commits: unknown[] = [];
   /** Whether it has the route for watching; an original broker has not. */
   offersWatch = false;
+  /** Whether a report can be taken back; at an original broker it cannot. */
+  offersWithdrawal = false;
   /** Names one history of this broker. */
   stream = 'first';
   #watchers: ServerResponse[] = [];
@@ -154,6 +156,9 @@ export class ContractBroker {
     }
     if (request.method === 'POST' && first === 'failures') {
       model.report(address(second ?? ''), third ?? '');
+      response.writeHead(200).end();
+    } else if (request.method === 'DELETE' && first === 'failures' && this.offersWithdrawal) {
+      model.withdraw(address(second ?? ''), third ?? '');
       response.writeHead(200).end();
     } else if (request.method === 'POST' && second === 'failover') {
       const outcome = model.failover(address(third ?? ''));

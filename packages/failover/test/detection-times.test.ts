@@ -140,6 +140,29 @@ describe('in virtual time, for many seeds', () => {
     expect(world.broker.failed.has(A)).toBe(true);
   });
 
+  test('what was reported about a proxy counts no more when it answers again', () => {
+    for (const seed of SEEDS) {
+      // One report is never enough here, and of three coordinators only one cannot reach it in the end.
+      const world = new World(seed, 2);
+      for (const proxy of [A, B, ...SPARES]) world.addProxy(proxy);
+      world.broker.createCluster('demo', [
+        { proxies: [A, B], position: 'normal', parts: [[stable(0, 9)], [stable(10, 16_383)]] },
+      ]);
+      const first = world.addCoordinator('c0', { massFailureRatio: 1 });
+      const second = world.addCoordinator('c1', { massFailureRatio: 1 });
+      world.run(5000);
+      first.isCutOff = true;
+      world.run(10_000);
+      expect(world.broker.reports.get(A)?.size, `seed ${seed}`).toBe(1);
+      first.isCutOff = false;
+      world.run(3000);
+      expect(world.broker.reports.size, `seed ${seed}`).toBe(0);
+      second.isCutOff = true;
+      world.run(10_000);
+      expect(world.broker.failoverCalls, `seed ${seed}`).toBe(0);
+    }
+  });
+
   test('a change by somebody else reaches all members within two seconds', () => {
     for (const seed of SEEDS) {
       const world = settledWorld(seed, 1);

@@ -308,6 +308,9 @@ export class World {
       case 'report-failure':
         broker.report(effect.address, by.name);
         return { kind: 'report-done', address: effect.address };
+      case 'withdraw-report':
+        broker.withdraw(effect.address, by.name);
+        return { kind: 'withdrawal-done', id: effect.id, address: effect.address };
       case 'failover': {
         const outcome = broker.failover(effect.address);
         const { id, address } = effect;

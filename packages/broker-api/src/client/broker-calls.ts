@@ -98,6 +98,8 @@ export interface BrokerClient {
   /** Proxies with enough reporters. */
   failures(): Promise<NodeAddress[]>;
   reportFailure(address: NodeAddress, reporterId: string): Promise<void>;
+  /** Takes such a report back. Brokers without this route fail with ROUTE_NOT_FOUND or METHOD_NOT_ALLOWED. */
+  withdrawReport(address: NodeAddress, reporterId: string): Promise<void>;
   /** Which hosts must not fail now. */
   checkResources(): Promise<ResourceCheck>;
   /** The metadata of the proxy that took the place of `address`, or null. */

@@ -247,6 +247,10 @@ class HttpBrokerClient implements BrokerClient {
     await this.#call('reportFailure', { params: { address, reporterId } });
   }
 
+  async withdrawReport(address: NodeAddress, reporterId: string): Promise<void> {
+    await this.#call('withdrawReport', { params: { address, reporterId } });
+  }
+
   checkResources(): Promise<ResourceCheck> {
     return this.#read('checkResources', resourceCheckSchema);
   }

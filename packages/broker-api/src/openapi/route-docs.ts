@@ -74,6 +74,12 @@ const ALLOCATION_CODES = [
   'RESOURCE_NOT_BALANCE',
   'PROXY_RESOURCE_OUT_OF_ORDER',
 ] as const;
+const ABOUT_REPORT = {
+  tag: 'failures',
+  answer: EMPTY,
+  codes: ['PROXY_NOT_FOUND'],
+  isMutation: true,
+} as const;
 const SCALE_CODES = [...CLUSTER_CODES, 'MIGRATION_RUNNING', 'NODE_NUMBER_CHANGING'] as const;
 
 /** Every route. A route without a row does not compile. */
@@ -332,12 +338,10 @@ export const ROUTE_DOCS: Readonly<Record<BrokerRouteName, RouteDoc>> = {
     codes: [],
     isMutation: true,
   },
-  reportFailure: {
-    tag: 'failures',
-    summary: 'Reports that a proxy does not answer.',
-    answer: EMPTY,
-    codes: ['PROXY_NOT_FOUND'],
-    isMutation: true,
+  reportFailure: { ...ABOUT_REPORT, summary: 'Reports that a proxy does not answer.' },
+  withdrawReport: {
+    ...ABOUT_REPORT,
+    summary: 'Takes a report back: the proxy answers its reporter again.',
   },
   checkResources: {
     tag: 'failures',

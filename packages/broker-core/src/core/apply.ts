@@ -3,7 +3,7 @@ import { changeConfig, createCluster, deleteCluster } from './cluster-ops.ts';
 import { done, type ApplyContext, type StoreCommand, type StoreStep } from './command.ts';
 import { recoverEpoch, setEpoch } from './epoch.ts';
 import { balance, failover, retryReplacements } from './failover-ops.ts';
-import { purgeFailures, reportFailure } from './failure-log.ts';
+import { purgeFailures, reportFailure, withdrawReport } from './failure-log.ts';
 import {
   cancelMigrations,
   pauseMigrations,
@@ -91,6 +91,8 @@ function applyCommand(state: StoreState, command: StoreCommand, context: ApplyCo
       return commitMigration(state, command.task);
     case 'report-failure':
       return reportFailure(state, command.address, command.reporterId, context);
+    case 'withdraw-report':
+      return withdrawReport(state, command.address, command.reporterId);
     case 'purge-failures':
       return done(state, []);
     case 'failover':

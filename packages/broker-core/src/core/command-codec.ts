@@ -100,6 +100,11 @@ const SCHEMAS: { readonly [K in StoreCommand['kind']]: z.ZodType<CommandOf<K>> }
     address: nodeAddressSchema,
     reporterId: z.string(),
   }),
+  'withdraw-report': z.object({
+    kind: z.literal('withdraw-report'),
+    address: nodeAddressSchema,
+    reporterId: z.string(),
+  }),
   'purge-failures': z.object({ kind: z.literal('purge-failures') }),
   failover: z.object({ kind: z.literal('failover'), address: nodeAddressSchema }),
   'set-epoch': z.object({ kind: z.literal('set-epoch'), epoch: epochSchema }),

@@ -57,6 +57,12 @@ export type StoreCommand =
       readonly address: NodeAddress;
       readonly reporterId: string;
     }
+  /** The reporter sees the proxy answer again. */
+  | {
+      readonly kind: 'withdraw-report';
+      readonly address: NodeAddress;
+      readonly reporterId: string;
+    }
   | { readonly kind: 'purge-failures' }
   | { readonly kind: 'failover'; readonly address: NodeAddress }
   | { readonly kind: 'set-epoch'; readonly epoch: Epoch }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { addProxyCommand, CheckedStore, proxyAt } from '../../test/store-fixture.ts';
+import { addProxyCommand, CheckedStore, clusterName, proxyAt } from '../../test/store-fixture.ts';
 import { REPORTERS_MAX, reportedProxies } from './failure-log.ts';
 import { emptyStore } from './model.ts';
 
@@ -45,6 +45,37 @@ describe('failure reports', () => {
     expect(listed(store)).toEqual([proxyAt(1)]);
     store.pass(20);
     expect(listed(store)).toEqual([]);
+  });
+
+  test('count no more when their reporter takes them back; those of others stay', () => {
+    const store = storeOf(2, 2);
+    const withdraw = { kind: 'withdraw-report', address: proxyAt(1), reporterId: 'r1' } as const;
+    store.must(withdraw);
+    store.report(1, 'r1');
+    const { globalEpoch } = store.state;
+    store.must(withdraw);
+    store.report(1, 'r2');
+    expect(listed(store)).toEqual([]);
+    store.report(1, 'r1');
+    expect(listed(store)).toEqual([proxyAt(1)]);
+    store.must(withdraw);
+    store.must({ ...withdraw, reporterId: 'r2' });
+    expect(store.state.failures.size).toBe(0);
+    // Each new report raised it, and nothing else did.
+    expect(store.state.globalEpoch).toBe(globalEpoch + 2);
+    expect(store.code({ ...withdraw, address: proxyAt(3) })).toBe('PROXY_NOT_FOUND');
+  });
+
+  test('that are taken back make room for a failover to their proxy', () => {
+    const store = storeOf(2);
+    store.must({ kind: 'create-cluster', name: clusterName('c'), nodeNumber: 4 });
+    store.report(1);
+    store.report(2);
+    expect(store.code({ kind: 'failover', address: proxyAt(1) })).toBe('NO_AVAILABLE_RESOURCE');
+    expect(store.state.failedProxies.size).toBe(0);
+    store.must({ kind: 'withdraw-report', address: proxyAt(2), reporterId: 'r1' });
+    store.code({ kind: 'failover', address: proxyAt(1) });
+    expect([...store.state.failedProxies]).toEqual([proxyAt(1)]);
   });
 
   test('BUG-6: about unknown addresses are refused and change nothing', () => {

@@ -28,6 +28,22 @@ export function reportFailure(
   return done(isNew ? bumpGlobal(next) : next, []);
 }
 
+/** Drops what one reporter said about a proxy: it answers again. As when a report expires, the epoch stays. */
+export function withdrawReport(
+  state: StoreState,
+  address: NodeAddress,
+  reporterId: string,
+): StoreStep {
+  if (!state.proxies.has(address)) {
+    return refused(state, 'PROXY_NOT_FOUND', `proxy ${address} is not registered`);
+  }
+  const reports = state.failures.get(address);
+  if (reports === undefined || !reports.has(reporterId)) return done(state, []);
+  const left = withKey(reports, reporterId, null);
+  const failures = withKey(state.failures, address, left.size === 0 ? null : left);
+  return done({ ...state, failures }, []);
+}
+
 /** Drops reports past their time. Returns the same state when there are none. */
 export function purgeFailures(state: StoreState, context: ApplyContext): StoreState {
   let failures: Map<NodeAddress, ReadonlyMap<string, number>> | null = null;

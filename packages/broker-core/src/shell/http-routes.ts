@@ -84,7 +84,8 @@ export const ROUTES: readonly RouteRow[] = [
   { route: 'failover', body: 'none', handle: failover },
   { route: 'failoverV2', body: 'none', handle: failover },
   { route: 'failures', body: 'none', handle: failures },
-  { route: 'reportFailure', body: 'none', handle: reportFailure },
+  { route: 'reportFailure', body: 'none', handle: aboutReport('report-failure') },
+  { route: 'withdrawReport', body: 'none', handle: aboutReport('withdraw-report') },
   { route: 'checkResources', body: 'none', handle: resources },
   { route: 'config', body: 'none', handle: ({ replicator }) => configOf(replicator) },
   { route: 'setConfig', body: 'json', handle: setConfig },
@@ -222,15 +223,17 @@ async function failures(context: RouteContext): Promise<RouteReply> {
   return json({ addresses: reportedProxies(runner.state, context.applyContext()) });
 }
 
-function reportFailure(context: RouteContext, call: RouteCall): RouteReply | Promise<RouteReply> {
-  const address = parseNodeAddress(call.params['address']);
-  if (address === null) return proxyNotFound();
-  const reporterId = call.params['reporterId'] ?? '';
-  if (reporterId === '' || reporterId.length > REPORTER_ID_LENGTH_MAX) {
-    const message = `reporterId: expected 1 to ${REPORTER_ID_LENGTH_MAX} characters`;
-    return { ok: false, code: 'INVALID_REQUEST', message, field: 'reporterId' };
-  }
-  return mutate(context, { kind: 'report-failure', address, reporterId });
+function aboutReport(kind: 'report-failure' | 'withdraw-report'): RouteRow['handle'] {
+  return (context, call) => {
+    const address = parseNodeAddress(call.params['address']);
+    if (address === null) return proxyNotFound();
+    const reporterId = call.params['reporterId'] ?? '';
+    if (reporterId === '' || reporterId.length > REPORTER_ID_LENGTH_MAX) {
+      const message = `reporterId: expected 1 to ${REPORTER_ID_LENGTH_MAX} characters`;
+      return { ok: false, code: 'INVALID_REQUEST', message, field: 'reporterId' };
+    }
+    return mutate(context, { kind, address, reporterId });
+  };
 }
 
 function resources(context: RouteContext): RouteReply {

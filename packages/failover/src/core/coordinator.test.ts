@@ -406,6 +406,39 @@ describe('failover', () => {
     expect(story.take('failover')).toEqual([]);
   });
 
+  test('a report is taken back when the proxy answers, and again until the broker has heard it', () => {
+    const story = reportedDead();
+    passSecond(story);
+    const first = story.one('withdraw-report');
+    expect(first.address).toBe(A);
+    // The report that was under way arrives later than that.
+    story.event({ kind: 'report-done', address: A });
+    const second = story.one('withdraw-report');
+    story.event({ kind: 'withdrawal-done', id: first.id, address: A });
+    story.event({ kind: 'withdrawal-failed', id: second.id, address: A });
+    story.pass(4000, () => answerProbes(story));
+    expect(story.take('withdraw-report')).toEqual([]);
+    story.pass(1500, () => answerProbes(story));
+    const { id } = story.one('withdraw-report');
+    story.event({ kind: 'withdrawal-done', id, address: A });
+    story.pass(20_000, () => answerProbes(story));
+    expect(story.take('withdraw-report')).toEqual([]);
+    expect(story.state.withdrawals.open.size).toBe(0);
+  });
+
+  test('a report is not taken back when the proxy was reported anew, or is gone', () => {
+    const story = reportedDead();
+    story.event({ kind: 'report-done', address: A });
+    passSecond(story);
+    const { id } = story.one('withdraw-report');
+    story.event({ kind: 'withdrawal-failed', id, address: A });
+    story.pass(3000, () => answerProbes(story, [A]));
+    expect(story.take('report-failure').map((report) => report.address)).toEqual([A]);
+    story.pass(5000, () => answerProbes(story, [A]));
+    expect(story.take('withdraw-report')).toEqual([]);
+    expect(story.state.withdrawals.open.size).toBe(0);
+  });
+
   test('none while the brake is set', () => {
     const story = reportedDead();
     passSecond(story, [A, B, FREE]);

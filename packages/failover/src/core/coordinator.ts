@@ -27,12 +27,15 @@ import {
   planInspections,
   planPushes,
   planWatch,
+  planWithdrawals,
   quiet,
   retargetAll,
   andThen,
   withDetector,
 } from './plan.ts';
 import type { CoordinatorStep } from './plan.ts';
+import { onReport, onWithdrawal } from './on-report.ts';
+import { openWithdrawal } from './report-withdrawal.ts';
 import { newJob, withEntries } from './schedule.ts';
 import type { CoordinatorState } from './state.ts';
 
@@ -86,6 +89,9 @@ export function step(state: CoordinatorState, event: CoordinatorEvent): Coordina
     case 'report-done':
     case 'report-failed':
       return onReport(state, event);
+    case 'withdrawal-done':
+    case 'withdrawal-failed':
+      return onWithdrawal(state, event);
     case 'failover-done':
     case 'failover-failed':
       return onFailover(state, event);
@@ -123,6 +129,7 @@ function onTick(state: CoordinatorState, event: EventOf<'tick'>): CoordinatorSte
       lift(from, 'detector', detector.planReports(from.detector, settings, event.at)),
     (from: CoordinatorState) =>
       lift(from, 'detector', detector.planProbes(from.detector, settings, event)),
+    (from: CoordinatorState) => planWithdrawals(from, event.at),
     (from: CoordinatorState) => planInspections(from, event),
     (from: CoordinatorState) => planFailovers(from, event.at),
     (from: CoordinatorState) => planCommits(from, event.at),
@@ -148,17 +155,22 @@ function onProbe(
     return andThen(reported, (next) => planFailovers(next, event.at));
   }
   const wasAlive = detector.isAlive(state.detector, event.address);
+  const wasReported = detector.isReported(state.detector, event.address);
   const answered = lift(state, 'detector', detector.probeAnswered(state.detector, event, event.at));
   if (wasAlive || !detector.isAlive(answered.state.detector, event.address)) return answered;
   return andThen(answered, (next) => {
     const job = next.inspections.get(event.address);
     const soon = job?.runningId === null ? [[event.address, newJob(event.at)] as const] : [];
+    const { withdrawals } = next;
     const hurried = {
       ...next,
+      withdrawals: wasReported ? openWithdrawal(withdrawals, event.address, event.at) : withdrawals,
       sync: sync.hurry(next.sync, event.address),
       inspections: withEntries(next.inspections, soon),
     };
-    return andThen(planInspections(hurried, event), (last) => planPushes(last, event.at));
+    const withdrawn = planWithdrawals(hurried, event.at);
+    const inspected = andThen(withdrawn, (last) => planInspections(last, event));
+    return andThen(inspected, (last) => planPushes(last, event.at));
   });
 }
 
@@ -339,20 +351,6 @@ function onWatch(
     (from: CoordinatorState) => planInspections(from, event),
     (from: CoordinatorState) => planBrokerReads(from, event),
   ].reduce<CoordinatorStep>(andThen, taken);
-}
-
-function onReport(
-  state: CoordinatorState,
-  event: EventOf<'report-done' | 'report-failed'>,
-): CoordinatorStep {
-  if (event.kind === 'report-failed') {
-    const failed = detector.reportFailed(state.detector, state.settings, event, event.at);
-    return lift(state, 'detector', failed);
-  }
-  const done = lift(state, 'detector', detector.reportDone(state.detector, event.address));
-  if (state.settings.isFailoverDisabled) return done;
-  // This report may be the one that completes the quorum.
-  return { ...done, effects: [...done.effects, { kind: 'read-failures' }] };
 }
 
 function onFailover(

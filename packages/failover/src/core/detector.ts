@@ -80,9 +80,14 @@ export function isAlive(state: DetectorState, address: NodeAddress): boolean {
   return state.targets.get(address)?.health.kind === 'alive';
 }
 
+/** This coordinator has reported it, or holds it for dead because the broker does. */
+export function isReported(state: DetectorState, address: NodeAddress): boolean {
+  return state.targets.get(address)?.health.kind === 'reported';
+}
+
 /** Dead beyond doubt: reported, and the coordinator trusts itself. */
 export function isDown(state: DetectorState, address: NodeAddress): boolean {
-  return !isSuspended(state) && state.targets.get(address)?.health.kind === 'reported';
+  return !isSuspended(state) && isReported(state, address);
 }
 
 /** How long ago a reported proxy was last seen dead; Infinity for others. */

@@ -50,6 +50,7 @@ export type CoordinatorEffect =
   /** The document of a proxy that is in no cluster. */
   | { readonly kind: 'read-proxy'; readonly address: NodeAddress }
   | { readonly kind: 'report-failure'; readonly address: NodeAddress }
+  | { readonly kind: 'withdraw-report'; readonly id: number; readonly address: NodeAddress }
   | { readonly kind: 'failover'; readonly id: number; readonly address: NodeAddress }
   | {
       readonly kind: 'commit';

@@ -111,6 +111,8 @@ export type CoordinatorInput =
   | { readonly kind: 'watch-failed'; readonly id: number; readonly code: string }
   | { readonly kind: 'report-done'; readonly address: NodeAddress }
   | { readonly kind: 'report-failed'; readonly address: NodeAddress; readonly code: string }
+  | { readonly kind: 'withdrawal-done'; readonly id: number; readonly address: NodeAddress }
+  | { readonly kind: 'withdrawal-failed'; readonly id: number; readonly address: NodeAddress }
   | {
       readonly kind: 'failover-done';
       readonly id: number;

@@ -11,6 +11,7 @@ import type { CoordinatorEvent } from './event.ts';
 import * as failures from './failure-handler.ts';
 import * as sync from './meta-sync.ts';
 import * as migrations from './migration-sync.ts';
+import * as withdrawals from './report-withdrawal.ts';
 import { dueJobs, jittered, newJob, retarget, spread, withEntries } from './schedule.ts';
 import type { CoordinatorState } from './state.ts';
 
@@ -51,6 +52,19 @@ export function planInspections(state: CoordinatorState, event: CoordinatorEvent
     },
     effects,
   };
+}
+
+/** Reports that are to be taken back. */
+export function planWithdrawals(state: CoordinatorState, at: number): CoordinatorStep {
+  const proxies = {
+    isAlive: (address: NodeAddress) => detector.isAlive(state.detector, address),
+    isReported: (address: NodeAddress) => detector.isReported(state.detector, address),
+  };
+  return lift(
+    state,
+    'withdrawals',
+    withdrawals.planWithdrawals(state.withdrawals, state.settings, proxies, at),
+  );
 }
 
 /** Failovers that are due. */
@@ -104,6 +118,7 @@ export function retargetAll(state: CoordinatorState, at: number): CoordinatorSte
       sync: kept.state,
       inspections: inspections.map,
       inspectionMisses: retarget(state.inspectionMisses, addresses, () => 0).map,
+      withdrawals: withdrawals.keepWithdrawals(state.withdrawals, addresses),
       detector: detector.watch(state.detector, addresses, state.broker.failed, at),
       epochs: epochs.watchEpochs(state.epochs, addresses),
     },
@@ -124,7 +139,15 @@ export function withDetector(
   return { ...state, detector: next };
 }
 
-type Slice = 'broker' | 'watch' | 'detector' | 'sync' | 'migrations' | 'failures' | 'epochs';
+type Slice =
+  | 'broker'
+  | 'watch'
+  | 'detector'
+  | 'withdrawals'
+  | 'sync'
+  | 'migrations'
+  | 'failures'
+  | 'epochs';
 
 /** A slice's step as a step of the whole. */
 export function lift<K extends Slice>(

@@ -13,6 +13,8 @@ import type { MetaSyncState } from './meta-sync.ts';
 import { newMetaSync } from './meta-sync.ts';
 import type { MigrationSyncState } from './migration-sync.ts';
 import { newMigrationSync } from './migration-sync.ts';
+import type { WithdrawalState } from './report-withdrawal.ts';
+import { newWithdrawals } from './report-withdrawal.ts';
 import type { Job } from './schedule.ts';
 import type { CoordinatorSettings } from './settings.ts';
 
@@ -23,6 +25,7 @@ export interface CoordinatorState {
   readonly broker: BrokerView;
   readonly watch: BrokerWatch;
   readonly detector: DetectorState;
+  readonly withdrawals: WithdrawalState;
   readonly sync: MetaSyncState;
   readonly migrations: MigrationSyncState;
   readonly failures: FailureHandlerState;
@@ -42,6 +45,7 @@ export function newCoordinatorState(settings: CoordinatorSettings): CoordinatorS
     broker: newBrokerView(),
     watch: newBrokerWatch(),
     detector: newDetector(),
+    withdrawals: newWithdrawals(),
     sync: newMetaSync(),
     migrations: newMigrationSync(),
     failures: newFailureHandler(),

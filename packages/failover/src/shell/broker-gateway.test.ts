@@ -124,6 +124,19 @@ describe('writes', () => {
     expect(await broker.failures()).toEqual([A]);
   });
 
+  test('a report is taken back, or left to run out where that cannot be asked for', async () => {
+    const { http, broker } = await setUp();
+    await broker.report(A);
+    await broker.withdrawReport(A);
+    expect(await broker.failures()).toEqual([A]);
+    http.offersWithdrawal = true;
+    http.fault = () => 'error';
+    await expect(broker.withdrawReport(A)).rejects.toMatchObject({ code: 'EXTERNAL' });
+    http.fault = () => null;
+    await broker.withdrawReport(A);
+    expect(await broker.failures()).toEqual([]);
+  });
+
   test("a failover gives the replacement, or fails with the broker's code", async () => {
     const { http, broker } = await setUp();
     expect(await broker.failover(A)).toEqual(http.model.document(FREE));

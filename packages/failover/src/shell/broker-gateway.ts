@@ -133,6 +133,16 @@ export class BrokerGateway {
     return this.#client.reportFailure(address, this.#reporterId());
   }
 
+  /** A broker that cannot take a report back, such as one of undermoon 0.6, forgets it after a while. */
+  async withdrawReport(address: NodeAddress): Promise<void> {
+    try {
+      await this.#client.withdrawReport(address, this.#reporterId());
+    } catch (error) {
+      const isRefused = error instanceof BrokerClientError && isRefusal(error);
+      if (!isRefused) throw error;
+    }
+  }
+
   failover(address: NodeAddress): Promise<ProxyMeta | null> {
     return this.#client.failover(address);
   }
@@ -171,6 +181,11 @@ async function readEach<K, V>(
   };
   await Promise.all(Array.from({ length: DOCUMENTS_AT_ONCE }, work));
   return { found, unread };
+}
+
+/** Asking again changes nothing. */
+function isRefusal({ status }: BrokerClientError): boolean {
+  return status !== null && status >= 400 && status < 500;
 }
 
 function isSilent(error: BrokerClientError): boolean {

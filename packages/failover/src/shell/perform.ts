@@ -56,6 +56,9 @@ export async function perform(
     case 'report-failure':
       await broker.report(effect.address);
       return { kind: 'report-done', address: effect.address };
+    case 'withdraw-report':
+      await broker.withdrawReport(effect.address);
+      return { kind: 'withdrawal-done', id: effect.id, address: effect.address };
     case 'failover': {
       const replacement = await broker.failover(effect.address);
       return { kind: 'failover-done', id: effect.id, address: effect.address, replacement };
@@ -96,6 +99,8 @@ export function failureOf(effect: AnsweredEffect, code: string): CoordinatorInpu
       return { kind: 'watch-failed', id: effect.id, code };
     case 'report-failure':
       return { kind: 'report-failed', address: effect.address, code };
+    case 'withdraw-report':
+      return { kind: 'withdrawal-failed', id: effect.id, address: effect.address };
     case 'failover':
       return { kind: 'failover-failed', id: effect.id, address: effect.address, code };
     case 'commit':
