@@ -97,6 +97,19 @@ it(
   },
 );
 
+it('says that shrinking leaves nodes without slots', { timeout: 60_000 }, async () => {
+  const client = createBrokerClient({ brokers: [broker] });
+  for (let n = 11; n <= 14; n++) await client.addProxy(proxyRequest(n));
+  await client.createCluster(parseClusterName('three')!, 8);
+  await client.close();
+  const last = 'then 4 nodes have no slots: "undermoon cluster remove-free three" frees them\n';
+  const scale = ['cluster', 'scale', 'three', '--nodes', '4'];
+  const preview = await run(...scale, '--dry-run');
+  expect(preview.stdout).toMatch(/^cluster three would have 8 nodes\nslots to move: 8192\n/);
+  expect(preview.stdout.endsWith(last)).toBe(true);
+  expect((await run(...scale)).stdout.endsWith(last)).toBe(true);
+});
+
 it.each([
   [['cluster', 'scale', 'demo'], 'undermoon: cluster scale needs --nodes <number>'],
   [

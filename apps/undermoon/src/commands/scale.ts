@@ -84,15 +84,26 @@ async function scaleCluster(call: Call): Promise<void> {
   const name = clusterNameOf(invocation);
   const nodeNumber = nodesOf(invocation, 'cluster scale');
   if (invocation.has('dry-run')) {
-    await preview(call, { kind: 'scaleCluster', name, nodeNumber });
+    await preview(call, { kind: 'scaleCluster', name, nodeNumber }, nodeNumber);
     return;
   }
   await broker.scaleCluster(name, nodeNumber);
-  const planned = await broker.migrations(name);
+  const [planned, info] = await Promise.all([broker.migrations(name), broker.clusterInfo(name)]);
   const count = planned.migrations.length;
   if (invocation.has('json')) printJson({ scaled: name, nodeNumber, migrations: count });
   else if (count === 0) printText(`cluster ${name} has ${nodeNumber} nodes`);
-  else printText(plannedText(name, count));
+  else {
+    const surplus = info.nodeNumber - nodeNumber;
+    printText([plannedText(name, count), ...surplusLines(name, surplus)].join('\n'));
+  }
+}
+
+// Nodes stay in the cluster when they have given their slots away.
+function surplusLines(name: ClusterName, surplus: number): string[] {
+  if (surplus <= 0) return [];
+  return [
+    `then ${surplus} nodes have no slots: "undermoon cluster remove-free ${name}" frees them`,
+  ];
 }
 
 async function addNodes(call: Call): Promise<void> {
@@ -187,7 +198,11 @@ async function check({ broker, invocation }: Call): Promise<void> {
   }
 }
 
-async function preview({ broker, invocation }: Call, change: ClusterChange): Promise<void> {
+async function preview(
+  { broker, invocation }: Call,
+  change: ClusterChange,
+  wantedNodes?: number,
+): Promise<void> {
   const plan = await broker.previewChange(change);
   if (invocation.has('json')) {
     const { addedProxies, removedProxies, nodeNumber, slotCount } = plan;
@@ -207,6 +222,9 @@ async function preview({ broker, invocation }: Call, change: ClusterChange): Pro
   if (plan.removedProxies.length > 0) lines.push(`leaving: ${plan.removedProxies.join(' ')}`);
   if (plan.tasks.length > 0) {
     lines.push(`slots to move: ${plan.slotCount}`, plainTable(TASK_HEAD, plan.tasks.map(taskRow)));
+  }
+  if (wantedNodes !== undefined) {
+    lines.push(...surplusLines(plan.clusterName, plan.nodeNumber - wantedNodes));
   }
   printText(lines.join('\n'));
 }

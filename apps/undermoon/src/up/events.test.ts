@@ -37,6 +37,43 @@ describe('metadataEvents', () => {
   });
 });
 
+describe('a cluster that is deleted', () => {
+  const whole = wholeCluster();
+  const deleted = {
+    ...whole,
+    clusters: [],
+    proxies: whole.proxies.map((proxy) => ({ ...proxy, cluster: null })),
+  };
+
+  it('is told as deleted and created, not as failovers', () => {
+    expect(metadataEvents(whole, deleted, DEMO)).toEqual([
+      { event: 'cluster-deleted', cluster: 'demo' },
+    ]);
+    expect(metadataEvents(deleted, deleted, DEMO)).toEqual([]);
+    expect(metadataEvents(deleted, whole, DEMO)).toEqual([
+      { event: 'cluster-created', cluster: 'demo' },
+    ]);
+  });
+
+  it('is not unhealthy', () => {
+    const health = new HealthFollower(DEMO);
+    expect(health.follow(deleted, 1000)).toEqual([]);
+    expect(health.follow(whole, 2000)).toEqual([]);
+  });
+});
+
+it('tells no failover when slots were moved to another master', () => {
+  const whole = wholeCluster();
+  const [first, second, spare] = whole.proxies;
+  const emptied = {
+    ...first!,
+    nodes: first!.nodes.map((node) => ({ ...node, slotCount: 0, slots: '' })),
+  };
+  expect(metadataEvents(whole, { ...whole, proxies: [emptied, second!, spare!] }, DEMO)).toEqual(
+    [],
+  );
+});
+
 describe('HealthFollower', () => {
   it('tells each change once, with the time in between', () => {
     const whole = wholeCluster();
@@ -68,6 +105,13 @@ describe('events as text', () => {
     expect(textOf({ event: 'broker-exited', ...exit, code: 1, signal: null })).toContain(
       'ended with exit code 1: clients go on',
     );
+  });
+
+  it('says what was done to the cluster', () => {
+    expect(textOf({ event: 'cluster-deleted', cluster: 'demo' })).toBe(
+      'demo was deleted; its processes go on',
+    );
+    expect(textOf({ event: 'cluster-created', cluster: 'demo' })).toBe('demo was created again');
   });
 
   it('tells trouble from news', () => {

@@ -20,6 +20,8 @@ export type UpEvent =
   | ({ readonly event: 'coordinator-exited'; readonly left: number } & ExitFields)
   | { readonly event: 'broker-unreachable'; readonly reason: string }
   | { readonly event: 'broker-reachable' }
+  /** Somebody deleted the cluster, or created one of its name again. */
+  | { readonly event: 'cluster-deleted' | 'cluster-created'; readonly cluster: string }
   | {
       readonly event: 'epoch-changed';
       readonly cluster: string;
@@ -57,6 +59,9 @@ export function isTrouble(event: UpEvent): boolean {
 /** The changes of a cluster's metadata between two looks, oldest cause first. */
 export function metadataEvents(before: Snapshot, after: Snapshot, cluster: ClusterName): UpEvent[] {
   const events: UpEvent[] = [];
+  const [existed, exists] = [before, after].map((seen) => membersOf(seen, cluster).length > 0);
+  if (existed && !exists) return [{ event: 'cluster-deleted', cluster }];
+  if (!existed) return exists ? [{ event: 'cluster-created', cluster }] : [];
   const previous = epochOf(before, cluster);
   const epoch = epochOf(after, cluster);
   if (epoch !== previous) events.push({ event: 'epoch-changed', cluster, epoch, previous });
@@ -66,7 +71,8 @@ export function metadataEvents(before: Snapshot, after: Snapshot, cluster: Clust
     if (mastersAfter.has(failed)) continue;
     const known = new Set([...mastersBefore.values()].flat());
     const promoted = [...mastersAfter.values()].flat().filter((node) => !known.has(node));
-    events.push({ event: 'failover', cluster, failed, promoted });
+    // Slots that were moved are at servers that had some before.
+    if (promoted.length > 0) events.push({ event: 'failover', cluster, failed, promoted });
   }
   const members = membersOf(before, cluster);
   const membersNow = membersOf(after, cluster);
@@ -80,7 +86,7 @@ export function metadataEvents(before: Snapshot, after: Snapshot, cluster: Clust
   return events;
 }
 
-/** Follows whether a cluster is whole, and tells each change once. */
+/** Follows whether a cluster is whole, and tells each change once. One that is deleted is not followed. */
 export class HealthFollower {
   readonly #cluster: ClusterName;
   #unhealthySince: number | null = null;
@@ -92,6 +98,10 @@ export class HealthFollower {
   /** `now` in milliseconds. */
   follow(snapshot: Snapshot, now: number): UpEvent[] {
     const cluster = this.#cluster;
+    if (membersOf(snapshot, cluster).length === 0) {
+      this.#unhealthySince = null;
+      return [];
+    }
     const problems = problemsOf(snapshot, cluster);
     if (problems.length > 0) {
       if (this.#unhealthySince !== null) return [];
@@ -143,10 +153,14 @@ export function textOf(event: UpEvent): string {
       return `the broker does not answer: ${event.reason}`;
     case 'broker-reachable':
       return 'the broker answers again';
+    case 'cluster-deleted':
+      return `${event.cluster} was deleted; its processes go on`;
+    case 'cluster-created':
+      return `${event.cluster} was created again`;
     case 'epoch-changed':
       return `metadata of ${event.cluster}: epoch ${event.previous} -> ${event.epoch}`;
     case 'failover':
-      return `failover in ${event.cluster}: slots of proxy ${event.failed} went to ${event.promoted.join(', ') || 'others'}`;
+      return `failover in ${event.cluster}: slots of proxy ${event.failed} went to ${event.promoted.join(', ')}`;
     case 'proxy-replaced':
       return `proxy ${event.added} takes the place of ${event.removed} in ${event.cluster}`;
     case 'cluster-unhealthy':
