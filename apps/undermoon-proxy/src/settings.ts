@@ -69,7 +69,7 @@ export const PROXY_SETTINGS = {
     default: 10_000,
     min: 1,
     unit: 'clients',
-    doc: 'Connections of clients at one time; further ones are refused.',
+    doc: 'Connections of clients at one time; further ones are refused. Fewer, with a warning, where the process may not open as many files.',
   },
   output_bytes_max: {
     type: 'int',

@@ -76,7 +76,7 @@ export interface ProxyServerOptions {
   dedicatedIdleMs?: number;
   /** Milliseconds of idleness after which a client is closed; 0 is never. Default 0. */
   sessionTimeoutMs?: number;
-  /** Clients at once. Default 10000. */
+  /** Clients at once; on Linux no more than the process may have files open for. Default 10000. */
   clientsMax?: number;
   /**
    * Output of one client, waiting for the network or for replies before it, at which it is no longer read.

@@ -19,6 +19,8 @@ export interface ProgramOptions {
   readonly cwd?: string;
   /** The whole environment besides PATH and HOME. Default: nothing else. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How many files it may have open. Default: as many as this process. */
+  readonly openFilesMax?: number;
 }
 
 /** A program as a child process. */
@@ -46,7 +48,12 @@ export function startProgram(
 ): RunningProgram {
   const flags = file.endsWith('.ts') ? SOURCE_FLAGS : [];
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, [...flags, file, ...argv], {
+  const words = [process.execPath, ...flags, file, ...argv];
+  const [command = '', ...args] =
+    options.openFilesMax === undefined
+      ? words
+      : ['/bin/sh', '-c', `ulimit -n ${options.openFilesMax} && exec "$0" "$@"`, ...words];
+  const child = spawn(command, args, {
     env: { PATH, HOME, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });

@@ -40,21 +40,24 @@ export function integerParameter(options: {
   max: number;
   read: () => number;
   write: (value: number) => void;
+  /** Why a value within the bounds is refused all the same; null: it is not. */
+  fault?: (value: number) => string | null;
 }): ConfigParameter {
-  const { name, meaning = null, min, max, read, write } = options;
+  const { name, meaning = null, min, max, read, write, fault = () => null } = options;
   return {
     name,
     meaning,
     read: () => String(read()),
-    write: (text) => {
-      const value = /^-?\d{1,19}$/.test(text) ? Number(text) : Number.NaN;
+    write: (given) => {
+      const value = /^-?\d{1,19}$/.test(given) ? Number(given) : Number.NaN;
       if (!Number.isSafeInteger(value)) {
         return refuse('INVALID_VALUE', "argument couldn't be parsed into an integer");
       }
       if (value < min || value > max) {
         return refuse('INVALID_VALUE', `argument must be between ${min} and ${max} inclusive`);
       }
-      return accept(() => write(value));
+      const text = fault(value);
+      return text === null ? accept(() => write(value)) : refuse('INVALID_VALUE', text);
     },
   };
 }

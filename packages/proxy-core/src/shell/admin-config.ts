@@ -6,12 +6,14 @@ import {
   readOnlyParameter,
   type ConfigSource,
 } from '../core/config-table.ts';
+import { fitOpenFiles } from '../core/client-room.ts';
 import { SERVER_PARAMETERS, toldParameters } from '../core/server-parameters.ts';
 import type { LoopQuestion } from '../core/loop-question.ts';
 import { byteErrorReply, quotedBytes } from '../core/replies.ts';
 import { aclLogParameter } from './acl-log.ts';
 import { latencyParameter } from './latency-config.ts';
-import { limitParameters } from './limit-config.ts';
+import { CLIENTS_MAX, limitParameters } from './limit-config.ts';
+import { openFilesMax } from './open-files.ts';
 import { slowLogParameters } from './slow-log-config.ts';
 import { KEEP_ALIVE_DELAY_MS } from './transport.ts';
 import { limitsOf, type ProxyOptions } from '../options.ts';
@@ -86,11 +88,15 @@ export function configSourceOf(
     ...limitsOf(options).filter(([name]) => name !== 'clients_max'),
   ];
   return [
-    ...limitParameters(options, {
-      clientsMax: limitClients,
-      sessionTimeoutMs: (timeoutMs) => tell({ kind: 'session-timeout', timeoutMs }),
-      backendTimeoutMs: (timeoutMs) => tell({ kind: 'backend-timeout', timeoutMs }),
-    }),
+    ...limitParameters(
+      options,
+      {
+        clientsMax: limitClients,
+        sessionTimeoutMs: (timeoutMs) => tell({ kind: 'session-timeout', timeoutMs }),
+        backendTimeoutMs: (timeoutMs) => tell({ kind: 'backend-timeout', timeoutMs }),
+      },
+      fitOpenFiles({ ...options, clientsMax: CLIENTS_MAX }, openFilesMax()).clientsMax,
+    ),
     ...values.map(([name, value]) =>
       readOnlyParameter(name, () => String(value), { meaning: MEANINGS.get(name) ?? null }),
     ),

@@ -8,16 +8,19 @@ interface ChangedLimits {
 }
 
 /** As in Redis. */
-const CLIENTS_MAX = 0xff_ff_ff_ff;
+export const CLIENTS_MAX = 0xff_ff_ff_ff;
+const TOO_MANY_CLIENTS =
+  'The operating system is not able to handle the specified number of clients, try with';
 const TIMEOUT_SECONDS_MAX = 0x7f_ff_ff_ff;
 
 /**
  * How many clients there may be, and how long they and servers may be silent, under Redis' names and those of the
- * settings.
+ * settings. `clientsFitting`: with more the process would run out of files.
  */
 export function limitParameters(
   initial: ChangedLimits,
   apply: { readonly [K in keyof ChangedLimits]: (value: number) => void },
+  clientsFitting: number,
 ): ConfigSource {
   const { backendTimeoutMs, clientsMax, sessionTimeoutMs } = initial;
   const now = { backendTimeoutMs, clientsMax, sessionTimeoutMs };
@@ -33,6 +36,7 @@ export function limitParameters(
       max: CLIENTS_MAX,
       read: () => now.clientsMax,
       write: (value) => change('clientsMax', value),
+      fault: (value) => (value <= clientsFitting ? null : `${TOO_MANY_CLIENTS} ${clientsFitting}`),
     });
   return [
     clients('maxclients'),

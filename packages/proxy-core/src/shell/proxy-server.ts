@@ -28,6 +28,7 @@ import { LoopCounters } from './loop-counters.ts';
 import { LoopGroup } from './loop-group.ts';
 import { LoopQuestions } from './loop-questions.ts';
 import type { LoopThread } from './loop-thread.ts';
+import { withRoomForClients } from './open-files.ts';
 import { Ports } from './ports.ts';
 import { credentialsOf, ServingLoop } from './serving-loop.ts';
 import { endThreads, type ExtraLoops, startThreads } from './start-threads.ts';
@@ -78,7 +79,7 @@ export interface ProxyServer {
  * (or the embedding program) sends `UMCTL SETCLUSTER`. Throws ProxyError INVALID_OPTION.
  */
 export function createProxyServer(options: ProxyServerOptions = {}): ProxyServer {
-  return new Proxy(resolveOptions(options));
+  return new Proxy(withRoomForClients(resolveOptions(options)));
 }
 
 class Proxy implements ProxyServer {

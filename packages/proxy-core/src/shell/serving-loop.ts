@@ -7,7 +7,6 @@ import { DeniedLogins } from '../core/denied-logins.ts';
 import type { SlotMarks } from '../core/held-slots.ts';
 import type { BackendStats, DedicatedStats, PubsubStats } from '../core/info.ts';
 import type { PortAddresses } from '../core/port-addresses.ts';
-import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
 import { EMPTY_TABLE, type RoutingTable } from '../core/routing-table.ts';
 import { ScriptCache } from '../core/script-cache.ts';
 import { Session } from '../core/session.ts';
@@ -45,15 +44,8 @@ import { TrackingClients } from './tracking-clients.ts';
 import { SliceRunner } from './slice-runner.ts';
 import { REDIRECT_COMMAND } from './redirect-request.ts';
 import { Redirects } from './redirects.ts';
-import type { AcceptedConnection, TransportHandler } from './transport.ts';
-
-/** Hears nothing of a client that was refused: what it sends is dropped until it is gone. */
-const TURNED_AWAY: TransportHandler = {
-  onBytes: () => undefined,
-  onDrain: () => undefined,
-  onEnd: () => undefined,
-  onClose: () => undefined,
-};
+import type { AcceptedConnection } from './transport.ts';
+import { TurnedAway } from './turned-away.ts';
 
 /** What a loop is made of. */
 export interface ServingLoopParts {
@@ -90,6 +82,7 @@ export class ServingLoop {
   readonly #clients: LoopClients;
   readonly #compression: LoopCompression;
   readonly #waiting: HeldClients;
+  readonly #turnedAway = new TurnedAway();
   readonly #timer: NodeJS.Timeout;
   #acceptedCount = 0;
 
@@ -186,9 +179,7 @@ export class ServingLoop {
 
   /** Tells a client that there are too many, and closes. */
   turnAway(connection: AcceptedConnection): void {
-    const transport = this.#contexts.cluster.loop.transports.accepted(connection, TURNED_AWAY);
-    transport.write(REPLY_MAX_CLIENTS);
-    transport.end();
+    this.#turnedAway.add(connection, this.#contexts.cluster.loop.transports);
   }
 
   /** Routes by another table from the next command on. */
@@ -249,6 +240,7 @@ export class ServingLoop {
   destroy(): void {
     clearInterval(this.#timer);
     for (const client of this.#clients.all()) client.destroy();
+    this.#turnedAway.destroy();
     this.#pool.destroy();
     this.#dedicated.destroy();
     this.#pubsub.destroy();
