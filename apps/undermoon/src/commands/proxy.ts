@@ -3,6 +3,7 @@ import { hostOf, parseNodeAddress, type NodeAddress } from '@undermoon/cluster-m
 
 import { usage, wholeNumber, type Command, type Invocation } from '../command-line.ts';
 import { CommandError } from '../errors.ts';
+import { NodeProbe } from '../sight/node-probe.ts';
 import { plainTable } from '../sight/status-table.ts';
 import { BROKER_FLAGS } from './broker-target.ts';
 import { askBroker, type Call } from './cluster-call.ts';
@@ -122,10 +123,25 @@ async function addProxy({ broker, invocation }: Call): Promise<void> {
   const registration = registrationOf(invocation);
   const { proxy, wasKnown, wasFailed } = await registerProxy(broker, registration);
   const { proxyAddress: address, nodeAddresses: redis, host } = proxy;
-  if (invocation.has('json')) printJson({ added: address, redis, host, wasKnown, wasFailed });
-  else if (wasFailed) printText(`proxy ${address} is no longer failed, and ${useOf(proxy)}`);
+  const answers = await doesAnswer(address);
+  if (invocation.has('json')) {
+    printJson({ added: address, redis, host, wasKnown, wasFailed, answers });
+    return;
+  }
+  if (wasFailed) printText(`proxy ${address} is no longer failed, and ${useOf(proxy)}`);
   else if (wasKnown) printText(`proxy ${address} was known already`);
   else printText(`proxy ${address} added: Redis servers ${redis.join(' ')}, host ${host}`);
+  if (!answers) printText('it does not answer; unless it does soon, coordinators report it');
+}
+
+// As seen from here: it need not run yet, but its address may be a wrong one.
+async function doesAnswer(address: NodeAddress): Promise<boolean> {
+  const probe = new NodeProbe(address);
+  try {
+    return await probe.answers();
+  } finally {
+    probe.close();
+  }
 }
 
 // One that no spare could replace is still in its cluster.
