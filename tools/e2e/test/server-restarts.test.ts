@@ -84,6 +84,11 @@ it(
     await until('it is failed over', async () => (await failedProxies()).includes(address), {
       timeoutMs: HEALTHY_MS,
     });
+    const failedAt = performance.now();
+    // Coordinators repeat a report after five seconds: they would now, if they still held it for dead.
+    await until('a report is due again', () => performance.now() > failedAt + 6000, {
+      timeoutMs: 10_000,
+    });
     await cluster.startProxy(index);
     expect(await cluster.register(proxyAt(index))).toBe(409);
     const states = new Set<string>();
