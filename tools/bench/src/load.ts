@@ -32,13 +32,9 @@ export async function flood(
 
 /** What a run at a fixed rate found. */
 export interface RateResult {
-  readonly requests: number;
-  /** The share of them that the generator sent late. */
+  readonly latencies: LatencyHistogram;
+  /** The share of the requests that the generator sent late. */
   readonly lateShare: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly p999Ms: number;
-  readonly maxMs: number;
 }
 
 /** Offers a fixed rate. `onMeasuring` is called with the process that does so once the warm-up is over. */
@@ -65,14 +61,7 @@ export async function offerRate(
   if (histogram.count === 0 || errors > 0) {
     throw new BenchError('LOAD_FAILED', `${errors} error replies; ${worker.output}`);
   }
-  return {
-    requests: histogram.count,
-    lateShare: lateCount / histogram.count,
-    p50Ms: histogram.quantileUs(0.5) / 1000,
-    p99Ms: histogram.quantileUs(0.99) / 1000,
-    p999Ms: histogram.quantileUs(0.999) / 1000,
-    maxMs: histogram.maxUs / 1000,
-  };
+  return { latencies: histogram, lateShare: lateCount / histogram.count };
 }
 
 /** Opens connections that make one request each. They stay until `stop`. */

@@ -1,10 +1,12 @@
 import type { Disturbance } from './disturbance.ts';
 import { disturbanceOf } from './disturbance.ts';
 import type { Endpoint, Fixture } from './fixture.ts';
+import { type LatencyHistogram } from './latency-histogram.ts';
 import { flood, holdIdle, offerRate } from './load.ts';
 import { ownCpuUs, processCpuUs, residentBytes, systemCpu } from './os-counters.ts';
 import type { LoadPart } from './redis-benchmark.ts';
 import type { Figures } from './samples.ts';
+import { latencyFigures } from './slices.ts';
 import type { Load, TargetName, Workload } from './workloads.ts';
 
 /** How long things take. */
@@ -13,14 +15,17 @@ export interface Pace {
   readonly sampleMs: number;
   /** Instead of `sampleMs`: so many requests, without finding out how many fit. */
   readonly requests: number | null;
+  /** Of one slice of a sample at a fixed rate. */
   readonly rateWarmUpMs: number;
   readonly rateMs: number;
 }
 
-/** One measurement of a target. */
+/** One measurement of a target: a sample, or a slice of one. */
 export interface Measured {
   readonly figures: Figures;
   readonly disturbance: Disturbance;
+  /** Of all requests, where they are known one by one. */
+  readonly latencies: LatencyHistogram | null;
 }
 
 export interface MeasureContext {
@@ -68,8 +73,11 @@ function warmUpPart(pipeline: number, words: readonly string[]): LoadPart {
   return { connections: 50, pipeline, words, isKeptAlive: true };
 }
 
-/** Each connection that was closed blocks its port for a second, and there are 28,000 of them. */
-const RECONNECTS_MAX = 20_000;
+/**
+ * Each connection that was closed blocks its port for a second. The kernel takes one half of its 28,000 ports before
+ * the other, and once they are gone it looks through all of them for each connection, at the cost of the load's core.
+ */
+const RECONNECTS_MAX = 10_000;
 
 async function measureFlood(
   parts: readonly LoadPart[],
@@ -113,8 +121,9 @@ async function measureRate(
     meter = new Meter(endpoint, fixture, generatorPid);
   });
   if (meter === null) throw new Error('the load generator did not measure');
-  const { requests, lateShare, ...latencies } = result;
-  return (meter as Meter).stop(requests, latencies, lateShare);
+  const { latencies, lateShare } = result;
+  const measured = (meter as Meter).stop(latencies.count, latencyFigures(latencies), lateShare);
+  return { ...measured, latencies };
 }
 
 async function measureCold(
@@ -160,6 +169,7 @@ async function measureIdle(
     return {
       figures: { connectionBytes, ...memory },
       disturbance: { otherCores: 0, stealCores: 0, lateShare: 0 },
+      latencies: null,
     };
   } finally {
     await fresh?.stop();
@@ -201,7 +211,7 @@ class Meter {
       oursUs: after.oursUs - before.oursUs,
       lateShare,
     });
-    return { figures, disturbance };
+    return { figures, disturbance, latencies: null };
   }
 }
 

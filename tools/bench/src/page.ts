@@ -46,16 +46,18 @@ warmed up. Compare figures of one run only.
 - µs per request are user and system time of the process, all threads, as the kernel counts them.
 - Full speed is \`redis-benchmark\` with 100,000 random keys. undermoon and nutcracker run with their defaults, which
   are two connections to each Redis and one; \`direct\` is Redis without a proxy, \`redis-cluster\` a cluster of one node.
-- \`direct\` is the most that this machine allows: \`redis-benchmark\` has one thread, which shares its core with Redis. So
-  \`reconnect\` measures the load as much as the proxy; where not even \`direct\` reaches the goal, its ratio to nutcracker is
-  judged instead.
+- \`direct\` is the most that \`redis-benchmark\` gets out of one core: it has one thread, which shares its core with Redis. A
+  proxy may have more, as Redis then reads and writes less often. Where nothing reaches the goal of \`reconnect\`, Redis
+  without a proxy neither, the ratio to nutcracker is judged instead. Its samples are 10,000 connections: after some more, the kernel spends most of
+  the load's core on finding free ports.
 - At a fixed rate, requests leave in groups every 250 µs whatever the replies do, and the clock of each starts when it
-  was due. So a stall counts for all requests that fell into it.
+  was due. So a stall counts for all requests that fell into it. A
+  sample consists of four slices, those of all targets in turn.
 - Bytes per connection are resident memory of the process with idle connections that made one request each, less that
   before, divided by their number. Memory of the kernel is not in it.
 - A sample during which other processes and the hypervisor took more than ${OTHER_CORES_MAX} of a core is disturbed,
-  and so is one at a fixed rate that the load generator could not keep. Further rounds make up for them, and
-  for rows that say too little.
+  and so is one at a fixed rate that the load generator could not keep. Further rounds make up for them,
+  for rows that say too little, and for those whose goal lies _between_.
 - _Between_ is where the ratio surely is: a median outside of it has a probability of 3.5 % at most on either side, by the sign test. A
   goal gets its verdict when its limit is not in between, or when that is narrow enough for the median to
   count. There is none with too few undisturbed samples, or when the rounds lie too far apart around the limit.

@@ -57,6 +57,6 @@ it('says that a goal is out of reach', () => {
   if (goal === undefined) throw new Error('no goal');
   const verdicts = [{ goal, outcome: 'out of reach', ceiling: 17_345.6 } as const];
   expect(renderMarkdown(sectionsOf([], [], { ratios: [], verdicts }))).toContain(
-    '| reconnect | requests/s | ≥ 20,000 |  | refused: out of reach for direct Redis here, which does 17,346 at best |',
+    '| reconnect | requests/s | ≥ 20,000 |  | refused: out of reach here, also for Redis without a proxy; the best round of all has 17,346 |',
   );
 });

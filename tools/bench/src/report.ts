@@ -186,7 +186,10 @@ function outcomeCells(verdict: Verdict, told: (value: number) => string): [strin
       return ['', `no verdict: ${verdict.reason}`];
     case 'out of reach': {
       const best = told(verdict.ceiling);
-      return ['', `refused: out of reach for direct Redis here, which does ${best} at best`];
+      return [
+        '',
+        `refused: out of reach here, also for Redis without a proxy; the best round of all has ${best}`,
+      ];
     }
   }
 }

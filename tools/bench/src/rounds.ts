@@ -2,8 +2,9 @@ import { isDisturbed } from './disturbance.ts';
 import { BenchError } from './errors.ts';
 import { Fixture, type Programs } from './fixture.ts';
 import { coresOf } from './machine.ts';
-import { measure, warmUp, type MeasureContext, type Pace } from './measure.ts';
+import { measure, warmUp, type Measured, type MeasureContext, type Pace } from './measure.ts';
 import type { Row, Sample } from './samples.ts';
+import { joinSlices } from './slices.ts';
 import type { Placement, TargetName, Workload } from './workloads.ts';
 
 export interface RoundsPlan {
@@ -31,6 +32,12 @@ export interface Progress {
   readonly total: number;
   readonly name: string;
 }
+
+/**
+ * A sample at a fixed rate is measured in so many slices, those of all targets in turn: the stalls of the machine that make up
+ * the slowest requests come in clusters, which then fall on all targets.
+ */
+const RATE_SLICES = 4;
 
 /** What was measured of the rows so far, by their names. */
 interface Collected {
@@ -88,17 +95,20 @@ interface RoundPart {
 async function measureRound(part: RoundPart): Promise<void> {
   const { plan, collected, round, placement, workloads } = part;
   const { samples, failedCounts } = collected;
-  const rowCount = rowsOf(plan.workloads).length;
+  const plannedTurns = plan.workloads.reduce((sum, workload) => {
+    return sum + turns([workload], round).length * workload.placements.length;
+  }, 0);
+  const slices = new Map<string, Measured[]>();
   await withFixture(plan, placement, workloads, async (context) => {
     const roundTurns = turns(workloads, round);
     for (const [index, [workload, target]] of roundTurns.entries()) {
       const name = rowName({ workload: workload.name, placement, target });
       // How many samples make-up rounds will have shows only as they come.
-      const left = Math.max(rowCount * plan.rounds - collected.done, roundTurns.length - index);
+      const left = Math.max(plannedTurns * plan.rounds - collected.done, roundTurns.length - index);
       plan.onProgress({ round, done: collected.done, total: collected.done + left, name });
       try {
-        const sample = await measure(workload, target, context);
-        samples.set(name, [...(samples.get(name) ?? []), { ...sample, round }]);
+        const slice = await measure(workload, target, context);
+        slices.set(name, [...(slices.get(name) ?? []), slice]);
       } catch (error) {
         if (!(error instanceof BenchError) || error.code !== 'LOAD_FAILED') throw error;
         plan.onFailure(name, error);
@@ -107,6 +117,9 @@ async function measureRound(part: RoundPart): Promise<void> {
       collected.done += 1;
     }
   });
+  for (const [name, ofSample] of slices) {
+    samples.set(name, [...(samples.get(name) ?? []), { ...joinSlices(ofSample), round }]);
+  }
 }
 
 /** Whether there are fewer rounds than planned in which no target of the workload was disturbed. */
@@ -146,15 +159,20 @@ async function withFixture(
   }
 }
 
-/** Every pair of a workload and a target, the targets in an order that goes round. */
+/** Every pair of a workload and a target, as often as it has slices, the targets in an order that goes round. */
 function turns(workloads: readonly Workload[], round: number): [Workload, TargetName][] {
   return workloads.flatMap((workload, index) => {
-    const { targets } = workload;
-    return targets.map((_, position): [Workload, TargetName] => {
-      const target = targets[(position + index + round) % targets.length];
-      if (target === undefined) throw new Error(`${workload.name} has no targets`);
-      return [workload, target];
-    });
+    const { targets, load } = workload;
+    const sliceCount = load.kind === 'rate' ? RATE_SLICES : 1;
+    return Array.from(
+      { length: sliceCount * targets.length },
+      (_, turn): [Workload, TargetName] => {
+        const slice = Math.floor(turn / targets.length);
+        const target = targets[(turn + slice + index + round) % targets.length];
+        if (target === undefined) throw new Error(`${workload.name} has no targets`);
+        return [workload, target];
+      },
+    );
   });
 }
 

@@ -15,7 +15,7 @@ import { named, workloads, type Workload } from './workloads.ts';
 // Enough for the second lowest (quick) or fourth lowest of all rounds to be a sure bound.
 const ROUNDS = 15;
 const QUICK_ROUNDS = 9;
-const PACE: Pace = { sampleMs: 1000, requests: null, rateWarmUpMs: 1000, rateMs: 4000 };
+const PACE: Pace = { sampleMs: 1000, requests: null, rateWarmUpMs: 500, rateMs: 1000 };
 const QUICK_PACE: Pace = { ...PACE, sampleMs: 500 };
 const USUAL = [
   'get-64-c50-p1',

@@ -46,7 +46,7 @@ const costs = (...values: readonly number[]): Figures[] => {
 };
 
 describe('judge', () => {
-  it('judges a ratio where not even Redis itself reaches the limit', () => {
+  it('judges a ratio where nothing reaches the limit, not even Redis itself', () => {
     const goal: Goal = { ...CHURN, elsewhere: { against: 'nutcracker', limit: 0.72 } };
     const rates = (...values: readonly number[]): Figures[] => values.map((rps) => ({ rps }));
     const proxies = [row('undermoon', rates(12_000)), row('nutcracker', rates(16_000))];
@@ -57,18 +57,25 @@ describe('judge', () => {
         goal: { ...CHURN, against: 'nutcracker', limit: 0.72 },
         outcome: 'met',
         value: 0.75,
+        isClose: true,
       },
     ]);
     expect(exitCodeOf(judge([goal], slow, 1))).toBe(0);
-    // One round in which Redis reached it is enough for the goal to count.
+    // One round in which any of them reached it is enough for the goal to count.
     const fast = [row('undermoon', rates(12_000, 12_000)), row('direct', rates(17_000, 20_000))];
     expect(judge([goal], fast, 2)).toMatchObject([{ goal, outcome: 'missed', value: 12_000 }]);
+    const fastOnce = [row('undermoon', rates(20_000, 19_000)), row('direct', rates(9000, 9000))];
+    expect(judge([goal], fastOnce, 2)).toMatchObject([{ goal, outcome: 'missed', value: 19_500 }]);
+    const fastAlways = [row('undermoon', rates(20_000, 20_001)), row('direct', rates(9000, 9000))];
+    expect(judge([goal], fastAlways, 2)).toMatchObject([{ goal, outcome: 'met' }]);
     expect(judge([goal], proxies, 1)).toMatchObject([{ goal, outcome: 'missed' }]);
   });
 
   it('divides within rounds, so that a machine that changes its speed does not matter', () => {
     const rows = [row('undermoon', costs(7.7, 20, 7.6)), row('nutcracker', costs(7.5, 20, 7.5))];
-    expect(judge([COST], rows, 3)).toEqual([{ goal: COST, outcome: 'met', value: 7.6 / 7.5 }]);
+    expect(judge([COST], rows, 3)).toEqual([
+      { goal: COST, outcome: 'met', value: 7.6 / 7.5, isClose: true },
+    ]);
   });
 
   it('tells a miss', () => {
@@ -157,8 +164,8 @@ describe('summarize', () => {
 });
 
 describe('exitCodeOf', () => {
-  const met = { goal: COST, outcome: 'met', value: 1 } as const;
-  const missed = { goal: COST, outcome: 'missed', value: 2 } as const;
+  const met = { goal: COST, outcome: 'met', value: 1, isClose: false } as const;
+  const missed = { goal: COST, outcome: 'missed', value: 2, isClose: false } as const;
   const refused = { goal: COST, outcome: 'refused', reason: '' } as const;
 
   it('puts a miss before a doubt before success', () => {

@@ -5,12 +5,18 @@ import type { TargetName } from './workloads.ts';
 
 /**
  * What became of a goal. `refused`: it was measured, but on a machine that was not quiet enough to tell.
- * `out of reach`: not even Redis without a proxy gets there on this machine; its best round is `ceiling`.
+ * `out of reach`: nothing that was measured gets there on this machine, nor does Redis without a proxy; the best round of all is
+ * `ceiling`.
  */
 export type Verdict = {
   readonly goal: Goal;
 } & (
-  | { readonly outcome: 'met' | 'missed'; readonly value: number }
+  | {
+      readonly outcome: 'met' | 'missed';
+      readonly value: number;
+      /** The limit lies where the value may surely be, so that further rounds could turn the verdict. */
+      readonly isClose: boolean;
+    }
   | { readonly outcome: 'refused'; readonly reason: string }
   | { readonly outcome: 'out of reach'; readonly ceiling: number }
 );
@@ -46,13 +52,17 @@ function judgeOne(goal: Goal, rows: readonly RowSummary[], rounds: number): Verd
   const isSure = interval !== null && (limit < interval.low || limit > interval.high);
   if (doubt !== null && !isSure) return [{ goal, outcome: 'refused', reason: doubt }];
   const isMet = bound === 'at most' ? value <= limit : value >= limit;
-  return [{ goal, outcome: isMet ? 'met' : 'missed', value }];
+  return [{ goal, outcome: isMet ? 'met' : 'missed', value, isClose: !isSure }];
 }
 
-/** The most that Redis without a proxy reached in any round; null when it was not measured. */
-function ceilingOf(goal: Goal, rows: readonly RowSummary[]): number | null {
-  const values = findRow(goal, 'direct', rows)?.figures[goal.metric]?.values ?? [];
-  return values.length === 0 ? null : Math.max(...values);
+/** The most that anything reached in any round; null when Redis without a proxy was not measured. */
+function ceilingOf(
+  { workload, placement = 'pinned', metric }: Goal,
+  rows: readonly RowSummary[],
+): number | null {
+  const ofGoal = rows.filter((row) => row.workload === workload && row.placement === placement);
+  if (!ofGoal.some(({ target }) => target === 'direct')) return null;
+  return Math.max(...ofGoal.flatMap(({ figures }) => figures[metric]?.values ?? []));
 }
 
 /** 0: all goals that were measured, and could be reached here, are met. 1: some are missed. 3: none is missed, but some could not be told. */
