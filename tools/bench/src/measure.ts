@@ -6,7 +6,6 @@ import { flood, holdIdle, offerRate } from './load.ts';
 import { ownCpuUs, processCpuUs, residentBytes, systemCpu } from './os-counters.ts';
 import type { LoadPart } from './redis-benchmark.ts';
 import type { Figures } from './samples.ts';
-import { latencyFigures } from './slices.ts';
 import type { Load, TargetName, Workload } from './workloads.ts';
 
 /** How long things take. */
@@ -124,6 +123,17 @@ async function measureRate(
   const { latencies, lateShare } = result;
   const measured = (meter as Meter).stop(latencies.count, latencyFigures(latencies), lateShare);
   return { ...measured, latencies };
+}
+
+/** What is told of the latencies of requests. */
+export function latencyFigures(latencies: LatencyHistogram): Figures {
+  if (latencies.count === 0) return {};
+  return {
+    p50Ms: latencies.quantileUs(0.5) / 1000,
+    p99Ms: latencies.quantileUs(0.99) / 1000,
+    p999Ms: latencies.quantileUs(0.999) / 1000,
+    maxMs: latencies.maxUs / 1000,
+  };
 }
 
 async function measureCold(

@@ -1,6 +1,6 @@
 import { LatencyHistogram } from './latency-histogram.ts';
-import type { Measured } from './measure.ts';
-import { METRICS, type Figures } from './samples.ts';
+import { latencyFigures, type Measured } from './measure.ts';
+import { METRICS } from './samples.ts';
 
 /**
  * One sample of the slices that it was measured in, all of which took the same time: latencies are those of all
@@ -28,17 +28,6 @@ export function joinSlices(slices: readonly Measured[]): Measured {
       lateShare: meanOf('lateShare'),
     },
     latencies,
-  };
-}
-
-/** What is told of the latencies of requests. */
-export function latencyFigures(latencies: LatencyHistogram): Figures {
-  if (latencies.count === 0) return {};
-  return {
-    p50Ms: latencies.quantileUs(0.5) / 1000,
-    p99Ms: latencies.quantileUs(0.99) / 1000,
-    p999Ms: latencies.quantileUs(0.999) / 1000,
-    maxMs: latencies.maxUs / 1000,
   };
 }
 
