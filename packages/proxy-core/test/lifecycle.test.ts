@@ -1,5 +1,5 @@
 import { encodeCommand } from '@undermoon/resp';
-import { RawClient, startRedis } from '@undermoon/testkit';
+import { freePorts, RawClient, startRedis } from '@undermoon/testkit';
 import { expect, test } from 'vitest';
 import { createProxyServer } from '../src/index.ts';
 import { setCluster, startFixture } from './fixture.ts';
@@ -54,6 +54,29 @@ test('nothing of a closed proxy keeps the process busy', async () => {
   await expect.poll(count).toBeLessThanOrEqual(before);
   await redis.stop();
 });
+
+test('whoever connects while a proxy starts is served, on each port', async () => {
+  const [port = 0, plainPort = 0] = await freePorts(2);
+  const proxy = createProxyServer({
+    address: `127.0.0.1:${port}`,
+    plainAddress: `127.0.0.1:${plainPort}`,
+  });
+  const early = [connectAsap(port), connectAsap(plainPort)];
+  await proxy.listen();
+  const clients = await Promise.all(early);
+  for (const client of clients)
+    expect(await client.command('PING')).toMatchObject({ value: 'PONG' });
+  await Promise.all(clients.map((client) => client.close()));
+  await proxy.close();
+});
+
+/** A client of the first moment in which something listens. */
+async function connectAsap(port: number): Promise<RawClient> {
+  for (;;) {
+    const client = await RawClient.connect({ port }).catch(() => null);
+    if (client !== null) return client;
+  }
+}
 
 test('a taken port and a wrong option are named', async () => {
   const first = createProxyServer({ address: '127.0.0.1:0' });

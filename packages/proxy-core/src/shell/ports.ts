@@ -2,21 +2,44 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { PortKind } from '../core/connection-label.ts';
 import { Listener } from './listener.ts';
 import type { PortAddresses } from '../core/port-addresses.ts';
-import type { AcceptedConnection, TransportFactory } from './transport.ts';
+import type { AcceptedConnection, TransportFactory, TransportHandler } from './transport.ts';
+
+/** Of a connection that is given up. */
+const NOBODY: TransportHandler = {
+  onBytes: () => undefined,
+  onDrain: () => undefined,
+  onEnd: () => undefined,
+  onClose: () => undefined,
+};
+
+/** What was accepted before anybody could serve it. */
+interface Early {
+  readonly connection: AcceptedConnection;
+  readonly port: PortKind;
+  readonly transports: TransportFactory;
+}
 
 /** The ports of a proxy: one for cluster clients, and those besides that are wanted. */
 export class Ports {
   readonly #wanted: PortAddresses;
   readonly #listeners: Readonly<Record<PortKind, Listener>>;
+  readonly #onAccepted: (connection: AcceptedConnection, port: PortKind) => void;
   #addresses: PortAddresses;
+  /** Null since `begin`. */
+  #early: Early[] | null = [];
 
+  /** `onAccepted` is called from `begin` on. */
   constructor(
     { address, plainAddress, replicaAddress }: PortAddresses,
     onAccepted: (connection: AcceptedConnection, port: PortKind) => void,
     onError: (error: Error) => void,
   ) {
+    this.#onAccepted = onAccepted;
     const listener = (port: PortKind): Listener =>
-      new Listener((connection) => onAccepted(connection, port), onError);
+      new Listener((connection, transports) => {
+        if (this.#early === null) onAccepted(connection, port);
+        else this.#early.push({ connection, port, transports });
+      }, onError);
     this.#wanted = { address, plainAddress, replicaAddress };
     this.#addresses = { address, plainAddress: null, replicaAddress: null };
     this.#listeners = {
@@ -53,8 +76,19 @@ export class Ports {
     }
   }
 
+  /** Clients can be served: hands over those that came while the proxy started, and from now on all as they come. */
+  begin(): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const { connection, port } of early) this.#onAccepted(connection, port);
+  }
+
   /** Stops accepting. Safe to call twice. */
   close(): void {
     for (const listener of Object.values(this.#listeners)) listener.close();
+    const early = this.#early?.splice(0) ?? [];
+    for (const { connection, transports } of early) {
+      transports.accepted(connection, NOBODY).destroy();
+    }
   }
 }

@@ -232,6 +232,7 @@ class Proxy implements ProxyServer {
     control.onTableChange((table) => loops.useTable(table));
     control.onTableChange((table) => functions.onTable(table));
     control.start();
+    this.#ports.begin();
   }
 
   /** Its clients are gone, and half a proxy would look like a whole one. */
