@@ -4,11 +4,14 @@ import { RawClient } from '@undermoon/testkit';
 import type { MeasuredProcess } from './measured-process.ts';
 
 const READY_TIMEOUT_MS = 15_000;
+/** So much for one command, which a server that has just started may leave without an answer. */
+const ANSWER_TIMEOUT_MS = 10_000;
 
-/** Sends one command on a connection of its own. Rejects on an error reply. */
+/** Sends one command on a connection of its own. Rejects on an error reply, and when none comes. */
 export async function askRedis(port: number, ...words: readonly string[]): Promise<RespValue> {
   await using client = await RawClient.connect({ port });
-  const reply = await client.command(...words);
+  const timer = setTimeout(() => void client.close(), ANSWER_TIMEOUT_MS);
+  const reply = await client.command(...words).finally(() => clearTimeout(timer));
   if (reply.type === 'error') throw new Error(`${words[0] ?? ''}: ${reply.value}`);
   return reply;
 }

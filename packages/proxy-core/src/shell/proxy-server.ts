@@ -308,12 +308,11 @@ class Proxy implements ProxyServer {
   }
 
   #accept(connection: AcceptedConnection, port: PortKind): void {
-    const running = this.#running;
     this.#connectionsReceived++;
     const isRefused = this.#closing !== null || this.clientCount >= this.#options.clientsMax;
     if (isRefused) this.#connectionsRejected++;
-    if (isRefused) running?.loops.turnAway(connection);
-    else running?.loops.accept(connection, port, this.#nextSessionId++);
+    if (isRefused) this.#running?.loops.turnAway(connection);
+    else this.#running?.loops.accept(connection, port, this.#nextSessionId++);
   }
 
   async #drain(drainTimeoutMs: number): Promise<void> {
