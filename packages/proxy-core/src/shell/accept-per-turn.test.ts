@@ -3,17 +3,9 @@ import net from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { chooseTransports } from './choose-transports.ts';
 import { Arena } from './slab.ts';
-import type { SocketKind, TransportFactory, TransportHandler } from './transport.ts';
+import { DEAF_HANDLER, type SocketKind, type TransportFactory } from './transport.ts';
 
 const CLIENTS = 40;
-
-/** Hears nothing. */
-const INDIFFERENT: TransportHandler = {
-  onBytes: () => undefined,
-  onDrain: () => undefined,
-  onEnd: () => undefined,
-  onClose: () => undefined,
-};
 
 async function startServer(kind: SocketKind): Promise<{
   transports: TransportFactory;
@@ -42,7 +34,7 @@ async function acceptedPerTurn(kind: SocketKind, count: number): Promise<number[
         setImmediate(() => (isCounting = false));
       }
       perTurn.push((perTurn.pop() ?? 0) + 1);
-      transports.accepted(connection, INDIFFERENT).destroy();
+      transports.accepted(connection, DEAF_HANDLER).destroy();
       accepted++;
       if (accepted === CLIENTS) resolve();
     });

@@ -25,13 +25,8 @@ export async function copiesOf(handle: object, count: number): Promise<readonly 
       left--;
       if (left === 0) finish();
     });
-    const isSent = receiver !== null && times(count, () => sender.sendCopy(handle));
+    const isSent =
+      receiver !== null && Array.from({ length: count }).every(() => sender.sendCopy(handle));
     if (!isSent) finish();
   });
-}
-
-/** Does something so many times, as long as it succeeds. */
-function times(count: number, act: () => boolean): boolean {
-  for (let i = 0; i < count; i++) if (!act()) return false;
-  return true;
 }

@@ -14,12 +14,12 @@ const ACCEPTS_PER_TURN = 4;
 /** Listens on one address and hands over accepted connections, unread. */
 export class Listener {
   readonly #server: net.Server;
-  readonly #onAccepted: (connection: AcceptedConnection, transports: TransportFactory) => void;
+  readonly #onAccepted: (connection: AcceptedConnection) => void;
   readonly #onError: (error: Error) => void;
 
   /** `onError` gets errors of accepting (such as too many open files); the listener goes on. */
   constructor(
-    onAccepted: (connection: AcceptedConnection, transports: TransportFactory) => void,
+    onAccepted: (connection: AcceptedConnection) => void,
     onError: (error: Error) => void,
   ) {
     this.#onAccepted = onAccepted;
@@ -56,9 +56,7 @@ export class Listener {
           this.#server.off('error', onFailure);
           this.#server.off('close', onClosed);
           this.#server.on('error', this.#onError);
-          transports.acceptFrom(this.#server, (connection) => {
-            this.#onAccepted(connection, transports);
-          });
+          transports.acceptFrom(this.#server, this.#onAccepted);
           resolve(transports.acceptPerTurn(this.#server, ACCEPTS_PER_TURN));
         },
       );

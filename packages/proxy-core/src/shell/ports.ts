@@ -2,21 +2,12 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import type { PortKind } from '../core/connection-label.ts';
 import { Listener } from './listener.ts';
 import type { PortAddresses } from '../core/port-addresses.ts';
-import type { AcceptedConnection, TransportFactory, TransportHandler } from './transport.ts';
-
-/** Of a connection that is given up. */
-const NOBODY: TransportHandler = {
-  onBytes: () => undefined,
-  onDrain: () => undefined,
-  onEnd: () => undefined,
-  onClose: () => undefined,
-};
+import { type AcceptedConnection, DEAF_HANDLER, type TransportFactory } from './transport.ts';
 
 /** What was accepted before anybody could serve it. */
 interface Early {
   readonly connection: AcceptedConnection;
   readonly port: PortKind;
-  readonly transports: TransportFactory;
 }
 
 /** The ports of a proxy: one for cluster clients, and those besides that are wanted. */
@@ -25,6 +16,7 @@ export class Ports {
   readonly #listeners: Readonly<Record<PortKind, Listener>>;
   readonly #onAccepted: (connection: AcceptedConnection, port: PortKind) => void;
   #addresses: PortAddresses;
+  #transports: TransportFactory | null = null;
   /** Null since `begin`. */
   #early: Early[] | null = [];
 
@@ -36,9 +28,9 @@ export class Ports {
   ) {
     this.#onAccepted = onAccepted;
     const listener = (port: PortKind): Listener =>
-      new Listener((connection, transports) => {
+      new Listener((connection) => {
         if (this.#early === null) onAccepted(connection, port);
-        else this.#early.push({ connection, port, transports });
+        else this.#early.push({ connection, port });
       }, onError);
     this.#wanted = { address, plainAddress, replicaAddress };
     this.#addresses = { address, plainAddress: null, replicaAddress: null };
@@ -56,6 +48,7 @@ export class Ports {
 
   /** Listens on all of them or on none. Throws as `Listener.listen`. */
   async listen(transports: TransportFactory): Promise<void> {
+    this.#transports = transports;
     const { address, plainAddress, replicaAddress } = this.#wanted;
     const { cluster, plain, replica } = this.#listeners;
     const listenIf = async (
@@ -87,8 +80,8 @@ export class Ports {
   close(): void {
     for (const listener of Object.values(this.#listeners)) listener.close();
     const early = this.#early?.splice(0) ?? [];
-    for (const { connection, transports } of early) {
-      transports.accepted(connection, NOBODY).destroy();
+    for (const { connection } of early) {
+      this.#transports?.accepted(connection, DEAF_HANDLER).destroy();
     }
   }
 }

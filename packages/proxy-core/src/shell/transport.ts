@@ -85,6 +85,14 @@ export interface ConnectTarget {
   readonly timeoutMs: number;
 }
 
+/** Of a connection that nobody is served on: what it sends is dropped. */
+export const DEAF_HANDLER: TransportHandler = {
+  onBytes: () => undefined,
+  onDrain: () => undefined,
+  onEnd: () => undefined,
+  onClose: () => undefined,
+};
+
 /** How many connections that nobody has accepted yet the kernel keeps. */
 export const LISTEN_BACKLOG = 1024;
 

@@ -1,9 +1,9 @@
 import { REPLY_MAX_CLIENTS } from '../core/replies.ts';
-import type {
-  AcceptedConnection,
-  Transport,
-  TransportFactory,
-  TransportHandler,
+import {
+  type AcceptedConnection,
+  DEAF_HANDLER,
+  type Transport,
+  type TransportFactory,
 } from './transport.ts';
 
 /** Connections that wait at one time for their client to read why it is refused. */
@@ -20,12 +20,7 @@ export class TurnedAway {
       this.#open.delete(oldest);
       oldest.destroy();
     }
-    const handler: TransportHandler = {
-      onBytes: () => undefined,
-      onDrain: () => undefined,
-      onEnd: () => undefined,
-      onClose: () => this.#open.delete(transport),
-    };
+    const handler = { ...DEAF_HANDLER, onClose: () => this.#open.delete(transport) };
     const transport = transports.accepted(connection, handler);
     this.#open.add(transport);
     transport.write(REPLY_MAX_CLIENTS);
