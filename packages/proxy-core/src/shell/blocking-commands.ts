@@ -1,6 +1,5 @@
 import { blockingTimeoutMs } from '../core/blocking-timeout.ts';
 import { SLOT_NONE } from '../core/command-keys.ts';
-import { SLOT_HELD } from '../core/routing-table.ts';
 import { redirectionOf } from '../core/redirection.ts';
 import { errorReply, REPLY_SLOT_DOWN, unreachableReply } from '../core/replies.ts';
 import type { BackendConnection, ReplySink } from './backend-connection.ts';
@@ -13,6 +12,7 @@ import type { BackendLoss } from './lost-replies.ts';
 import type { Blocking, Client, Patience, Redirected, Span } from './proxy-context.ts';
 import { slotRefusal } from './slot-refusal.ts';
 import { waitForReplicas } from './wait-command.ts';
+import { waitsForSlot, waitsForTable } from './waits-for-table.ts';
 
 const ERROR_MARKER = 0x2d;
 
@@ -29,14 +29,14 @@ export function runBlocking(client: Client, span: Span, slot: number, needsMaste
 function begin(client: Client, command: Buffer, slot: number, needsMaster: boolean): void {
   // It sent this and then the end: nothing may be popped for it.
   if (client.isEnding) return;
-  if (slot === SLOT_NONE) {
-    waitForReplicas(client, command, timeoutOf(client, command));
+  const { context } = client;
+  const isHeld = slot === SLOT_NONE ? waitsForTable(client) : waitsForSlot(client, slot);
+  if (isHeld) {
+    client.whenUnparked(() => begin(client, command, slot, needsMaster));
     return;
   }
-  const { context } = client;
-  if (context.slots[slot] === SLOT_HELD) {
-    context.park(client);
-    client.whenUnparked(() => begin(client, command, slot, needsMaster));
+  if (slot === SLOT_NONE) {
+    waitForReplicas(client, command, timeoutOf(client, command));
     return;
   }
   const refusal = slotRefusal(context, slot, needsMaster);

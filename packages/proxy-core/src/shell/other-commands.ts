@@ -53,7 +53,6 @@ import {
   subscriberRefusal,
   takePeerCommand,
 } from './pubsub-commands.ts';
-import { waitsForServers } from './server-wide-commands.ts';
 import { answerCommand, isAllowedWithoutPassword, isControlCommand } from './session-commands.ts';
 import { isPackedTransaction, takePacked } from './packed-commands.ts';
 import { takePassed } from './passed-command.ts';
@@ -61,7 +60,7 @@ import { needsMaster } from './readonly-mode.ts';
 import { takeRedirectRequest } from './redirect-request.ts';
 import { isScriptReady, isWaitingForScripts, noteQueued } from './script-calls.ts';
 import { isForServers } from './script-commands.ts';
-import { isAnyHeld, isForShard, slotOfShard, slotsOfKeys } from './shard-slots.ts';
+import { isForShard, slotOfShard, slotsOfKeys } from './shard-slots.ts';
 import { isAboutSlotKeys } from './slot-commands.ts';
 import {
   abandon,
@@ -77,6 +76,7 @@ import {
 import { endCaching } from './tracking-commands.ts';
 import { endWhenAnswered, timedCommand } from './slow-sampling.ts';
 import { answerUmctl, isUmctlOfLoop } from './umctl-of-loop.ts';
+import { waitsForServers, waitsForSlot, waitsForSlots, waitsForTable } from './waits-for-table.ts';
 import { watch } from './watch-commands.ts';
 
 /** As a Redis server without cluster mode answers them. */
@@ -127,6 +127,7 @@ function answerChecked(client: Client, scanner: RequestScanner, span: Span): boo
     if (learned !== null) {
       return carryLearned(client, scanner, span, { command: learned, carrier: CARRIER });
     }
+    if (isUnservedName(client, scanner, bytes, container) && waitsForTable(client)) return false;
   }
   const refusal = refusalBeforeRun(client, scanner, bytes, container, id);
   const { transaction } = client.session;
@@ -204,6 +205,7 @@ function isQueuedForServers(client: Client, id: number, container: number): bool
 function carryPubsub(client: Client, scanner: RequestScanner, span: Span, id: number): boolean {
   const slot = channelSlot(client, scanner, span, id);
   if (waitsForSlot(client, slot)) return false;
+  if (id === COMMAND_ID.PUBLISH && waitsForTable(client)) return false;
   const refusal = pubsubRefusal(client, id, slot);
   if (refusal !== null) refuse(client, id, refusal);
   else if (holdIfPaused(client, id, span, rerun)) return true;
@@ -212,17 +214,6 @@ function carryPubsub(client: Client, scanner: RequestScanner, span: Span, id: nu
     carry(client, id, span, { slot, args: argumentsOf(scanner, span.bytes) });
   }
   return true;
-}
-
-/** Whether some slot is held; the client then goes on when none is. Negative: no slot. */
-function waitsForSlots(client: Client, slots: Iterable<number>): boolean {
-  if (!isAnyHeld(client.context, slots)) return false;
-  client.context.park(client);
-  return true;
-}
-
-function waitsForSlot(client: Client, slot: number): boolean {
-  return waitsForSlots(client, [slot]);
 }
 
 // Cold path: once per pause of a client.
@@ -304,16 +295,17 @@ function carryToServer(client: Client, scanner: RequestScanner, span: Span, id: 
   }
   if (keyCount < 0 && keyCount !== BLOCKS && !isKeyless) {
     const error = errorReply(keyErrorText(id, keyCount, context.isPlain));
-    const misplaced =
-      isOptionFault(keyCount) && !context.isPlain
-        ? keysRefusal(client, id, slotOfKeys(span.bytes, scanner, keys), false)
-        : null;
+    const isPlaceFirst = isOptionFault(keyCount) && !context.isPlain;
+    const slot = isPlaceFirst ? slotOfKeys(span.bytes, scanner, keys) : SLOT_NONE;
+    if (waitsForSlot(client, slot)) return false;
+    const misplaced = isPlaceFirst ? keysRefusal(client, id, slot, false) : null;
     if (misplaced !== null) refuse(client, id, misplaced);
     // Redis finds this when it executes the command.
     else if (isQueued) queueLocal(client, argumentsOf(scanner, span.bytes), error);
     else client.reply(error);
     return true;
   }
+  if (isKeyless && waitsForTable(client)) return false;
   const commonSlot = slotOfKeys(span.bytes, scanner, keys);
   const slots =
     commonSlot === SLOTS_DIFFER && isForShard(client, id)

@@ -6,7 +6,7 @@ import { silentLogger } from '@undermoon/runtime';
 import { keySlotOf, SLOT_COUNT } from '@undermoon/slots';
 import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildRoutingTable } from '../../src/core/routing-table.ts';
+import { buildRoutingTable, EMPTY_TABLE, type RoutingTable } from '../../src/core/routing-table.ts';
 import { resolveOptions } from '../../src/options.ts';
 import { LocalDesk } from '../../src/shell/admin-desk.ts';
 import { chooseTransports } from '../../src/shell/choose-transports.ts';
@@ -76,6 +76,10 @@ class LoopFixture {
     return client;
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.close()));
     this.serving.destroy();
@@ -84,8 +88,8 @@ class LoopFixture {
   }
 }
 
-function tableOf(address: string): ReturnType<typeof buildRoutingTable> {
-  const words = ['v2', '1', 'NOFLAG', 'test', address, '1', '0-16383'];
+function tableOf(address: string, range = '0-16383'): RoutingTable {
+  const words = ['v2', '1', 'NOFLAG', 'test', address, '1', range];
   const parsed = parseSetCluster(words);
   if (!parsed.ok) throw new Error(parsed.message);
   return buildRoutingTable(parsed.value, parseNodeAddress('127.0.0.1:6000'));
@@ -189,6 +193,9 @@ test.each([
   ['CONFIG', 'GET', 'notify-keyspace-events'],
   ['SCRIPT', 'LOAD', 'return 1'],
   ['FUNCTION', 'LIST'],
+  ['PUBLISH', 'news', 'text'],
+  ['EVAL', 'return 1', '0'],
+  ['WAIT', '0', '0'],
 ])('%s %s, which is for the servers, waits whatever is held', async (...words) => {
   const client = await fixture.connect();
   fixture.serving.holdSlots(heldMark());
@@ -203,6 +210,38 @@ test.each([
   fixture.serving.release();
   expect((await client.replies(2)).map(({ type }) => type)).not.toContain('error');
   await Promise.all([client.close(), other.close()]);
+});
+
+test('what is wrong with the options of a command for a held slot is told by the next table', async () => {
+  const client = await fixture.connect();
+  const other = await fixture.connect();
+  fixture.serving.holdSlots(heldMark());
+  await client.send(pipeline(['PING'], ['COPY', HELD, HELD, 'DB', '16']));
+  await client.reply();
+  expect(await other.command('COPY', FREE, FREE, 'DB', '16')).toMatchObject({ type: 'error' });
+  expect(client.receivedBytes.toString()).toBe('+PONG\r\n');
+  fixture.serving.useTable(tableOf(fixture.redis.address, '0-1'));
+  fixture.serving.release();
+  expect(await client.reply()).toMatchObject({
+    type: 'error',
+    value: 'CLUSTERDOWN Hash slot not served',
+  });
+  fixture.serving.useTable(tableOf(fixture.redis.address));
+});
+
+test('a name that only servers can know waits for the first table', async () => {
+  await using unserved = await LoopFixture.start();
+  unserved.serving.useTable(EMPTY_TABLE);
+  const client = await unserved.connect();
+  unserved.serving.holdSlots(heldMark());
+  await client.send(pipeline(['PING'], ['NOSUCH', FREE]));
+  await client.reply();
+  unserved.serving.useTable(tableOf(unserved.redis.address));
+  unserved.serving.release();
+  expect(await client.reply()).toMatchObject({
+    type: 'error',
+    value: expect.stringContaining("unknown command 'NOSUCH'"),
+  });
 });
 
 test('a client that goes away while it waits is forgotten', async () => {
