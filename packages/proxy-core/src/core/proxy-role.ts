@@ -87,7 +87,7 @@ function connectedOf(masters: readonly LocalServer[]): readonly ConnectedReplica
 }
 
 /** Servers know a replica by its IP address, the metadata perhaps by its name: one that stands alone is the one. */
-function replicaAt(
+export function replicaAt(
   seen: readonly SeenReplica[],
   node: NodeAddress,
   peerCount: number,

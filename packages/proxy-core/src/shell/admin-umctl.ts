@@ -124,6 +124,8 @@ function writeInfoRepl(state: ControlState, writer: RespWriter): void {
       `link:${facts.link}`,
       `offset:${facts.offset}`,
       `state:${facts.health}`,
+      `missed_ms:${status.missedMs}`,
+      `copied_ms:${status.copiedMs}`,
     ];
     writer.array(lines.length);
     for (const line of lines) writer.bulk(`${line}\n`);

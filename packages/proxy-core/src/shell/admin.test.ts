@@ -254,7 +254,14 @@ describe('UMCTL SETREPL', () => {
   test('INFOREPL lists masters first: the lines of the original, then what was observed', () => {
     const { ask } = fixture();
     ask(`UMCTL SETREPL 5 NOFLAG ${PAIR}`);
-    const observed = ['observed_role:unknown\n', 'link:none\n', 'offset:-1\n', 'state:unknown\n'];
+    const observed = [
+      'observed_role:unknown\n',
+      'link:none\n',
+      'offset:-1\n',
+      'state:unknown\n',
+      'missed_ms:0\n',
+      'copied_ms:-1\n',
+    ];
     const master = bulks(
       'cluster:mydb\n',
       'role:master\n',
@@ -269,7 +276,7 @@ describe('UMCTL SETREPL', () => {
       'master:127.0.0.1:7003@127.0.0.1:5300\n',
       ...observed,
     );
-    expect(ask('UMCTL INFOREPL')).toBe(`*2\r\n*8\r\n${master}*8\r\n${replica}`);
+    expect(ask('UMCTL INFOREPL')).toBe(`*2\r\n*10\r\n${master}*10\r\n${replica}`);
   });
 
   test.each([

@@ -12,6 +12,7 @@ import {
   type ReplicationAction,
   type ReplicationHealth,
 } from '../core/replication.ts';
+import { NO_RECORD, recordLook, recordWanted, type ServerRecord } from '../core/server-record.ts';
 import {
   RedisControlClient,
   type ControlFailure,
@@ -37,6 +38,10 @@ export interface ReplicationStatus {
   readonly wanted: ReplEntry;
   readonly observed: ObservedRole;
   readonly health: ReplicationHealth;
+  /** Since it was first found out of reach; 0 while it answers. */
+  readonly missedMs: number;
+  /** Since there was a complete copy for sure, as `ServerRecord.copiedAt` has it; -1 if that is not known. */
+  readonly copiedMs: number;
 }
 
 /**
@@ -47,7 +52,8 @@ export interface ReplicationStatus {
  * table or for its successor: for a moment writes may be refused (READONLY), but two masters never accept
  * them longer than the metadata takes to arrive. Replication is asynchronous: what the old master had
  * accepted and its successor had not received is lost when it follows; its offset is in the log line of the
- * change. A master that restarted empty is a master all the same; whether to fail over is the broker's to say.
+ * change. A master that restarted empty is a master all the same. What is remembered of each server (`ServerRecord`)
+ * is for the coordinators, who decide about failovers.
  */
 export class ReplicationRunner {
   readonly #options: ReplicationRunnerOptions;
@@ -82,9 +88,18 @@ export class ReplicationRunner {
   statuses(): readonly ReplicationStatus[] {
     const masters = this.#entries.filter((entry) => entry.role === 'master');
     const replicas = this.#entries.filter((entry) => entry.role === 'replica');
+    const now = this.#options.clock.monotonicMs();
     return [...masters, ...replicas].map((wanted) => {
-      const observed = this.#workers.get(wanted.nodeAddress)?.observed ?? NOT_OBSERVED;
-      return { wanted, observed, health: healthOf(wanted, observed) };
+      const worker = this.#workers.get(wanted.nodeAddress);
+      const observed = worker?.observed ?? NOT_OBSERVED;
+      const { missedAt, copiedAt } = worker?.record ?? NO_RECORD;
+      return {
+        wanted,
+        observed,
+        health: healthOf(wanted, observed),
+        missedMs: missedAt === null ? 0 : Math.max(1, Math.round(now - missedAt)),
+        copiedMs: copiedAt === null ? -1 : Math.round(now - copiedAt),
+      };
     });
   }
 
@@ -121,6 +136,7 @@ class NodeWorker {
   /** It was in step with its wanted master, and has not been out of reach since. */
   isCopy = false;
   #observed: ObservedRole = NOT_OBSERVED;
+  #record: ServerRecord = NO_RECORD;
   readonly #options: ReplicationRunnerOptions;
   readonly #client: RedisControlClient;
   #wanted: ReplEntry;
@@ -151,8 +167,13 @@ class NodeWorker {
     return this.#observed;
   }
 
+  get record(): ServerRecord {
+    return this.#record;
+  }
+
   want(entry: ReplEntry): void {
     const isOtherMaster = masterOf(entry)?.nodeAddress !== masterOf(this.#wanted)?.nodeAddress;
+    this.#record = recordWanted(this.#record, this.#wanted, entry);
     this.#wanted = entry;
     if (entry.role === 'replica' && isOtherMaster) this.#setCopy(false);
     this.#retryMs = this.#options.retryMinMs;
@@ -190,7 +211,9 @@ class NodeWorker {
   async #pass(): Promise<void> {
     const opened = await this.#client.connect();
     if (!opened.ok) {
-      this.#setObserved({ kind: 'unreachable', reason: opened.message });
+      // One that refuses the password answers: whoever fails over for dead servers must not take it for one.
+      const kind = opened.code === 'AUTH_REFUSED' ? 'unknown' : 'unreachable';
+      this.#setObserved({ kind, reason: opened.message });
       this.#complain(opened.message);
       return;
     }
@@ -234,6 +257,8 @@ class NodeWorker {
 
   #setObserved(observed: ObservedRole): void {
     this.#observed = observed;
+    const now = this.#options.clock.monotonicMs();
+    this.#record = recordLook(this.#record, this.#wanted, observed, now);
     const health = healthOf(this.#wanted, observed);
     if (observed.kind === 'unreachable') this.#setCopy(false);
     else if (health === 'ok' && this.#wanted.role === 'replica') this.#setCopy(true);
