@@ -244,11 +244,11 @@ export const PROXY_SETTINGS = {
     type: 'int',
     group: 'Redis servers',
     default: null,
-    unset: 'four times `backend_conn_num`',
+    unset: 'six times `backend_conn_num`',
     min: 1,
     max: 1024,
     unit: 'connections',
-    doc: 'The same while requests in pipelines are large (512 bytes and more on average), if that is more; half as many for large ones without a pipeline.',
+    doc: 'The same while requests in pipelines are large (512 bytes and more on average), if that is more. For large ones without a pipeline: twice `backend_conn_num`, but no more than this.',
   },
   backend_socket_path: {
     type: 'string',

@@ -38,8 +38,8 @@ export interface ProxyServerOptions {
    */
   backendConnNum?: number;
   /**
-   * The same while requests in pipelines are large (512 bytes and more on average), if that is more; half as many
-   * for large ones without a pipeline. Default: four times as many.
+   * The same while requests in pipelines are large (512 bytes and more on average), if that is more; for large
+   * ones without a pipeline twice `backendConnNum`, but no more than this. Default: six times as many.
    */
   backendConnNumLarge?: number;
   /**
@@ -217,7 +217,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     backendPassword: given.backendPassword ?? null,
     backendUsername: given.backendUsername ?? null,
     backendConnNum: given.backendConnNum ?? 2,
-    backendConnNumLarge: given.backendConnNumLarge ?? 4 * (given.backendConnNum ?? 2),
+    backendConnNumLarge: given.backendConnNumLarge ?? 6 * (given.backendConnNum ?? 2),
     backendSocketPath: given.backendSocketPath ?? null,
     backendTimeoutMs: given.backendTimeoutMs ?? 3000,
     backendConnectTimeoutMs: given.backendConnectTimeoutMs ?? 1000,

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { LARGE_REQUEST_BYTES, MANY_WAITING, nextLanes, type Lanes } from './lane-count.ts';
 
-const options = { usual: 2, large: 8 };
+const options = { usual: 2, large: 12 };
 
 test.each([
-  ['large requests take more lanes', 2, LARGE_REQUEST_BYTES, 1000, 8],
+  ['large requests take more lanes', 2, LARGE_REQUEST_BYTES, 1000, 12],
   ['small ones take them back', 4, 100, 1000, 2],
   ['between the two nothing changes', 4, 450, 1000, 4],
   ['between the two nothing changes, from below neither', 2, 450, 1000, 2],
@@ -20,13 +20,24 @@ test('large requests never have fewer lanes than small ones', () => {
   expect(lanes.count).toBe(8);
 });
 
+test('large requests without a pipeline have no more lanes than those with', () => {
+  const period = { bytes: 1e6, requests: 1000, reads: 1000, waiting: 50 };
+  const lanes = nextLanes({ count: 2, waitingPeak: 0 }, period, { usual: 2, large: 3 });
+  expect(lanes.count).toBe(3);
+});
+
 const single = { bytes: 50_000, requests: 1000, reads: 900 };
 
 test.each([
   ['many clients that wait for single replies share one lane', single, MANY_WAITING, 1],
   ['fewer do not', single, MANY_WAITING - 1, 2],
   ['those that pipeline do not', { ...single, reads: 500 }, 800, 2],
-  ['large requests take half of the lanes of a pipeline', { ...single, bytes: 600_000 }, 200, 4],
+  [
+    'large requests without a pipeline take twice as many as small ones',
+    { ...single, bytes: 600_000 },
+    200,
+    4,
+  ],
 ])('%s', (_, seen, waiting, expected) => {
   const lanes = nextLanes({ count: 2, waitingPeak: 0 }, { ...seen, waiting }, options);
   expect(lanes.count).toBe(expected);

@@ -6,7 +6,7 @@
 export interface LaneOptions {
   /** For small requests. */
   readonly usual: number;
-  /** While requests are large on average and clients send several at a time. */
+  /** While requests are large on average and clients send several at a time; at most so many for single ones. */
   readonly large: number;
 }
 
@@ -47,7 +47,7 @@ export function nextLanes(lanes: Lanes, period: LanePeriod, { usual, large }: La
   const isPipelined = period.requests >= period.reads * PIPELINED_REQUESTS;
   const meanBytes = period.bytes / period.requests;
   if (meanBytes >= LARGE_REQUEST_BYTES) {
-    return next(Math.max(usual, isPipelined ? large : Math.floor(large / 2)));
+    return next(Math.max(usual, isPipelined ? large : Math.min(large, 2 * usual)));
   }
   if (meanBytes >= SMALL_REQUEST_BYTES) return next(lanes.count);
   const manyFrom = lanes.count === 1 ? MANY_WAITING / 2 : MANY_WAITING;
