@@ -1,5 +1,5 @@
 import type { RespValue } from '@undermoon/resp';
-import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
+import { freePorts, RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
 import { setCluster } from './fixture.ts';
 
@@ -19,8 +19,10 @@ export async function startPlainPair(
   serverArgs: readonly string[] = [],
 ): Promise<PlainPair> {
   const redis = await Promise.all(HALVES.map(() => startRedis({ args: serverArgs })));
-  const proxies = HALVES.map(() =>
-    createProxyServer({ address: '127.0.0.1:0', plainAddress: '127.0.0.1:0', ...options }),
+  // Some tests start one again where it was.
+  const ports = await freePorts(HALVES.length);
+  const proxies = ports.map((port) =>
+    createProxyServer({ address: `127.0.0.1:${port}`, plainAddress: '127.0.0.1:0', ...options }),
   );
   await Promise.all(proxies.map((proxy) => proxy.listen()));
   for (const [i, proxy] of proxies.entries()) {

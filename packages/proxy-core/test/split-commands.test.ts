@@ -1,6 +1,6 @@
 // Commands over several slots on the cluster port, where the cluster's configuration allows it.
 import { keySlotOf } from '@undermoon/slots';
-import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
+import { freePorts, RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import { Cluster } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
@@ -50,9 +50,10 @@ type Config = readonly (readonly [field: string, value: string])[];
 
 async function open(config: Config, options: ProxyServerOptions = {}): Promise<void> {
   epoch = 1;
-  proxies = [0, 1].map(() =>
+  // One is started again where it was.
+  proxies = (await freePorts(2)).map((port) =>
     createProxyServer({
-      address: '127.0.0.1:0',
+      address: `127.0.0.1:${port}`,
       spreadClients: 'at-once',
       outputBytesMax: 1_000_000,
       ...options,

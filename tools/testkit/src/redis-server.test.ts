@@ -178,4 +178,10 @@ describe('freePorts', () => {
     server.close();
     expect(await freePort()).toBeGreaterThan(0);
   });
+
+  it('gives none twice, and none that a kernel gives to whoever asks for any', async () => {
+    const ports = await Promise.all(Array.from({ length: 20 }, () => freePorts(20)));
+    expect(new Set(ports.flat()).size).toBe(400);
+    for (const port of ports.flat()) expect(port).toBeLessThan(32_768 - 10_000);
+  });
 });
