@@ -198,12 +198,18 @@ describe('on real sockets', () => {
       const { subject, notices } = await coordinator(parts.broker, { brokerTimeoutMs: 200 });
       await notices.until(() => isCurrent(parts));
       parts.broker.fault = () => fault;
-      await notices.until((all) => all.some(({ kind }) => kind === 'broker-unreachable'));
-      expect(subject.status().brokerReach).toBe('unreachable');
+      await expect.poll(() => subject.status().brokerReach).toBe('unreachable');
       parts.broker.fault = () => null;
       parts.broker.model.touch('demo');
       await notices.until(() => isCurrent(parts));
-      expect(notices.of('broker-reachable')).toHaveLength(1);
+      // Each change is told once. On a busy machine there may be more than one: the time limit is short.
+      const told = notices.all
+        .map(({ kind }) => kind)
+        .filter((kind) => /^broker-(un)?r/.test(kind));
+      expect(told.length).toBeGreaterThanOrEqual(2);
+      for (const [i, kind] of told.entries()) {
+        expect(kind).toBe(i % 2 === 0 ? 'broker-unreachable' : 'broker-reachable');
+      }
       expect(notices.of('failure-reported')).toEqual([]);
     },
   );

@@ -88,15 +88,21 @@ describe('ping', () => {
 
   test('a frozen proxy costs each probe its own time limit, and no connection is left waiting', async () => {
     const peer = await peerProxy();
-    const proxies = gateway(150);
+    const clock = new VirtualClock();
+    const proxies = new ProxyGateway({ clock, timeoutMs: 100, compress: false });
+    cleanups.push(() => proxies.destroy());
     await proxies.ping(peer.address);
     peer.isFrozen = true;
     const first = rejectionOf(proxies.ping(peer.address));
+    clock.advance(50);
     const second = rejectionOf(proxies.ping(peer.address));
+    clock.advance(50);
     expect(await first).toMatchObject({ code: 'PROXY_TIMEOUT' });
     // A new probe does not wait behind the unanswered ones: it gets a connection of its own.
     const third = rejectionOf(proxies.ping(peer.address));
+    clock.advance(50);
     expect(await second).toMatchObject({ code: 'PROXY_TIMEOUT' });
+    clock.advance(50);
     expect(await third).toMatchObject({ code: 'PROXY_TIMEOUT' });
     expect(proxies.connectionCount).toBe(0);
     await peer.until(() => peer.connections.size === 0);

@@ -1,6 +1,6 @@
 import { parseNodeAddress } from '@undermoon/cluster-meta';
 import type { RespValue } from '@undermoon/resp';
-import type { Outcome } from '@undermoon/runtime';
+import type { Clock, Outcome } from '@undermoon/runtime';
 import { systemClock } from '@undermoon/runtime/node';
 import { freePort, startScriptedPeer, type ScriptStep } from '@undermoon/testkit';
 import { afterEach, expect, test } from 'vitest';
@@ -91,12 +91,19 @@ test('a refused AUTH closes the connection', async () => {
 });
 
 test('a command without a reply in time fails all that wait, and the next connection is a new one', async () => {
+  const timers = new Set<() => void>();
+  const after: Clock['after'] = (_, callback) => {
+    timers.add(callback);
+    return () => timers.delete(callback);
+  };
   const { client, downCount } = await clientOf(
     [[{ expect: ['ONE'], connection: 'hang' }], [{ expect: ['THREE'], reply: '+3\r\n' }]],
-    { commandTimeoutMs: 50 },
+    { clock: { ...systemClock, after } },
   );
   await client.connect();
-  const replies = await Promise.all([client.request(['ONE']), client.request(['TWO'])]);
+  const sent = Promise.all([client.request(['ONE']), client.request(['TWO'])]);
+  for (const expire of timers) expire();
+  const replies = await sent;
   expect(replies.map(codeOf)).toEqual(['COMMAND_TIMEOUT', 'COMMAND_TIMEOUT']);
   expect([client.isConnected, downCount()]).toEqual([false, 1]);
   await client.connect();
