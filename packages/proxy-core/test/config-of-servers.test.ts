@@ -79,10 +79,7 @@ test('what is refused', async () => {
 });
 
 test('all servers behind one proxy, from any loop, in the order of the commands', async () => {
-  const fixture = await startFixture(['0-8191', '8192-16383'], {
-    threads: 2,
-    loopHoldTimeoutMs: 60_000,
-  });
+  const fixture = await startFixture(['0-8191', '8192-16383'], { threads: 2 });
   const clients = await Promise.all([1, 2, 3, 4].map(() => fixture.connect()));
   const direct = await Promise.all(fixture.redis.map(({ address }) => RawClient.connect(address)));
   for (const [i, client] of clients.entries()) {

@@ -4,6 +4,9 @@ import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '..
 
 export const ALL_SLOTS = '0-16383';
 
+/** Event loops wait for each other as long as it takes: a loop of a busy machine may be later than the default allows. */
+export const PATIENT = { loopHoldTimeoutMs: 60_000 } as const;
+
 /** A proxy with real Redis servers behind it; everything ends with `stop`. */
 export interface Fixture {
   readonly redis: readonly RedisServer[];
@@ -23,7 +26,12 @@ export async function startFixture(
 ): Promise<Fixture> {
   const redis = await Promise.all(ranges.map(() => startRedis()));
   // Tests of several loops want clients on all of them.
-  const proxy = createProxyServer({ address: '127.0.0.1:0', spreadClients: 'at-once', ...options });
+  const proxy = createProxyServer({
+    ...PATIENT,
+    address: '127.0.0.1:0',
+    spreadClients: 'at-once',
+    ...options,
+  });
   await proxy.listen();
   await setCluster(
     proxy,

@@ -1,7 +1,7 @@
 import { keySlotOf } from '@undermoon/slots';
 import type { RedisServer } from '@undermoon/testkit';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
-import { ALL_SLOTS, setCluster } from './fixture.ts';
+import { ALL_SLOTS, PATIENT, setCluster } from './fixture.ts';
 import { HALVES } from './plain-fixture.ts';
 
 const keys = Array.from({ length: 60 }, (_, i) => `key:${i}`);
@@ -29,7 +29,12 @@ export async function startMovingSlots(
   config: readonly (readonly [field: string, value: string])[] = [],
 ): Promise<MovingSlots> {
   const proxies = servers.map(() =>
-    createProxyServer({ address: '127.0.0.1:0', plainAddress: '127.0.0.1:0', ...options }),
+    createProxyServer({
+      ...PATIENT,
+      address: '127.0.0.1:0',
+      plainAddress: '127.0.0.1:0',
+      ...options,
+    }),
   );
   await Promise.all(proxies.map((proxy) => proxy.listen()));
   let epoch = 1;

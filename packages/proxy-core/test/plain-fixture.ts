@@ -1,7 +1,7 @@
 import type { RespValue } from '@undermoon/resp';
 import { freePorts, RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
-import { setCluster } from './fixture.ts';
+import { PATIENT, setCluster } from './fixture.ts';
 
 /** Two proxies with a plain port each, and one Redis server with one half of the slots behind each. */
 export interface PlainPair {
@@ -22,7 +22,12 @@ export async function startPlainPair(
   // Some tests start one again where it was.
   const ports = await freePorts(HALVES.length);
   const proxies = ports.map((port) =>
-    createProxyServer({ address: `127.0.0.1:${port}`, plainAddress: '127.0.0.1:0', ...options }),
+    createProxyServer({
+      ...PATIENT,
+      address: `127.0.0.1:${port}`,
+      plainAddress: '127.0.0.1:0',
+      ...options,
+    }),
   );
   await Promise.all(proxies.map((proxy) => proxy.listen()));
   for (const [i, proxy] of proxies.entries()) {

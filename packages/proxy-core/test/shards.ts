@@ -1,7 +1,7 @@
 import { keySlotOf } from '@undermoon/slots';
 import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
-import { setCluster } from './fixture.ts';
+import { PATIENT, setCluster } from './fixture.ts';
 import { wordOf, wordsOf } from './plain-fixture.ts';
 
 /** A range of slots, whose it is: the index of a proxy, and the index of the server behind it. */
@@ -30,7 +30,12 @@ export class Shards {
   ): Promise<Shards> {
     const redis = await Promise.all(Array.from({ length: serverCount }, () => startRedis()));
     const proxies = [options, { ...options, ...second }].map((given) =>
-      createProxyServer({ address: '127.0.0.1:0', plainAddress: '127.0.0.1:0', ...given }),
+      createProxyServer({
+        ...PATIENT,
+        address: '127.0.0.1:0',
+        plainAddress: '127.0.0.1:0',
+        ...given,
+      }),
     );
     await Promise.all(proxies.map((proxy) => proxy.listen()));
     return new Shards(redis, proxies);

@@ -2,6 +2,7 @@ import type { RespValue } from '@undermoon/resp';
 import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../src/index.ts';
+import { PATIENT } from './fixture.ts';
 import type { Pair } from './replicated.ts';
 
 /** Two masters, two servers for their copies, and what a test starts beside them. */
@@ -38,6 +39,7 @@ export function useReplicated(defaults: ProxyServerOptions = {}): Replicated {
   });
   const startProxy = async (options: ProxyServerOptions = {}): Promise<ProxyServer> => {
     const proxy = createProxyServer({
+      ...PATIENT,
       address: '127.0.0.1:0',
       replicationCheckIntervalMs: 50,
       ...defaults,

@@ -1,7 +1,7 @@
 import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import type { RespValue } from '@undermoon/resp';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../../src/index.ts';
-import { setCluster } from '../fixture.ts';
+import { PATIENT, setCluster } from '../fixture.ts';
 
 /** Proxies with one real Redis server each, all slots shared out among them; everything ends with `stop`. */
 export interface Proxies {
@@ -24,6 +24,7 @@ export async function startProxies(
   const servers = await Promise.all(Array.from({ length: count }, () => startRedis()));
   const proxies = servers.map(() =>
     createProxyServer({
+      ...PATIENT,
       address: '127.0.0.1:0',
       plainAddress: '127.0.0.1:0',
       backendTimeoutMs: 1000,

@@ -6,6 +6,7 @@ import { keySlotOf } from '@undermoon/slots';
 import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import { expect, test } from 'vitest';
 import { createProxyServer, type ProxyServer, type ProxyServerOptions } from '../../src/index.ts';
+import { PATIENT } from '../fixture.ts';
 import { wordOf, wordsOf } from '../plain-fixture.ts';
 import { halvesOf, metaOfHalf } from './meta.ts';
 
@@ -74,7 +75,7 @@ class Storm {
   static async start(way: Way): Promise<Storm> {
     const redis = await Promise.all([startRedis(), startRedis()]);
     const proxies = redis.map(() =>
-      createProxyServer({ address: '127.0.0.1:0', threads: 2, ...way.options }),
+      createProxyServer({ ...PATIENT, address: '127.0.0.1:0', threads: 2, ...way.options }),
     );
     await Promise.all(proxies.map((proxy) => proxy.listen()));
     for (const [i, { address }] of redis.entries()) {

@@ -2,6 +2,7 @@ import { encodeCommand, type RespValue } from '@undermoon/resp';
 import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import { expect, test } from 'vitest';
 import { createProxyServer, type ProxyServer } from '../../src/index.ts';
+import { PATIENT } from '../fixture.ts';
 import { metaOf } from './meta.ts';
 
 // Metadata of generation g sends all slots to the first server, the second server or a peer, by g modulo 3. The
@@ -97,7 +98,7 @@ async function startStorm(
   stop(): Promise<void>;
 }> {
   const redis = await Promise.all([startRedis(), startRedis()]);
-  const proxy = createProxyServer({ address: '127.0.0.1:0', spreadClients, threads });
+  const proxy = createProxyServer({ ...PATIENT, address: '127.0.0.1:0', spreadClients, threads });
   await proxy.listen();
   const second = await RawClient.connect(redis[1].address);
   for (let i = 0; i < CLIENTS; i++) {
