@@ -19,6 +19,8 @@ export function coordinatorOptionsOf(
     autoRecoverEpochs: values.auto_recover_epochs,
     tickMs: values.tick_interval,
     missesToReport: values.misses_to_report,
+    redisDownMs: values.redis_down_time,
+    copyGapMs: values.redis_copy_gap,
     massFailureRatio: values.mass_failure_percent / 100,
     massFailureMin: values.mass_failure_min,
   };

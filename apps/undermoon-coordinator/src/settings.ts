@@ -82,6 +82,24 @@ export const COORDINATOR_SETTINGS = {
     unit: 'probes',
     doc: 'Unanswered probes in a row after which a proxy is reported.',
   },
+  redis_down_time: {
+    type: 'int',
+    group: 'Failover',
+    default: 3000,
+    min: 0,
+    max: 86_400_000,
+    unit: 'milliseconds',
+    doc: 'How long a proxy that answers may miss a Redis master beside it before it is reported, so that the replica takes over; 0 is never. Shorter restarts are no failures.',
+  },
+  redis_copy_gap: {
+    type: 'int',
+    group: 'Failover',
+    default: 10_000,
+    min: 1,
+    max: 86_400_000,
+    unit: 'milliseconds',
+    doc: 'It is not reported for that when the replica was complete for the last time longer than this before the master was missed.',
+  },
   mass_failure_percent: {
     type: 'int',
     group: 'Failover',
@@ -89,7 +107,7 @@ export const COORDINATOR_SETTINGS = {
     min: 1,
     max: 100,
     unit: 'percent',
-    doc: 'Nothing is reported while a larger share of the proxies fails at once, since then the fault is rather here; 100 switches this off.',
+    doc: 'Nothing is reported while a larger share of the proxies fails at once, or misses Redis masters, since then the fault is rather here; 100 switches this off.',
   },
   mass_failure_min: {
     type: 'int',

@@ -36,6 +36,13 @@ export interface CoordinatorOptions {
   readonly massFailureRatio?: number;
   /** Fewer failing proxies than this never stop the reports. Default 2. */
   readonly massFailureMin?: number;
+  /**
+   * How long a proxy that answers may say that it cannot reach a Redis master before it is reported as failed; 0
+   * switches this off. Default 3000.
+   */
+  readonly redisDownMs?: number;
+  /** Not reported if the replica was complete for the last time so long before that. Default 10,000. */
+  readonly copyGapMs?: number;
   /** Pushes at a time. Default 32. */
   readonly pushesMax?: number;
   /** Connections to the coordinator's own port. Default 1000. */
@@ -130,6 +137,11 @@ function settingsOf(options: CoordinatorOptions): CoordinatorSettings {
       'massFailureMin',
       options.massFailureMin ?? DEFAULT_SETTINGS.massFailureMin,
     ),
+    redisDownMs:
+      options.redisDownMs === 0
+        ? 0
+        : whole('redisDownMs', options.redisDownMs ?? DEFAULT_SETTINGS.redisDownMs),
+    copyGapMs: whole('copyGapMs', options.copyGapMs ?? DEFAULT_SETTINGS.copyGapMs),
     pushesMax: whole('pushesMax', options.pushesMax ?? DEFAULT_SETTINGS.pushesMax),
     isWatching: options.watchBroker ?? true,
     isFailoverDisabled: options.disableFailover ?? false,

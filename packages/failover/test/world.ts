@@ -248,6 +248,7 @@ export class World {
         address,
         epoch: epoch(model.clusterEpoch),
         tasks: [],
+        servers: null,
         code: null,
       };
     }

@@ -65,6 +65,7 @@ function answerInspections(story: Story, at: Readonly<Record<string, number>> = 
       address: proxy,
       epoch: epoch(at[proxy] ?? 0),
       tasks: [],
+      servers: null,
       code: null,
     });
   }
@@ -286,6 +287,7 @@ describe('metadata', () => {
       address: A,
       epoch: epoch(5),
       tasks: [],
+      servers: null,
       code: null,
     });
     expect(story.notices('proxy-restarted')).toEqual([]);
@@ -509,6 +511,7 @@ describe('migrations', () => {
       address: proxy,
       epoch: epoch(5),
       tasks: [migrationTask('demo', META, [0, 99], kind)],
+      servers: null,
       code: null,
     });
   }
@@ -564,6 +567,7 @@ describe('migrations', () => {
       address: A,
       epoch: epoch(5),
       tasks,
+      servers: null,
       code: null,
     });
     expect(story.state.migrations.tasks.size).toBe(3);

@@ -2,11 +2,10 @@
 // the state and a file of its own; this file passes events on and lets the concerns react to each other:
 //
 //   inventory   -> watched proxies, epoch alarm, failovers
-//   documents   -> pushes            inspected -> restarts, pushes, commits
+//   documents   -> pushes            inspected -> restarts, pushes, commits, reports
 //   watched     -> pushes, and everything read again after a resync
 //   report done -> failures read     failover, commit done -> cluster read ahead of the rest -> pushes
 
-import type { NodeAddress } from '@undermoon/cluster-meta';
 import { unreachable } from '@undermoon/runtime';
 import * as view from './broker-view.ts';
 import * as watching from './broker-watch.ts';
@@ -19,6 +18,7 @@ import type { CoordinatorEvent } from './event.ts';
 import * as failures from './failure-handler.ts';
 import * as sync from './meta-sync.ts';
 import * as migrations from './migration-sync.ts';
+import { reviewServers } from './plan-servers.ts';
 import {
   lift,
   planBrokerReads,
@@ -34,8 +34,10 @@ import {
   withDetector,
 } from './plan.ts';
 import type { CoordinatorStep } from './plan.ts';
+import { onInspection } from './on-inspection.ts';
 import { onReport, onWithdrawal } from './on-report.ts';
 import { openWithdrawal } from './report-withdrawal.ts';
+import { distrustPast } from './server-watch.ts';
 import { newJob, withEntries } from './schedule.ts';
 import type { CoordinatorState } from './state.ts';
 
@@ -121,12 +123,14 @@ function onTick(state: CoordinatorState, event: EventOf<'tick'>): CoordinatorSte
   if (lateMs > settings.stallMs) {
     effects.push(notify({ kind: 'stalled', lateMs: Math.round(lateMs) }));
     next = withDetector(next, detector.distrustRunningProbes(next.detector, event.at));
+    next = { ...next, servers: distrustPast(next.servers, event.at) };
   }
   return [
     (from: CoordinatorState) => planBrokerReads(from, event),
     (from: CoordinatorState) => planWatch(from, event.at),
     (from: CoordinatorState) =>
       lift(from, 'detector', detector.planReports(from.detector, settings, event.at)),
+    (from: CoordinatorState) => reviewServers(from, event.at),
     (from: CoordinatorState) =>
       lift(from, 'detector', detector.planProbes(from.detector, settings, event)),
     (from: CoordinatorState) => planWithdrawals(from, event.at),
@@ -172,59 +176,6 @@ function onProbe(
     const inspected = andThen(withdrawn, (last) => planInspections(last, event));
     return andThen(inspected, (last) => planPushes(last, event.at));
   });
-}
-
-function onInspection(
-  state: CoordinatorState,
-  event: EventOf<'inspected' | 'inspection-failed'>,
-): CoordinatorStep {
-  const { address } = event;
-  const job = state.inspections.get(address);
-  if (job === undefined || job.runningId !== event.id) return quiet(state);
-  const isFailed = event.kind === 'inspection-failed';
-  const code = event.code;
-  const misses = code === null ? 0 : (state.inspectionMisses.get(address) ?? 0) + 1;
-  const next: CoordinatorState = {
-    ...state,
-    inspectionMisses: withEntries(state.inspectionMisses, [[address, misses]]),
-    inspections: withEntries(state.inspections, [[address, { ...job, runningId: null }]]),
-  };
-  const epoch = isFailed ? null : event.epoch;
-  const seen = sync.observeEpoch(next.sync, { address, epoch, startedAt: job.startedAt });
-  // The first one may be the proxy's death, which is the detector's business.
-  const isNews = misses === 2 && detector.isAlive(state.detector, address);
-  const lifted = withReads(lift(next, 'sync', seen), address);
-  const told: CoordinatorStep =
-    code === null || !isNews
-      ? lifted
-      : {
-          ...lifted,
-          effects: [...lifted.effects, notify({ kind: 'inspection-failed', address, code })],
-        };
-  if (isFailed) return andThen(told, replan);
-  return andThen(told, (from) => {
-    const reported: CoordinatorState = {
-      ...from,
-      epochs:
-        epoch === null ? from.epochs : epochs.sawEpoch(from.epochs, address, epoch, job.startedAt),
-      migrations: migrations.reportFinished(from.migrations, state.settings, event.tasks, event.at),
-    };
-    return andThen(planCommits(reported, event.at), replan);
-  });
-
-  function replan(from: CoordinatorState): CoordinatorStep {
-    return andThen(planInspections(from, event), (last) => planPushes(last, event.at));
-  }
-}
-
-// Metadata of an earlier life may be newer than the document that is held: a free proxy's document is not told
-// anew by a watch when only the epoch rose.
-function withReads({ state, effects }: CoordinatorStep, address: NodeAddress): CoordinatorStep {
-  const isFree = !state.broker.clusterOf.has(address);
-  const { epoch } = state.broker;
-  const isBehind = epoch !== null && sync.isOutrun(state.sync, address, epoch);
-  if (!isFree || !isBehind) return { state, effects };
-  return { state, effects: [...effects, { kind: 'read-proxy', address }] };
 }
 
 function onPush(

@@ -66,6 +66,7 @@ class Watch {
         address: proxy,
         epoch: epoch(0),
         tasks: [],
+        servers: null,
         code: null,
       });
     }

@@ -85,6 +85,12 @@ export function isReported(state: DetectorState, address: NodeAddress): boolean 
   return state.targets.get(address)?.health.kind === 'reported';
 }
 
+/** Did not answer its last probe. */
+export function isUnanswered(state: DetectorState, address: NodeAddress): boolean {
+  const kind = state.targets.get(address)?.health.kind;
+  return kind === 'suspect' || kind === 'reported';
+}
+
 /** Dead beyond doubt: reported, and the coordinator trusts itself. */
 export function isDown(state: DetectorState, address: NodeAddress): boolean {
   return !isSuspended(state) && isReported(state, address);
@@ -97,7 +103,7 @@ export function missAgeMs(state: DetectorState, address: NodeAddress, at: number
 }
 
 /** Whether reports and failovers are suspended. */
-function isSuspended(state: DetectorState): boolean {
+export function isSuspended(state: DetectorState): boolean {
   return state.isBraking || state.isBrokerLost;
 }
 

@@ -6,6 +6,8 @@ import type {
   ProxyMeta,
 } from '@undermoon/cluster-meta';
 
+import type { WatchedMaster } from './server-watch.ts';
+
 /** What one proxy has to know, and its place in the order of sending: lower ranks go first. */
 export interface RankedDocument {
   readonly meta: ProxyMeta;
@@ -62,6 +64,24 @@ export function membersOf(cluster: ClusterMeta): readonly NodeAddress[] {
 export function partnersOf(cluster: ClusterMeta, address: NodeAddress): readonly NodeAddress[] {
   const own = cluster.nodes.filter((node) => node.proxyAddress === address);
   return [...new Set(own.flatMap((node) => node.peers.map((peer) => peer.proxyAddress)))];
+}
+
+/** The masters with slots beside this proxy, and the replica that would take the place of each. */
+export function servingMastersOf(
+  cluster: ClusterMeta,
+  address: NodeAddress,
+): readonly WatchedMaster[] {
+  return cluster.nodes
+    .filter((node) => node.proxyAddress === address && isServing(node))
+    .map(({ address: node, peers: [peer] }) => ({
+      node,
+      replica: peer === undefined ? null : { node: peer.nodeAddress, proxy: peer.proxyAddress },
+    }));
+}
+
+/** A master with slots. */
+export function isServing(node: NodeMeta): boolean {
+  return node.role === 'master' && node.slots.length > 0;
 }
 
 function groupByProxy(cluster: ClusterMeta): ReadonlyMap<NodeAddress, readonly NodeMeta[]> {

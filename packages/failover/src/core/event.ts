@@ -7,6 +7,7 @@ import type {
   ProxyMeta,
 } from '@undermoon/cluster-meta';
 import type { BrokerCursor } from './broker-cursor.ts';
+import type { ServerSight } from './server-sight.ts';
 
 /** When an event is handled, and one random number for whatever it decides. */
 export interface Moment {
@@ -35,6 +36,8 @@ export type CoordinatorInput =
       /** Null: the proxy did not tell. */
       readonly epoch: Epoch | null;
       readonly tasks: readonly MigrationTask[];
+      /** Its Redis servers; null: it did not tell. */
+      readonly servers: readonly ServerSight[] | null;
       /** Why an answer could not be used, or null. */
       readonly code: string | null;
     }

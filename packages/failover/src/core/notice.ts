@@ -1,4 +1,5 @@
 import type { ClusterName, Epoch, NodeAddress } from '@undermoon/cluster-meta';
+import type { WithheldReason } from './withheld-reason.ts';
 
 /**
  * Something worth telling people: each becomes one log line and one call of the `onEvent` option.
@@ -7,6 +8,27 @@ import type { ClusterName, Epoch, NodeAddress } from '@undermoon/cluster-meta';
 export type CoordinatorNotice =
   | { readonly kind: 'failure-reported'; readonly address: NodeAddress }
   | { readonly kind: 'report-failed'; readonly address: NodeAddress; readonly code: string }
+  /** A proxy that answers cannot reach a Redis server that is a master. */
+  | { readonly kind: 'server-missed'; readonly address: NodeAddress; readonly node: NodeAddress }
+  /** The broker took the report about this proxy, which is for this server. */
+  | { readonly kind: 'server-reported'; readonly address: NodeAddress; readonly node: NodeAddress }
+  /** It has been missed for long enough, but its proxy is not failed over. Told once for each reason. */
+  | {
+      readonly kind: 'server-failover-withheld';
+      readonly address: NodeAddress;
+      readonly node: NodeAddress;
+      readonly reason: WithheldReason;
+    }
+  /** No master of this proxy is missed any more. */
+  | {
+      readonly kind: 'server-settled';
+      readonly address: NodeAddress;
+      readonly node: NodeAddress;
+      /** The server answers again. Otherwise it is no master any more, or nothing is known of it. */
+      readonly isReached: boolean;
+    }
+  | { readonly kind: 'server-brake-set'; readonly failing: number; readonly targets: number }
+  | { readonly kind: 'server-brake-released'; readonly failing: number; readonly targets: number }
   | {
       readonly kind: 'proxy-returned';
       readonly address: NodeAddress;

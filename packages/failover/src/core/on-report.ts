@@ -2,9 +2,10 @@
 
 import * as detector from './detector.ts';
 import type { CoordinatorEvent } from './event.ts';
-import { lift, planWithdrawals, quiet } from './plan.ts';
+import { andThen, isReported, lift, planWithdrawals, quiet } from './plan.ts';
 import type { CoordinatorStep } from './plan.ts';
 import { openWithdrawal, withdrawalDone, withdrawalFailed } from './report-withdrawal.ts';
+import { serverReportDone, serverReportFailed } from './server-watch.ts';
 import type { CoordinatorState } from './state.ts';
 
 type EventOf<K extends CoordinatorEvent['kind']> = Extract<CoordinatorEvent, { kind: K }>;
@@ -14,17 +15,23 @@ export function onReport(
   state: CoordinatorState,
   event: EventOf<'report-done' | 'report-failed'>,
 ): CoordinatorStep {
-  if (!detector.isReported(state.detector, event.address)) {
+  const { settings } = state;
+  if (!isReported(state, event.address)) {
     // It answered meanwhile. The report may have reached the broker all the same, and later than that was taken back.
     const withdrawals = openWithdrawal(state.withdrawals, event.address, event.at);
     return planWithdrawals({ ...state, withdrawals }, event.at);
   }
   if (event.kind === 'report-failed') {
-    const failed = detector.reportFailed(state.detector, state.settings, event, event.at);
-    return lift(state, 'detector', failed);
+    const failed = detector.reportFailed(state.detector, settings, event, event.at);
+    return andThen(lift(state, 'detector', failed), (next) =>
+      lift(next, 'servers', serverReportFailed(next.servers, settings, event)),
+    );
   }
-  const done = lift(state, 'detector', detector.reportDone(state.detector, event.address));
-  if (state.settings.isFailoverDisabled) return done;
+  const taken = lift(state, 'detector', detector.reportDone(state.detector, event.address));
+  const done = andThen(taken, (next) =>
+    lift(next, 'servers', serverReportDone(next.servers, event.address)),
+  );
+  if (settings.isFailoverDisabled) return done;
   // This report may be the one that completes the quorum.
   return { ...done, effects: [...done.effects, { kind: 'read-failures' }] };
 }

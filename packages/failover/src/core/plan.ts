@@ -13,6 +13,7 @@ import * as sync from './meta-sync.ts';
 import * as migrations from './migration-sync.ts';
 import * as withdrawals from './report-withdrawal.ts';
 import { dueJobs, jittered, newJob, retarget, spread, withEntries } from './schedule.ts';
+import * as servers from './server-watch.ts';
 import type { CoordinatorState } from './state.ts';
 
 /** A step of the whole. */
@@ -58,7 +59,7 @@ export function planInspections(state: CoordinatorState, event: CoordinatorEvent
 export function planWithdrawals(state: CoordinatorState, at: number): CoordinatorStep {
   const proxies = {
     isAlive: (address: NodeAddress) => detector.isAlive(state.detector, address),
-    isReported: (address: NodeAddress) => detector.isReported(state.detector, address),
+    isReported: (address: NodeAddress) => isReported(state, address),
   };
   return lift(
     state,
@@ -67,12 +68,22 @@ export function planWithdrawals(state: CoordinatorState, at: number): Coordinato
   );
 }
 
+/** Whether this coordinator reported the proxy: it does not answer, or a Redis master beside it does not. */
+export function isReported(state: CoordinatorState, address: NodeAddress): boolean {
+  return detector.isReported(state.detector, address) || servers.isReported(state.servers, address);
+}
+
 /** Failovers that are due. */
 export function planFailovers(state: CoordinatorState, at: number): CoordinatorStep {
+  const isTrusting = !detector.isSuspended(state.detector);
   const conditions: failures.FailureConditions = {
     unreplaced: view.unreplacedProxies(state.broker),
-    isDown: (address) => detector.isDown(state.detector, address),
-    missAgeMs: (address) => detector.missAgeMs(state.detector, address, at),
+    isDown: (address) => isTrusting && isReported(state, address),
+    missAgeMs: (address) =>
+      Math.min(
+        detector.missAgeMs(state.detector, address, at),
+        servers.sightAgeMs(state.servers, address, at),
+      ),
     isHeld: (address) => isHeld(state, address),
   };
   return lift(
@@ -118,6 +129,7 @@ export function retargetAll(state: CoordinatorState, at: number): CoordinatorSte
       sync: kept.state,
       inspections: inspections.map,
       inspectionMisses: retarget(state.inspectionMisses, addresses, () => 0).map,
+      servers: servers.keepServers(state.servers, addresses),
       withdrawals: withdrawals.keepWithdrawals(state.withdrawals, addresses),
       detector: detector.watch(state.detector, addresses, state.broker.failed, at),
       epochs: epochs.watchEpochs(state.epochs, addresses),
@@ -143,6 +155,7 @@ type Slice =
   | 'broker'
   | 'watch'
   | 'detector'
+  | 'servers'
   | 'withdrawals'
   | 'sync'
   | 'migrations'

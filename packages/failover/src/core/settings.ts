@@ -18,6 +18,10 @@ export interface CoordinatorSettings {
   readonly massFailureRatio: number;
   /** Fewer failing proxies than this never set the brake. */
   readonly massFailureMin: number;
+  /** How long a proxy may miss a Redis master before it is reported; 0 switches this off. */
+  readonly redisDownMs: number;
+  /** How much earlier than its master was missed a replica may have been complete for the last time. */
+  readonly copyGapMs: number;
   /** A tick that comes this late means that this process stood still: running probes prove nothing. */
   readonly stallMs: number;
   readonly isFailoverDisabled: boolean;
@@ -52,6 +56,8 @@ export const DEFAULT_SETTINGS: CoordinatorSettings = {
   reportIntervalMs: 5000,
   massFailureRatio: 0.5,
   massFailureMin: 2,
+  redisDownMs: 3000,
+  copyGapMs: 10_000,
   stallMs: 1000,
   isFailoverDisabled: false,
   isWatching: true,

@@ -16,6 +16,8 @@ import { newMigrationSync } from './migration-sync.ts';
 import type { WithdrawalState } from './report-withdrawal.ts';
 import { newWithdrawals } from './report-withdrawal.ts';
 import type { Job } from './schedule.ts';
+import type { ServerWatchState } from './server-watch.ts';
+import { newServerWatch } from './server-watch.ts';
 import type { CoordinatorSettings } from './settings.ts';
 
 /** Everything a coordinator knows. Nothing of it outlives the process: all is learned anew. */
@@ -25,6 +27,7 @@ export interface CoordinatorState {
   readonly broker: BrokerView;
   readonly watch: BrokerWatch;
   readonly detector: DetectorState;
+  readonly servers: ServerWatchState;
   readonly withdrawals: WithdrawalState;
   readonly sync: MetaSyncState;
   readonly migrations: MigrationSyncState;
@@ -45,6 +48,7 @@ export function newCoordinatorState(settings: CoordinatorSettings): CoordinatorS
     broker: newBrokerView(),
     watch: newBrokerWatch(),
     detector: newDetector(),
+    servers: newServerWatch(),
     withdrawals: newWithdrawals(),
     sync: newMetaSync(),
     migrations: newMigrationSync(),
@@ -66,11 +70,13 @@ export interface CoordinatorStatus {
   readonly suspect: number;
   /** Reported to the broker as dead, or marked failed there. */
   readonly reported: number;
+  /** Proxies that answer but cannot reach a Redis master. */
+  readonly missingMasters: number;
   /** Proxies whose metadata is not known to be up to date. */
   readonly behind: number;
   /** Proxies with a higher epoch than the broker's. */
   readonly ahead: number;
-  /** Reports and failovers are suspended because most proxies fail at once. */
+  /** Reports and failovers are suspended because most proxies fail at once, or masters of most of them. */
   readonly isBraking: boolean;
 }
 
@@ -91,8 +97,9 @@ export function statusOf(state: CoordinatorState): CoordinatorStatus {
     alive: counts.alive,
     suspect: counts.suspect,
     reported: counts.reported,
+    missingMasters: state.servers.cases.size,
     behind,
     ahead: state.epochs.ahead.size,
-    isBraking: state.detector.isBraking,
+    isBraking: state.detector.isBraking || state.servers.isBraking,
   };
 }

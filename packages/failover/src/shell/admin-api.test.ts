@@ -71,6 +71,7 @@ function create(overrides: { sessionsMax?: number; address?: string } = {}): Adm
         alive: 3,
         suspect: 1,
         reported: 0,
+        missingMasters: 0,
         behind: 0,
         ahead: 0,
         isBraking: false,

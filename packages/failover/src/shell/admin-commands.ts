@@ -175,6 +175,7 @@ function infoText(context: AdminContext): string {
         proxies_alive: status.alive,
         proxies_suspect: status.suspect,
         proxies_reported: status.reported,
+        proxies_missing_masters: status.missingMasters,
         proxies_behind: status.behind,
         proxies_ahead: status.ahead,
         mass_failure_brake: status.isBraking ? 1 : 0,

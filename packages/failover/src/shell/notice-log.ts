@@ -6,6 +6,21 @@ type Line = readonly [level: keyof Logger, message: string];
 const LINES: Readonly<Record<CoordinatorNotice['kind'], Line>> = {
   'failure-reported': ['warn', 'proxy does not answer: reported to the broker'],
   'report-failed': ['warn', 'failure report did not reach the broker'],
+  'server-missed': ['warn', 'proxy cannot reach a Redis master'],
+  'server-reported': [
+    'warn',
+    'Redis master stays out of reach: its proxy is reported to the broker',
+  ],
+  'server-failover-withheld': [
+    'error',
+    'Redis master stays out of reach, and its proxy is not failed over',
+  ],
+  'server-settled': ['info', 'proxy misses no Redis master any more'],
+  'server-brake-set': [
+    'error',
+    'Redis masters of most proxies are missed at once: no proxy is reported for them',
+  ],
+  'server-brake-released': ['warn', 'enough Redis masters are reached again'],
   'proxy-returned': ['info', 'proxy answers again'],
   'proxy-restarted': ['info', 'proxy has lost its metadata: sending it again'],
   'failover-done': ['warn', 'failed over'],

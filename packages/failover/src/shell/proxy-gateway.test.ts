@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { parseSetCluster, setClusterOf } from '@undermoon/cluster-meta';
 import { systemClock } from '@undermoon/runtime/node';
+import { RespWriter } from '@undermoon/resp';
 import { afterEach, describe, expect, test } from 'vitest';
 import { address, clusterOf, epoch, freeProxy, stable } from '../../test/fixtures.ts';
 import { answerAsProxy, PeerProxy } from '../../test/peer-proxy.ts';
@@ -141,28 +142,29 @@ describe('inspect', () => {
     expect(peer.connectionCount).toBe(2);
   });
 
-  test('an error reply or a wrong one leaves the other answer usable', async () => {
+  const LINES = [
+    'role:master\n',
+    'node_address:10.0.1.1:7001\n',
+    'missed_ms:7\n',
+    'copied_ms:-1\n',
+  ];
+  const servers = [{ node: '10.0.1.1:7001', master: null, missedMs: 7, copiedMs: null }];
+
+  test.each([
+    [{ INFOMGR: '-ERR no' }, { epoch: 9, tasks: [], servers, code: 'PROXY_REFUSED' }],
+    [{ INFOMGR: '*1\r\n$2\r\nno' }, { epoch: 9, tasks: [], servers, code: 'PROXY_BAD_REPLY' }],
+    [{ GETEPOCH: '-ERR no' }, { epoch: null, tasks: [], servers, code: 'PROXY_REFUSED' }],
+    // A proxy that cannot tell of its servers is a proxy all the same.
+    [{ INFOREPL: '-ERR no' }, { epoch: 9, tasks: [], servers: null, code: null }],
+    [{ INFOREPL: ':1' }, { epoch: 9, tasks: [], servers: null, code: 'PROXY_BAD_REPLY' }],
+  ])('an error reply or a wrong one leaves the others usable: %j', async (special, expected) => {
     const peer = await peerProxy();
-    peer.answer = (words) =>
-      words[1] === 'INFOMGR' ? Buffer.from('-ERR no\r\n') : Buffer.from(':9\r\n');
-    const proxies = gateway();
-    expect(await proxies.inspect(peer.address)).toEqual({
-      epoch: 9,
-      tasks: [],
-      code: 'PROXY_REFUSED',
-    });
-    peer.answer = (words) =>
-      words[1] === 'INFOMGR' ? Buffer.from('*1\r\n$2\r\nno\r\n') : Buffer.from(':9\r\n');
-    expect(await proxies.inspect(peer.address)).toMatchObject({
-      epoch: 9,
-      code: 'PROXY_BAD_REPLY',
-    });
-    peer.answer = (words) =>
-      words[1] === 'INFOMGR' ? Buffer.from('*0\r\n') : Buffer.from('-ERR no\r\n');
-    expect(await proxies.inspect(peer.address)).toMatchObject({
-      epoch: null,
-      code: 'PROXY_REFUSED',
-    });
+    const repl = new RespWriter(2).array(1).array(LINES.length);
+    for (const line of LINES) repl.bulk(line);
+    const usual = { GETEPOCH: ':9', INFOMGR: '*0', INFOREPL: repl.take().toString() };
+    const replies = new Map(Object.entries({ ...usual, ...special }));
+    peer.answer = ([, name = '']) => Buffer.from(`${replies.get(name)?.trimEnd()}\r\n`);
+    expect(await gateway().inspect(peer.address)).toEqual(expected);
   });
 
   test('no answer is a timeout', async () => {
@@ -290,7 +292,7 @@ describe('lifetime', () => {
     const proxies = gateway(60_000);
     const probe = rejectionOf(proxies.ping(peer.address));
     const inspection = rejectionOf(proxies.inspect(peer.address));
-    await peer.until(() => peer.commands.length === 3);
+    await peer.until(() => peer.commands.length === 4);
     proxies.destroy();
     expect(await probe).toMatchObject({ code: expect.any(String) as string });
     expect(await inspection).toMatchObject({ code: expect.any(String) as string });

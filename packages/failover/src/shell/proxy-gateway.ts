@@ -9,6 +9,8 @@ import {
   pushRefusalOf,
   pushReplyOf,
 } from '../core/proxy-replies.ts';
+import type { ServerSight } from '../core/server-sight.ts';
+import { serverSightsOf } from '../core/server-sight.ts';
 import { FailoverError } from '../errors.ts';
 import { isReplyError, ProxyConnection } from './proxy-connection.ts';
 import { ProxyLane } from './proxy-lane.ts';
@@ -17,6 +19,8 @@ import { ProxyLane } from './proxy-lane.ts';
 export interface Inspection {
   readonly epoch: Epoch | null;
   readonly tasks: readonly MigrationTask[];
+  /** Its Redis servers; null: it did not tell. */
+  readonly servers: readonly ServerSight[] | null;
   /** Why an answer could not be used, or null. */
   readonly code: string | null;
 }
@@ -77,20 +81,30 @@ export class ProxyGateway {
     }
   }
 
-  /** Asks for the epoch of the metadata and for the finished migrations. */
+  /** Asks for the epoch of the metadata, for the finished migrations and about the Redis servers. */
   async inspect(address: NodeAddress): Promise<Inspection> {
-    const epochReply = this.#umctl(address, ['GETEPOCH']);
-    const tasksReply = this.#umctl(address, ['INFOMGR']);
-    const [epoch, tasks] = await Promise.allSettled([epochReply, tasksReply]);
-    const told = epoch.status === 'fulfilled' ? epochReplyOf(epoch.value) : null;
-    if (epoch.status === 'rejected' && !isReplyError(epoch.reason)) throw epoch.reason;
-    if (tasks.status === 'rejected' && !isReplyError(tasks.reason)) throw tasks.reason;
-    if (tasks.status === 'rejected') return { epoch: told, tasks: [], code: 'PROXY_REFUSED' };
-    const parsed = finishedTasksOf(tasks.value);
-    const code = told === null ? 'PROXY_REFUSED' : null;
-    return parsed.ok
-      ? { epoch: told, tasks: parsed.value, code }
-      : { epoch: told, tasks: [], code: parsed.code };
+    const replies = await Promise.allSettled([
+      this.#umctl(address, ['GETEPOCH']),
+      this.#umctl(address, ['INFOMGR']),
+      this.#umctl(address, ['INFOREPL']),
+    ]);
+    for (const reply of replies) {
+      if (reply.status === 'rejected' && !isReplyError(reply.reason)) throw reply.reason;
+    }
+    const [epochReply, tasksReply, serversReply] = replies;
+    const epoch = epochReply.status === 'fulfilled' ? epochReplyOf(epochReply.value) : null;
+    const tasks = tasksReply.status === 'fulfilled' ? finishedTasksOf(tasksReply.value) : null;
+    // One that does not tell about its servers is not watched for them, and fine otherwise.
+    const servers = serversReply.status === 'fulfilled' ? serverSightsOf(serversReply.value) : null;
+    const isRefused = epoch === null || tasks === null;
+    const wrong = [tasks, servers].find((parsed) => parsed?.ok === false);
+    const badCode = wrong?.ok === false ? wrong.code : null;
+    return {
+      epoch,
+      tasks: tasks?.ok === true ? tasks.value : [],
+      servers: servers?.ok === true ? servers.value : null,
+      code: badCode ?? (isRefused ? 'PROXY_REFUSED' : null),
+    };
   }
 
   /** Sends metadata: SETREPL, and only if that was taken, SETCLUSTER. Does not reject. */
