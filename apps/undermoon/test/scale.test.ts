@@ -45,7 +45,8 @@ function proxyRequest(n: number): Parameters<BrokerClient['addProxy']>[0] {
 const run = (...argv: string[]): Promise<ProgramEnd> =>
   startProgram(CLI, [...argv, '--broker', `http://${broker}`], { cwd: directory }).ended;
 
-it('previews, adds, rebalances, pauses and cancels', { timeout: 60_000 }, async () => {
+// Nine programs, one after another, which start in seconds on a busy machine.
+it('previews, adds, rebalances, pauses and cancels', { timeout: 240_000 }, async () => {
   const preview = await run('cluster', 'scale', 'demo', '--nodes', '8', '--dry-run');
   expect(preview).toMatchObject({ code: 0, stderr: '' });
   expect(preview.stdout).toContain('would have 8 nodes\njoining: 10.0.0.3:6001 10.0.0.4:6001\n');

@@ -36,6 +36,13 @@ export class BrokerModel {
     this.clusters.set(clusterName(name), { epoch: this.epoch, chunks: [...chunks] });
   }
 
+  /** Other slots for the two parts of a cluster's first chunk. */
+  setParts(name: string, parts: ChunkPlan['parts']): void {
+    const model = this.clusters.get(clusterName(name))!;
+    model.chunks[0] = { ...model.chunks[0]!, parts };
+    this.touch(name);
+  }
+
   touch(name: string): void {
     const model = this.clusters.get(clusterName(name))!;
     this.epoch += 1;

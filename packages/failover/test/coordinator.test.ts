@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Coordinator, CoordinatorNotice, CoordinatorOptions } from '../src/index.ts';
 import { createCoordinator } from '../src/index.ts';
 import { ContractBroker } from './contract-broker.ts';
-import { address, stable } from './fixtures.ts';
+import { address, epoch, stable, tagged } from './fixtures.ts';
 import { PeerProxy } from './peer-proxy.ts';
 
 const cleanups: (() => unknown)[] = [];
@@ -165,9 +165,21 @@ describe('on real sockets', () => {
   test('a finished migration is committed once, and the destination is told before the source', async () => {
     const parts = await fleet();
     const [source, destination] = parts.peers as [PeerProxy, PeerProxy];
+    const [from, to] = ['127.0.0.1:7001', '127.0.0.1:7002'];
+    const ends = `${source.address} ${from} ${destination.address} ${to}`;
+    const plan = {
+      epoch: epoch(5),
+      srcProxyAddress: source.address,
+      srcNodeAddress: address(from),
+      dstProxyAddress: destination.address,
+      dstNodeAddress: address(to),
+    };
+    parts.broker.model.setParts('demo', [
+      [tagged('migrating', [0, 99], plan), stable(100, 8191)],
+      [tagged('importing', [0, 99], plan), stable(8192, 16_383)],
+    ]);
     const { notices } = await coordinator(parts.broker);
     await notices.until(() => isCurrent(parts));
-    const ends = `${source.address} 127.0.0.1:7001 ${destination.address} 127.0.0.1:7002`;
     const order: string[] = [];
     for (const peer of [source, destination]) {
       const plain = peer.answer;
@@ -177,8 +189,12 @@ describe('on real sockets', () => {
       };
     }
     parts.broker.fault = (method, path) => {
-      // The commit changes the cluster.
-      if (method === 'PUT' && path === '/clusters/migrations') parts.broker.model.touch('demo');
+      if (method === 'PUT' && path === '/clusters/migrations') {
+        parts.broker.model.setParts('demo', [
+          [stable(100, 8191)],
+          [stable(0, 99), stable(8192, 16_383)],
+        ]);
+      }
       return null;
     };
     source.finished = [`demo MIGRATING 1 0-99 5 ${ends}`];

@@ -8,6 +8,7 @@ import {
   freeProxy,
   migrationTask,
   stable,
+  tagged,
 } from '../../test/fixtures.ts';
 import { Story } from '../../test/story.ts';
 import type { CoordinatorSettings } from './settings.ts';
@@ -531,6 +532,29 @@ describe('migrations', () => {
     expect(story.one('read-cluster')).toMatchObject({ name: 'demo', first: [B, A] });
     story.event({ kind: 'cluster-document', cluster: demo(6), first: [B, A] });
     expect(acceptPushes(story)).toEqual([B, A]);
+  });
+
+  test('the destination is told first, too, when a commit shows before it is answered', () => {
+    const planned = clusterOf('demo', 6, [
+      {
+        proxies: [A, B],
+        position: 'normal',
+        parts: [
+          [tagged('migrating', [0, 99], META), stable(100, 8191)],
+          [tagged('importing', [0, 99], META), stable(8192, 16_383)],
+        ],
+      },
+    ]);
+    const story = settled();
+    story.event({ kind: 'cluster-document', cluster: planned, first: [] });
+    expect(acceptPushes(story)).toEqual([B, A]);
+    story.event({ kind: 'cluster-document', cluster: demo(7), first: [] });
+    // Another change, while the destination has not taken the one before.
+    expect(story.take('push')).toMatchObject([{ address: B }]);
+    story.event({ kind: 'cluster-document', cluster: demo(8), first: [] });
+    expect(story.take('push')).toEqual([]);
+    story.event({ kind: 'cluster-document', cluster: demo(9), first: [] });
+    expect(story.take('push')).toEqual([]);
   });
 
   test('a commit that worked is not repeated; one that failed is, with a pause', () => {

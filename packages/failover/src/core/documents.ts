@@ -4,6 +4,7 @@ import type {
   NodeMeta,
   PeerMeta,
   ProxyMeta,
+  TaggedSlots,
 } from '@undermoon/cluster-meta';
 
 import type { WatchedMaster } from './server-watch.ts';
@@ -14,7 +15,8 @@ export interface RankedDocument {
   readonly rank: number;
 }
 
-const RANK_IMPORTING = 0;
+/** Of a proxy that takes slots over. */
+export const RANK_IMPORTING = 0;
 const RANK_WITHOUT_SLOTS = 1;
 const RANK_OTHER = 2;
 
@@ -101,7 +103,15 @@ function rankOf(
 ): number {
   const place = first.indexOf(address);
   if (place >= 0) return place - first.length;
-  const slots = nodes.filter((node) => node.role === 'master').flatMap((node) => node.slots);
-  if (slots.some((entry) => entry.tag.kind === 'importing')) return RANK_IMPORTING;
-  return slots.length === 0 ? RANK_WITHOUT_SLOTS : RANK_OTHER;
+  if (isImporting(nodes)) return RANK_IMPORTING;
+  return slotsOf(nodes).length === 0 ? RANK_WITHOUT_SLOTS : RANK_OTHER;
+}
+
+/** Whether the nodes of a proxy take slots over from others. */
+export function isImporting(nodes: readonly NodeMeta[]): boolean {
+  return slotsOf(nodes).some((entry) => entry.tag.kind === 'importing');
+}
+
+function slotsOf(nodes: readonly NodeMeta[]): readonly TaggedSlots[] {
+  return nodes.filter((node) => node.role === 'master').flatMap((node) => node.slots);
 }

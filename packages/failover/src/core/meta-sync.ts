@@ -4,6 +4,7 @@
 import type { ClusterName, Epoch, NodeAddress, ProxyMeta } from '@undermoon/cluster-meta';
 import { EPOCH_ZERO } from '@undermoon/cluster-meta';
 import type { Step } from '@undermoon/runtime';
+import { isImporting, RANK_IMPORTING } from './documents.ts';
 import type { RankedDocument } from './documents.ts';
 import type { CoordinatorEffect, PushParts } from './effect.ts';
 import { notify } from './effect.ts';
@@ -97,7 +98,7 @@ export function wantDocuments(
       {
         ...entry,
         wanted: meta,
-        rank: isNewer ? rank : Math.min(rank, entry.rank),
+        rank: Math.min(rank, isNewer ? rankLeft(entry) : entry.rank),
         wantedAt: isNewer ? at : entry.wantedAt,
         attempts: isNewer ? 0 : entry.attempts,
         retryAt: isNewer ? at : entry.retryAt,
@@ -105,6 +106,17 @@ export function wantDocuments(
     ]);
   }
   return { ...state, entries: withEntries(state.entries, changed) };
+}
+
+/**
+ * The rank that a document leaves to its successor. A proxy that imported slots may own them by now: however the news comes,
+ * ahead of the answer to the commit or from another coordinator's, it goes first. So does what it was to get first and lacks.
+ */
+function rankLeft(entry: SyncEntry): number {
+  const { wanted, rank } = entry;
+  if (wanted === null) return Infinity;
+  if (!isSettled(entry, wanted)) return rank;
+  return isImporting(wanted.nodes) ? RANK_IMPORTING : Infinity;
 }
 
 /** Forgets all documents, when the broker they came from is not the one that answers now. */
