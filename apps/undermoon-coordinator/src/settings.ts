@@ -85,7 +85,7 @@ export const COORDINATOR_SETTINGS = {
   redis_down_time: {
     type: 'int',
     group: 'Failover',
-    default: 3000,
+    default: 5000,
     min: 0,
     max: 86_400_000,
     unit: 'milliseconds',

@@ -38,7 +38,7 @@ export interface CoordinatorOptions {
   readonly massFailureMin?: number;
   /**
    * How long a proxy that answers may say that it cannot reach a Redis master before it is reported as failed; 0
-   * switches this off. Default 3000.
+   * switches this off. Default 5000.
    */
   readonly redisDownMs?: number;
   /** Not reported if the replica was complete for the last time so long before that. Default 10,000. */

@@ -1,3 +1,4 @@
+import type { NodeAddress, Role } from '@undermoon/cluster-meta';
 import { describe, expect, test } from 'vitest';
 import { address, stable } from './fixtures.ts';
 import { World } from './world.ts';
@@ -7,8 +8,13 @@ const B = address('10.0.0.2:6001');
 const SPARES = [address('10.0.0.3:6001'), address('10.0.0.4:6001')];
 const SEEDS = Array.from({ length: 25 }, (_, index) => index + 1);
 
-function settledWorld(seed: number, coordinators: number, spares = SPARES): World {
-  const world = new World(seed);
+function nodeOf(world: World, proxy: NodeAddress, role: Role): NodeAddress {
+  const nodes = world.broker.document(proxy)?.nodes ?? [];
+  return nodes.find((node) => node.role === role)!.address;
+}
+
+function settledWorld(seed: number, coordinators: number, spares = SPARES, quorum = 1): World {
+  const world = new World(seed, quorum);
   for (const proxy of [A, B, ...spares]) world.addProxy(proxy);
   world.broker.createCluster('demo', [
     { proxies: [A, B], position: 'normal', parts: [[stable(0, 8191)], [stable(8192, 16_383)]] },
@@ -55,6 +61,41 @@ describe('in virtual time, for many seeds', () => {
         expect(world.proxy(B).changedAt - done.at, `seed ${seed}`).toBeLessThan(200);
         const owner = world.proxy(B).meta!.nodes.filter((node) => node.role === 'master');
         expect(owner, `seed ${seed}`).toHaveLength(2);
+      }
+    },
+  );
+
+  test.each([1, 2])(
+    'a dead server behind a living proxy is failed over in time by a quorum of %i, and the reports are taken back',
+    (quorum) => {
+      for (const seed of SEEDS) {
+        const world = settledWorld(seed, 2, SPARES, quorum);
+        const masters = new Map([A, B].map((proxy) => [proxy, nodeOf(world, proxy, 'master')]));
+        let diedAt = Infinity;
+        for (const proxy of [A, B]) {
+          const partner = masters.get(proxy === A ? B : A)!;
+          const replica = nodeOf(world, proxy, 'replica');
+          world.proxy(proxy).servers = () => {
+            const downMs = proxy === A ? Math.max(0, Math.round(world.now - diedAt)) : 0;
+            const own = { node: masters.get(proxy)!, master: null };
+            return [
+              { ...own, missedMs: downMs, copiedMs: downMs + 900 },
+              { node: replica, master: partner, missedMs: 0, copiedMs: downMs + 900 },
+            ];
+          };
+        }
+        world.run(3000);
+        diedAt = world.now;
+        world.run(9000);
+        const [done] = world.notices('failover-done');
+        expect(done?.notice.address, `seed ${seed}`).toBe(A);
+        expect(done!.at - diedAt, `seed ${seed}`).toBeGreaterThanOrEqual(5000);
+        expect(done!.at - diedAt, `seed ${seed}`).toBeLessThan(7000);
+        expect(world.proxy(B).changedAt - done!.at, `seed ${seed}`).toBeLessThan(200);
+        const owner = world.proxy(B).meta!.nodes.filter((node) => node.role === 'master');
+        expect(owner, `seed ${seed}`).toHaveLength(2);
+        expect([...world.broker.reports.keys()], `seed ${seed}`).toEqual([]);
+        expect([...world.broker.failed], `seed ${seed}`).toEqual([A]);
       }
     },
   );

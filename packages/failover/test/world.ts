@@ -4,6 +4,7 @@ import { step } from '../src/core/coordinator.ts';
 import type { CoordinatorEffect } from '../src/core/effect.ts';
 import type { CoordinatorInput, PushReply } from '../src/core/event.ts';
 import type { CoordinatorNotice } from '../src/core/notice.ts';
+import type { ServerSight } from '../src/core/server-sight.ts';
 import type { CoordinatorSettings } from '../src/core/settings.ts';
 import { DEFAULT_SETTINGS } from '../src/core/settings.ts';
 import { newCoordinatorState } from '../src/core/state.ts';
@@ -20,6 +21,8 @@ export interface ProxyModel {
   meta: ProxyMeta | null;
   /** When its metadata changed last. */
   changedAt: number;
+  /** Tells of its servers; null: it does not. */
+  servers: (() => readonly ServerSight[]) | null;
 }
 
 /** What goes wrong on the way, each from 0 to 1. */
@@ -248,7 +251,7 @@ export class World {
         address,
         epoch: epoch(model.clusterEpoch),
         tasks: [],
-        servers: null,
+        servers: model.servers?.() ?? null,
         code: null,
       };
     }
@@ -340,5 +343,6 @@ function newProxy(): ProxyModel {
     clusterEpoch: EPOCH_ZERO,
     meta: null,
     changedAt: -Infinity,
+    servers: null,
   };
 }

@@ -32,6 +32,7 @@ export interface ProgramClusterOptions {
   /** Default 2. */
   readonly coordinatorCount?: number;
   readonly brokerFlags?: readonly string[];
+  readonly coordinatorFlags?: readonly string[];
   readonly proxyFlags?: readonly string[];
   /** Gives every proxy a plain port, from `port` + 30 on. */
   readonly hasPlainPorts?: boolean;
@@ -115,7 +116,8 @@ export class ProgramCluster implements RunningCluster {
 
   startCoordinator(index: number): Promise<void> {
     const brokerPort = this.#brokerPort;
-    const flags = ['--broker-address', `127.0.0.1:${brokerPort}`, '--reporter-id', `c${index}`];
+    const own = ['--broker-address', `127.0.0.1:${brokerPort}`, '--reporter-id', `c${index}`];
+    const flags = [...own, ...(this.#options.coordinatorFlags ?? [])];
     const name = `coordinator-${index}`;
     return this.#run(name, 'undermoon-coordinator', brokerPort + 1 + index, flags);
   }

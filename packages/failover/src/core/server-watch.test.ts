@@ -38,7 +38,7 @@ class ServerStory {
   epoch = 5;
 
   constructor(settings: Partial<CoordinatorSettings> = {}) {
-    this.story = new Story(settings);
+    this.story = new Story({ redisDownMs: 3000, ...settings });
     for (const proxy of PROXIES) {
       for (const node of this.nodesOf(proxy)) {
         this.servers.set(node, { downSince: null, copiedAt: null });

@@ -56,7 +56,7 @@ export const DEFAULT_SETTINGS: CoordinatorSettings = {
   reportIntervalMs: 5000,
   massFailureRatio: 0.5,
   massFailureMin: 2,
-  redisDownMs: 3000,
+  redisDownMs: 5000,
   copyGapMs: 10_000,
   stallMs: 1000,
   isFailoverDisabled: false,

@@ -71,7 +71,7 @@ function create(overrides: { sessionsMax?: number; address?: string } = {}): Adm
         alive: 3,
         suspect: 1,
         reported: 0,
-        missingMasters: 0,
+        missingMasters: 1,
         behind: 0,
         ahead: 0,
         isBraking: false,
@@ -181,6 +181,7 @@ describe('commands', () => {
     expect(text).toContain('brokers:10.0.0.1:7799,broker-2.local:7799\r\n');
     expect(text).toContain('broker_epoch:7\r\n');
     expect(text).toContain('proxies_suspect:1\r\n');
+    expect(text).toContain('proxies_missing_masters:1\r\n');
     expect(text).toContain('mass_failure_brake:0\r\n');
   });
 
