@@ -20,7 +20,7 @@ const KEYS = 200;
 
 const running = useCluster(() =>
   startProgramCluster({
-    port: 26_800,
+    port: 29_100,
     proxyCount: 2,
     brokerFlags: ['--failure-quorum', '2'],
     coordinatorFlags: ['--redis-down-time', `${DOWN_MS}`],

@@ -11,7 +11,7 @@ import { until } from '../src/until.ts';
 import { useCluster } from './use-cluster.ts';
 
 const HEALTHY_MS = 30_000;
-const running = useCluster(() => startProgramCluster({ port: 27_300, proxyCount: 2 }));
+const running = useCluster(() => startProgramCluster({ port: 29_000, proxyCount: 2 }));
 
 function indexOf(address: string): number {
   return running().proxies.findIndex((proxy) => proxy.address === address);
