@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
+import type { Clock } from '@undermoon/runtime';
+import { systemClock } from '@undermoon/runtime/node';
 import { encodeCommand } from '@undermoon/resp';
 import { RawClient, type RedisServer, startRedis } from '@undermoon/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -199,8 +201,15 @@ test('scripts that are asked for at once are bounded, and so is what is remember
   const { server, asked } = await startSilentPeer('');
   const bound = server.address();
   const port = typeof bound === 'object' ? bound?.port : 0;
-  const limits = { scriptLookupsMax: 1, scriptDigestsMax: 2, scriptLookupMs: 300 };
-  const fixture = await startFixture([ALL_SLOTS], limits, [[`127.0.0.1:${port}`, '0-16383']]);
+  const limits = { scriptLookupsMax: 1, scriptDigestsMax: 2, scriptLookupMs: 54_321 };
+  let giveUp = (): void => undefined;
+  const after: Clock['after'] = (delayMs, callback) => {
+    if (delayMs !== limits.scriptLookupMs) return systemClock.after(delayMs, callback);
+    giveUp = callback;
+    return () => undefined;
+  };
+  const options = { ...limits, clock: { ...systemClock, after } };
+  const fixture = await startFixture([ALL_SLOTS], options, [[`127.0.0.1:${port}`, '0-16383']]);
   const waiting = await Promise.all(Array.from({ length: 4 }, () => fixture.connect()));
   const digests = waiting.map((_, i) => digestOf(`return ${i}`));
   const [first = '', ...others] = digests;
@@ -209,6 +218,7 @@ test('scripts that are asked for at once are bounded, and so is what is remember
   for (const [i, digest] of others.entries()) {
     expect(await answersOf(waiting[i + 1]!, [`EVALSHA ${digest} 1 b`])).toEqual([NOSCRIPT]);
   }
+  giveUp();
   expect(await slow).toEqual([NOSCRIPT]);
   expect(asked).toEqual([first]);
   await Promise.all(waiting.map((one) => one.close()));
