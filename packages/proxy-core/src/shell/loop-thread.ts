@@ -17,8 +17,9 @@ import type { Departure } from './departure.ts';
 import type { AcceptedConnection, TransportFactory } from './transport.ts';
 import { isSendingWorking } from './trial-echo.ts';
 
-/** Loading the code takes a moment on a busy machine. */
-const START_TIMEOUT_MS = 10_000;
+// Ends what hangs: a thread that fails says so itself, and one that is slow on a busy machine is worth waiting for, since
+// without it the process has one loop for as long as it runs.
+const START_TIMEOUT_MS = 60_000;
 
 /** The file that a thread starts with: beside this code, in the form that this code has. */
 export const LOOP_WORKER: URL = new URL(
