@@ -2,7 +2,7 @@ import type { NodeAddress } from '@undermoon/cluster-meta';
 import { describe, expect, test } from 'vitest';
 import { address, epoch } from '../../test/fixtures.ts';
 import { Story } from '../../test/story.ts';
-import { isDown } from './detector.ts';
+import { isReported, isSuspended } from './detector.ts';
 import type { CoordinatorSettings } from './settings.ts';
 
 const A = address('10.0.0.1:6001');
@@ -100,7 +100,8 @@ describe('one proxy', () => {
     expect(watch.reports[0]!.at - diedAt).toBeLessThanOrEqual(1500);
     expect(watch.reports[0]!.at - diedAt).toBeGreaterThan(400);
     expect(watch.story.notices('failure-reported')).toHaveLength(1);
-    expect(isDown(watch.story.state.detector, A)).toBe(true);
+    expect(isReported(watch.story.state.detector, A)).toBe(true);
+    expect(isSuspended(watch.story.state.detector)).toBe(false);
     watch.pass(5000);
     expect(watch.reports).toHaveLength(2);
     // Told once, however often it is repeated.

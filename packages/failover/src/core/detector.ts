@@ -91,11 +91,6 @@ export function isUnanswered(state: DetectorState, address: NodeAddress): boolea
   return kind === 'suspect' || kind === 'reported';
 }
 
-/** Dead beyond doubt: reported, and the coordinator trusts itself. */
-export function isDown(state: DetectorState, address: NodeAddress): boolean {
-  return !isSuspended(state) && isReported(state, address);
-}
-
 /** How long ago a reported proxy was last seen dead; Infinity for others. */
 export function missAgeMs(state: DetectorState, address: NodeAddress, at: number): number {
   const health = state.targets.get(address)?.health;

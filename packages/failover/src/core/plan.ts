@@ -75,6 +75,7 @@ export function isReported(state: CoordinatorState, address: NodeAddress): boole
 
 /** Failovers that are due. */
 export function planFailovers(state: CoordinatorState, at: number): CoordinatorStep {
+  // Reports and failovers need a coordinator that trusts itself.
   const isTrusting = !detector.isSuspended(state.detector);
   const conditions: failures.FailureConditions = {
     unreplaced: view.unreplacedProxies(state.broker),
