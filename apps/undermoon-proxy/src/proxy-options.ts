@@ -51,6 +51,7 @@ export function proxyOptionsOf(values: SettingValues<typeof PROXY_SETTINGS>): Pr
     transactionCommandsMax: values.transaction_commands_max,
     threads: values.thread_number,
     spreadClients: values.spread_clients,
+    moderation: values.backend_batch_strategy !== 'disabled',
     backendConnNum: values.backend_conn_num,
     dedicatedConnectionsMax: values.dedicated_connections_max,
     dedicatedIdleMs: values.dedicated_idle_ms,

@@ -43,6 +43,11 @@ export interface ProxyServerOptions {
    */
   backendConnNumLarge?: number;
   /**
+   * Whether a loop that many clients keep busy with single requests gathers them in pauses of 0.06 to 0.1 ms, in which it does nothing
+   * else either: more requests per second at less CPU time for each. Default true.
+   */
+  moderation?: boolean;
+  /**
    * Unix socket of the Redis servers, with `{port}` and `{host}` for those of their address, such as
    * `/run/redis/{port}.sock`. Default: TCP.
    */
@@ -218,6 +223,7 @@ export function resolveOptions(given: ProxyServerOptions): ProxyOptions {
     backendUsername: given.backendUsername ?? null,
     backendConnNum: given.backendConnNum ?? 2,
     backendConnNumLarge: given.backendConnNumLarge ?? 6 * (given.backendConnNum ?? 2),
+    moderation: given.moderation ?? true,
     backendSocketPath: given.backendSocketPath ?? null,
     backendTimeoutMs: given.backendTimeoutMs ?? 3000,
     backendConnectTimeoutMs: given.backendConnectTimeoutMs ?? 1000,

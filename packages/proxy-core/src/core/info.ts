@@ -82,6 +82,8 @@ export interface CounterStats {
   /** Links that broke, and messages that were too long. */
   readonly pubsubLinksLost: number;
   readonly pubsubMessagesDropped: number;
+  /** How often requests were gathered in a pause. */
+  readonly requestPauses: number;
   readonly losses: LossStats;
 }
 
@@ -327,6 +329,7 @@ function undermoonFields(facts: InfoFacts): Fields {
     ['pubsub_links_up', pubsub.readyLinkCount],
     ['pubsub_links_lost', facts.stats.pubsubLinksLost],
     ['pubsub_messages_dropped', facts.stats.pubsubMessagesDropped],
+    ['request_pauses', facts.stats.requestPauses],
     ['backend_commands_retried', losses.retriedCount],
     ['backend_commands_resent', losses.resentCount],
     ['backend_commands_lost', losses.lostCount],

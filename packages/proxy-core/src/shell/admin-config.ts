@@ -69,6 +69,7 @@ export function configSourceOf(
     ['announce_address', announceAddress],
     ['announce_host', hostOf(announceAddress)],
     ['announce_replica_address', replicaAddress ?? ''],
+    ['backend_batch_strategy', options.moderation ? 'dynamic' : 'disabled'],
     ['backend_conn_num', options.backendConnNum],
     ['backend_conn_num_large', options.backendConnNumLarge],
     ['backend_socket_path', options.backendSocketPath ?? ''],

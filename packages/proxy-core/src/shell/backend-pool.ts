@@ -49,14 +49,6 @@ export class BackendGroup {
     return connection;
   }
 
-  /** Replies owed on all connections. */
-  get waiting(): number {
-    let sum = 0;
-    for (const { pending } of this.#resp2) sum += pending;
-    for (const { pending } of this.#resp3) sum += pending;
-    return sum;
-  }
-
   /** All connections of both protocols. */
   connections(): readonly BackendConnection[] {
     return [...this.#resp2, ...this.#resp3];
@@ -116,13 +108,6 @@ export class BackendPool {
         this.#draining.delete(connection);
       }
     }
-  }
-
-  /** Replies that the server with the most of them owes. */
-  waitingMost(): number {
-    let most = 0;
-    for (const group of this.#groups.values()) most = Math.max(most, group.waiting);
-    return most;
   }
 
   groups(): readonly BackendGroup[] {

@@ -4,7 +4,12 @@ import { ClientReplies } from './client-replies.ts';
 import { dispatch, failProtocol } from './dispatcher.ts';
 import { inOrder } from './in-order.ts';
 import { InputCarry } from './input-carry.ts';
-import { CLIENT_READS, CLIENTS_OVER_INPUT, NET_INPUT_BYTES } from './loop-counters.ts';
+import {
+  CLIENT_READS,
+  CLIENTS_ACTIVE,
+  CLIENTS_OVER_INPUT,
+  NET_INPUT_BYTES,
+} from './loop-counters.ts';
 import type { Departure } from './departure.ts';
 import type { Blocking, Client, ProxyContext, Watching } from './proxy-context.ts';
 import type { TransportHandler } from './transport.ts';
@@ -164,8 +169,10 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   onBytes(buffer: Buffer, length: number): void {
-    this.activeMs = this.context.loop.watchedMs;
-    countRead(this.context.counters, length);
+    const { counters, loop } = this.context;
+    if (this.activeMs !== loop.watchedMs) counters[CLIENTS_ACTIVE]!++;
+    this.activeMs = loop.watchedMs;
+    countRead(counters, length);
     if (this.isClosed || this.#isEnding) return;
     if (this.#carry === null) {
       const consumed = this.#isStalled ? 0 : dispatch(this, buffer, 0, length);

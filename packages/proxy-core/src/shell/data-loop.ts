@@ -43,7 +43,7 @@ export class DataLoop implements TurnEnd {
   #turns = 0;
   readonly #dirty = new FlushList();
   /** The commands of all clients for servers. */
-  readonly requests: RequestGathering = new RequestGathering();
+  readonly requests: RequestGathering;
   readonly #commandLists: Buffer[] = [];
   readonly #flushTurn = (): void => this.#dirty.flush();
 
@@ -54,6 +54,7 @@ export class DataLoop implements TurnEnd {
   }) {
     this.scanner = new RequestScanner(options.limits);
     this.clock = options.clock;
+    this.requests = new RequestGathering(options.clock);
     this.latency = new LatencyMonitor(options.latencyMonitorThresholdMs ?? 0, options.clock);
     this.nowMs = options.clock.monotonicMs();
   }

@@ -31,8 +31,14 @@ export const CLIENT_READS = 13;
 /** Logins that failed. */
 export const LOGINS_DENIED = 14;
 
+/** Clients that sent something between two ticks: how many there were in each, added up. */
+export const CLIENTS_ACTIVE = 15;
+
+/** How often requests were gathered in a pause; see `moderation.ts`. */
+export const REQUEST_PAUSES = 16;
+
 /** How many there are. */
-const COUNTER_COUNT = 15;
+const COUNTER_COUNT = 17;
 
 /** The counters of a proxy: an array for each loop, which alone writes there. */
 export class LoopCounters {
@@ -72,6 +78,7 @@ export class LoopCounters {
       loginsDenied: this.sum(LOGINS_DENIED),
       pubsubLinksLost: this.sum(PUBSUB_LINKS_LOST),
       pubsubMessagesDropped: this.sum(PUBSUB_MESSAGES_DROPPED),
+      requestPauses: this.sum(REQUEST_PAUSES),
       losses: {
         retriedCount: this.sum(COMMANDS_RETRIED),
         resentCount: this.sum(COMMANDS_RESENT),

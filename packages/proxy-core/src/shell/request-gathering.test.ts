@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { systemClock } from '@undermoon/runtime/node';
 import { RequestGathering } from './request-gathering.ts';
 
 /** A turn in which a client connects. */
@@ -12,7 +13,13 @@ function connecting(count: number): Connecting {
 
 /** Gathers as many requests as each number says, one turn after the other, and tells in which turn they left. */
 async function turnsOf(...turns: (number | Connecting)[]): Promise<number[]> {
-  const gathering = new RequestGathering();
+  return turnsOfGathering(new RequestGathering(systemClock), turns);
+}
+
+async function turnsOfGathering(
+  gathering: RequestGathering,
+  turns: readonly (number | Connecting)[],
+): Promise<number[]> {
   const leftIn: number[] = [];
   let turn = 0;
   let isGathered = false;
@@ -62,8 +69,25 @@ test('while clients connect, single requests wait for those of four turns', asyn
   expect(await turnsOf(connecting(0), 1)).toEqual([3]);
 });
 
+test('a loop that moderates pauses once, and what came meanwhile leaves as well', async () => {
+  const gathering = new RequestGathering(systemClock);
+  gathering.isModerated = true;
+  expect(await turnsOfGathering(gathering, [1, 3, 2, 2])).toEqual([2, 4]);
+  expect(gathering.pauses).toBe(2);
+  expect(gathering.pausedMs).toBeGreaterThan(0.02);
+  expect(await turnsOfGathering(gathering, [connecting(1), connecting(1), 0, 1])).toEqual([2, 5]);
+  expect(gathering.pauses).toBe(4);
+});
+
+test('it does not pause when enough has come together', async () => {
+  const gathering = new RequestGathering(systemClock);
+  gathering.isModerated = true;
+  expect(await turnsOfGathering(gathering, [64])).toEqual([1]);
+  expect(gathering.pauses).toBe(0);
+});
+
 test('what is flushed may gather more, for the next turn', async () => {
-  const gathering = new RequestGathering();
+  const gathering = new RequestGathering(systemClock);
   const names: string[] = [];
   const again = { flushTurn: () => names.push('again') };
   const first = {

@@ -28,9 +28,9 @@ import { LoopClients } from './client-directory.ts';
 import { HeldClients } from './held-clients.ts';
 import { LoopAnswerer } from './loop-answerer.ts';
 import { LoopCompression } from './loop-compression.ts';
-import { CLIENTS_CLOSED, CLIENTS_OVER_OUTPUT } from './loop-counters.ts';
+import { CLIENTS_ACTIVE, CLIENTS_CLOSED, CLIENTS_OVER_OUTPUT } from './loop-counters.ts';
 import { PortContexts } from './port-contexts.ts';
-import { LaneWatch } from './lane-watch.ts';
+import { LoadWatch } from './load-watch.ts';
 import type {
   AdminDesk,
   AllLoops,
@@ -77,7 +77,7 @@ export class ServingLoop {
   readonly #pool: BackendPool;
   readonly #dedicated: DedicatedPool;
   readonly #pubsub: PubsubHub;
-  readonly #lanes: LaneWatch;
+  readonly #load: LoadWatch;
   readonly #contexts: PortContexts;
   readonly #clients: LoopClients;
   readonly #compression: LoopCompression;
@@ -117,7 +117,10 @@ export class ServingLoop {
     };
     const connectionsPerNode = Math.max(lanes.usual, lanes.large);
     this.#pool = new BackendPool(loop, { ...backend, connectionsPerNode });
-    this.#lanes = new LaneWatch(parts.counters, this.#pool, lanes);
+    this.#load = new LoadWatch(parts.counters, loop.requests, {
+      lanes,
+      mayModerate: options.moderation,
+    });
     this.#dedicated = new DedicatedPool(loop, {
       ...backend,
       connectionsMax: shareOf(options.dedicatedConnectionsMax, parts.loopCount),
@@ -277,6 +280,8 @@ export class ServingLoop {
   ): ClientConnection {
     const client = new ClientConnection(context, session);
     this.#clients.add(client);
+    const { counters } = context;
+    counters[CLIENTS_ACTIVE] = (counters[CLIENTS_ACTIVE] ?? 0) + 1;
     client.attach(context.loop.transports.accepted(connection, client));
     return client;
   }
@@ -297,7 +302,7 @@ export class ServingLoop {
     this.#dedicated.tick();
     this.#contexts.plain.tracking.tick();
     this.#pubsub.tick();
-    this.#contexts.laneCount = this.#lanes.next();
+    this.#contexts.laneCount = this.#load.next(this.#clients.count);
     this.#contexts.plain.redirects.wake();
     this.#clients.tick(loop.nowMs);
     closeIdle(this.#clients.all(), loop.watchedMs, this.#clients.sessionTimeoutMs);

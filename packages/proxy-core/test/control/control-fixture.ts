@@ -35,6 +35,7 @@ export const NO_STATS: ProxyStats = {
   pubsubLinksLost: 0,
   loginsDenied: 0,
   pubsubMessagesDropped: 0,
+  requestPauses: 0,
   losses: { retriedCount: 0, resentCount: 0, lostCount: 0, unreachableCount: 0 },
   limits: [['clients_max', 10_000]],
   connectionsMax: 10_000,
