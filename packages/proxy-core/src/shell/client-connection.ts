@@ -169,10 +169,8 @@ export class ClientConnection extends ClientReplies implements Client, Transport
   }
 
   onBytes(buffer: Buffer, length: number): void {
-    const { counters, loop } = this.context;
-    if (this.activeMs !== loop.watchedMs) counters[CLIENTS_ACTIVE]!++;
-    this.activeMs = loop.watchedMs;
-    countRead(counters, length);
+    countRead(this.context, length, this.activeMs);
+    this.activeMs = this.context.loop.watchedMs;
     if (this.isClosed || this.#isEnding) return;
     if (this.#carry === null) {
       const consumed = this.#isStalled ? 0 : dispatch(this, buffer, 0, length);
@@ -276,9 +274,10 @@ export class ClientConnection extends ClientReplies implements Client, Transport
 
 function nothing(): void {}
 
-function countRead(counters: Float64Array, length: number): void {
+function countRead({ counters, loop }: ProxyContext, length: number, activeMs: number): void {
   counters[CLIENT_READS]!++;
   counters[NET_INPUT_BYTES]! += length;
+  if (activeMs !== loop.watchedMs) counters[CLIENTS_ACTIVE]!++;
 }
 
 function inputBytesMax({ session, context }: Client): number {

@@ -1,4 +1,4 @@
-import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+import { performance } from 'node:perf_hooks';
 import { nextLaneCount, type LaneOptions } from '../core/lane-count.ts';
 import { isCrowded, type Moderation, nextModeration, UNMODERATED } from '../core/moderation.ts';
 import {
@@ -10,6 +10,12 @@ import {
 } from './loop-counters.ts';
 import type { RequestGathering } from './request-gathering.ts';
 
+/** Milliseconds for which a loop worked, or paused, and for which it waited, since it began. */
+interface WorkedTime {
+  readonly active: number;
+  readonly idle: number;
+}
+
 /** What was counted since the loop began. */
 interface Seen {
   readonly bytes: number;
@@ -18,7 +24,7 @@ interface Seen {
   readonly activeClients: number;
   readonly pauses: number;
   readonly pausedMs: number;
-  readonly utilization: EventLoopUtilization;
+  readonly worked: WorkedTime;
 }
 
 /** How the load may be answered. */
@@ -26,6 +32,8 @@ export interface LoadWatchOptions {
   readonly lanes: LaneOptions;
   /** See `moderation.ts`. */
   readonly mayModerate: boolean;
+  /** Default: as the runtime knows it. */
+  readonly worked?: () => WorkedTime;
 }
 
 /**
@@ -36,6 +44,7 @@ export class LoadWatch {
   readonly #counters: Float64Array;
   readonly #gathering: RequestGathering;
   readonly #options: LoadWatchOptions;
+  readonly #worked: () => WorkedTime;
   #laneCount: number;
   #moderation: Moderation = UNMODERATED;
   #seen: Seen;
@@ -44,6 +53,7 @@ export class LoadWatch {
     this.#counters = counters;
     this.#gathering = gathering;
     this.#options = options;
+    this.#worked = options.worked ?? (() => performance.eventLoopUtilization());
     this.#laneCount = options.lanes.usual;
     this.#seen = this.#look();
   }
@@ -80,13 +90,14 @@ export class LoadWatch {
       activeClients: counters[CLIENTS_ACTIVE] ?? 0,
       pauses: this.#gathering.pauses,
       pausedMs: this.#gathering.pausedMs,
-      utilization: performance.eventLoopUtilization(),
+      worked: this.#worked(),
     };
   }
 }
 
 function loopLoad(before: Seen, now: Seen): { busyShare: number; pauseMs: number } {
-  const { active, idle } = performance.eventLoopUtilization(now.utilization, before.utilization);
+  const active = now.worked.active - before.worked.active;
+  const idle = now.worked.idle - before.worked.idle;
   const pausedMs = now.pausedMs - before.pausedMs;
   const pauses = now.pauses - before.pauses;
   return {
