@@ -1,3 +1,5 @@
+import { type ClientLoad, isCrowded, isPipelined } from './client-load.ts';
+
 /**
  * How many connections per Redis server the clients of a loop spread over. Redis reads 16 KiB of a connection
  * per turn, so large requests want more connections than small ones, most of all in pipelines; for small ones
@@ -10,37 +12,24 @@ export interface LaneOptions {
   readonly large: number;
 }
 
-/** What was seen in a tenth of a second. */
-export interface LanePeriod {
-  readonly bytes: number;
-  readonly requests: number;
-  /** How often a client was read. */
-  readonly reads: number;
-  /** Many clients send single requests; see `moderation.ts`. */
-  readonly isCrowded: boolean;
-}
-
 /** Requests of so many bytes on average are large; a quarter below it they are small again. */
 export const LARGE_REQUEST_BYTES = 512;
 const SMALL_REQUEST_BYTES = 384;
 /** Fewer requests than these in a period say nothing about the next one. */
 const REQUESTS_MIN = 100;
-/** Requests for each read from which on clients send more than one at a time. */
-const PIPELINED_REQUESTS = 2;
 
 /** The lanes for the next period, from what was seen in this one. */
 export function nextLaneCount(
   count: number,
-  { bytes, requests, reads, isCrowded }: LanePeriod,
+  load: ClientLoad,
   { usual, large }: LaneOptions,
 ): number {
   // A pause says nothing about what comes after it.
-  if (requests < REQUESTS_MIN) return count;
-  const meanBytes = bytes / requests;
+  if (load.requests < REQUESTS_MIN) return count;
+  const meanBytes = load.bytes / load.requests;
   if (meanBytes >= LARGE_REQUEST_BYTES) {
-    const isPipelined = requests >= reads * PIPELINED_REQUESTS;
-    return Math.max(usual, isPipelined ? large : Math.min(large, 2 * usual));
+    return Math.max(usual, isPipelined(load) ? large : Math.min(large, 2 * usual));
   }
   if (meanBytes >= SMALL_REQUEST_BYTES) return count;
-  return isCrowded ? 1 : usual;
+  return isCrowded(load) ? 1 : usual;
 }

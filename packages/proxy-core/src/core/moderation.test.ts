@@ -1,27 +1,26 @@
 import { expect, test } from 'vitest';
+import { ACTIVE_CLIENTS_MIN, type ClientLoad } from './client-load.ts';
 import {
-  ACTIVE_CLIENTS_MIN,
   BUSY_SHARE_MAX,
   BUSY_SHARE_MIN,
-  type ClientLoad,
-  type LoopLoad,
   MODERATED_BUSY_SHARE_MIN,
   type Moderation,
   nextModeration,
+  type PausedLoad,
   PAUSE_MS_MAX,
   REQUESTS_MIN,
   REST_PERIODS,
   UNMODERATED,
 } from './moderation.ts';
 
-const crowd: ClientLoad = { requests: 6000, reads: 6000, activeClients: 50 };
-const busy: LoopLoad = { busyShare: 0.75, pauseMs: 0 };
+const crowd: ClientLoad = { bytes: 240_000, requests: 6000, reads: 6000, activeClients: 50 };
+const busy: PausedLoad = { busyShare: 0.75, pauseMs: 0 };
 const on: Moderation = { isOn: true, restPeriods: 0 };
 
 function isOnAfter(
   before: Moderation,
   clients: Partial<ClientLoad>,
-  loop: Partial<LoopLoad>,
+  loop: Partial<PausedLoad>,
 ): boolean {
   return nextModeration(before, { ...crowd, ...clients }, { ...busy, ...loop }).isOn;
 }
@@ -30,7 +29,7 @@ test('a loop that many clients keep busy with single requests moderates', () => 
   expect(nextModeration(UNMODERATED, crowd, busy)).toEqual(on);
 });
 
-test.each<[string, Partial<ClientLoad>, Partial<LoopLoad>]>([
+test.each<[string, Partial<ClientLoad>, Partial<PausedLoad>]>([
   ['has few clients', { activeClients: ACTIVE_CLIENTS_MIN - 1 }, {}],
   ['has clients that pipeline', { reads: 3000 }, {}],
   ['has few requests', { requests: REQUESTS_MIN - 1, reads: REQUESTS_MIN - 1 }, {}],

@@ -1,3 +1,5 @@
+import { type ClientLoad, isCrowded } from './client-load.ts';
+
 /**
  * Whether an event loop moderates: pauses for a moment before it sends what it gathered to the servers, so that more
  * comes together, as network cards do with their interrupts. A loop that many clients keep busy with single requests
@@ -10,17 +12,8 @@ export interface Moderation {
   readonly restPeriods: number;
 }
 
-/** What was seen of the clients in a tenth of a second. */
-export interface ClientLoad {
-  readonly requests: number;
-  /** How often a client was read. */
-  readonly reads: number;
-  /** Clients that sent something, and are still there. */
-  readonly activeClients: number;
-}
-
-/** What was seen of the loop in the same time. */
-export interface LoopLoad {
+/** What was seen of the loop in a tenth of a second. */
+export interface PausedLoad {
   /** The part of the time in which it neither waited nor paused. */
   readonly busyShare: number;
   /** How long a pause took on average; 0: there was none. */
@@ -30,10 +23,6 @@ export interface LoopLoad {
 /** How it begins. */
 export const UNMODERATED: Moderation = { isOn: false, restPeriods: 0 };
 
-/** With fewer clients, most of them could be waiting for the end of the pause. */
-export const ACTIVE_CLIENTS_MIN = 32;
-/** Requests for each read from which on clients send more than one at a time: those come together by themselves. */
-const PIPELINED_REQUESTS = 2;
 /** With fewer requests a pause brings one or two. */
 export const REQUESTS_MIN = 2500;
 /** A loop that is so busy moderates; it stops when it is less so, for pauses make it less busy. */
@@ -50,7 +39,7 @@ export const REST_PERIODS = 600;
 export function nextModeration(
   before: Moderation,
   clients: ClientLoad,
-  { busyShare, pauseMs }: LoopLoad,
+  { busyShare, pauseMs }: PausedLoad,
 ): Moderation {
   if (pauseMs > PAUSE_MS_MAX) return { isOn: false, restPeriods: REST_PERIODS };
   if (before.restPeriods > 0) return { isOn: false, restPeriods: before.restPeriods - 1 };
@@ -61,9 +50,4 @@ export function nextModeration(
     busyShare >= busyShareMin &&
     busyShare < BUSY_SHARE_MAX;
   return { isOn, restPeriods: 0 };
-}
-
-/** Many clients send single requests. */
-export function isCrowded({ activeClients, requests, reads }: ClientLoad): boolean {
-  return activeClients >= ACTIVE_CLIENTS_MIN && requests < reads * PIPELINED_REQUESTS;
 }

@@ -1,15 +1,18 @@
 import os from 'node:os';
-import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import { clientsToMove, needsAnotherLoop, type SpreadKind } from '../core/spread-policy.ts';
+import { BusyMeter } from './busy-meter.ts';
 import { CLIENTS_CLOSED, type LoopCounters } from './loop-counters.ts';
 import type { LoopThread } from './loop-thread.ts';
 import type { Client, Spread } from './proxy-context.ts';
+import type { RequestGathering } from './request-gathering.ts';
 import type { ServingLoop } from './serving-loop.ts';
 
 const PERIOD_MS = 1000;
 
 export interface ClientSpreadParts {
   readonly own: ServingLoop;
+  /** Those of the loop that accepts. */
+  readonly requests: RequestGathering;
   readonly threads: readonly LoopThread[];
   readonly counters: LoopCounters;
   readonly kind: SpreadKind;
@@ -28,12 +31,13 @@ export class ClientSpread implements Spread {
   readonly #leaving = new Map<Client, LoopThread>();
   #isBusy = false;
   #wasBusy = false;
-  #utilization: EventLoopUtilization = performance.eventLoopUtilization();
+  readonly #meter: BusyMeter;
   #idleMs = idleMsOfCores();
   readonly #timer: NodeJS.Timeout;
 
   constructor(parts: ClientSpreadParts) {
     this.#parts = parts;
+    this.#meter = new BusyMeter(() => parts.requests.pausedMs);
     this.#timer = setInterval(() => this.#look(), PERIOD_MS);
     if (parts.kind === 'when-needed') parts.own.spreadBy(this);
   }
@@ -95,18 +99,13 @@ export class ClientSpread implements Spread {
   /** Looks how busy this loop and the machine are. */
   #look(): void {
     const { own, counters, kind } = this.#parts;
-    const before = this.#utilization;
-    this.#utilization = performance.eventLoopUtilization();
-    const { utilization, idle, active } = performance.eventLoopUtilization(
-      this.#utilization,
-      before,
-    );
+    const { busyShare, periodMs } = this.#meter.next();
     const idleMs = idleMsOfCores();
-    const idleCores = (idleMs - this.#idleMs) / Math.max(1, idle + active);
+    const idleCores = (idleMs - this.#idleMs) / Math.max(1, periodMs);
     this.#idleMs = idleMs;
     // For two periods: a moment of work is no load.
     const wasBusy = this.#wasBusy;
-    this.#wasBusy = needsAnotherLoop({ utilization, idleCores });
+    this.#wasBusy = needsAnotherLoop({ utilization: busyShare, idleCores });
     this.#isBusy = wasBusy && this.#wasBusy;
     const fewest = this.#fewest();
     if (kind === 'at-once' || !this.#isBusy || fewest === null) return;

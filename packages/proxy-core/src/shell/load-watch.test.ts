@@ -17,8 +17,11 @@ function watched(mayModerate: boolean) {
   const counters = all.of(0);
   const gathering = new RequestGathering(systemClock);
   const time = { active: 1000, idle: 9000 };
-  const worked = () => ({ ...time });
-  const watch = new LoadWatch(counters, gathering, { lanes, mayModerate, worked });
+  const watch = new LoadWatch(counters, gathering, {
+    lanes,
+    mayModerate,
+    time: () => ({ ...time }),
+  });
   const load = (requests: number, clients: number, activeMs: number): void => {
     counters[COMMANDS_PROCESSED]! += requests;
     counters[CLIENT_READS]! += requests;

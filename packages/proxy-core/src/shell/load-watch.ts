@@ -1,6 +1,7 @@
-import { performance } from 'node:perf_hooks';
+import type { ClientLoad } from '../core/client-load.ts';
 import { nextLaneCount, type LaneOptions } from '../core/lane-count.ts';
-import { isCrowded, type Moderation, nextModeration, UNMODERATED } from '../core/moderation.ts';
+import { type Moderation, nextModeration, UNMODERATED } from '../core/moderation.ts';
+import { BusyMeter, type LoopTime } from './busy-meter.ts';
 import {
   CLIENT_READS,
   CLIENTS_ACTIVE,
@@ -10,12 +11,6 @@ import {
 } from './loop-counters.ts';
 import type { RequestGathering } from './request-gathering.ts';
 
-/** Milliseconds for which a loop worked, or paused, and for which it waited, since it began. */
-interface WorkedTime {
-  readonly active: number;
-  readonly idle: number;
-}
-
 /** What was counted since the loop began. */
 interface Seen {
   readonly bytes: number;
@@ -23,8 +18,6 @@ interface Seen {
   readonly reads: number;
   readonly activeClients: number;
   readonly pauses: number;
-  readonly pausedMs: number;
-  readonly worked: WorkedTime;
 }
 
 /** How the load may be answered. */
@@ -32,8 +25,8 @@ export interface LoadWatchOptions {
   readonly lanes: LaneOptions;
   /** See `moderation.ts`. */
   readonly mayModerate: boolean;
-  /** Default: as the runtime knows it. */
-  readonly worked?: () => WorkedTime;
+  /** See `BusyMeter`. */
+  readonly time?: () => LoopTime;
 }
 
 /**
@@ -44,7 +37,7 @@ export class LoadWatch {
   readonly #counters: Float64Array;
   readonly #gathering: RequestGathering;
   readonly #options: LoadWatchOptions;
-  readonly #worked: () => WorkedTime;
+  readonly #meter: BusyMeter;
   #laneCount: number;
   #moderation: Moderation = UNMODERATED;
   #seen: Seen;
@@ -53,7 +46,7 @@ export class LoadWatch {
     this.#counters = counters;
     this.#gathering = gathering;
     this.#options = options;
-    this.#worked = options.worked ?? (() => performance.eventLoopUtilization());
+    this.#meter = new BusyMeter(() => gathering.pausedMs, options.time);
     this.#laneCount = options.lanes.usual;
     this.#seen = this.#look();
   }
@@ -63,22 +56,23 @@ export class LoadWatch {
     const before = this.#seen;
     const now = this.#look();
     this.#seen = now;
-    const clients = {
+    const load = {
+      bytes: now.bytes - before.bytes,
       requests: now.requests - before.requests,
       reads: now.reads - before.reads,
       activeClients: Math.min(now.activeClients - before.activeClients, clientCount),
     };
-    if (this.#options.mayModerate) {
-      this.#moderation = nextModeration(this.#moderation, clients, loopLoad(before, now));
-      this.#gathering.isModerated = this.#moderation.isOn;
-      const counted = this.#counters[REQUEST_PAUSES] ?? 0;
-      this.#counters[REQUEST_PAUSES] = counted + now.pauses - before.pauses;
-    }
-    const { requests, reads } = clients;
-    const bytes = now.bytes - before.bytes;
-    const load = { bytes, requests, reads, isCrowded: isCrowded(clients) };
+    if (this.#options.mayModerate) this.#moderate(load, now.pauses - before.pauses);
+    this.#counters[REQUEST_PAUSES] = now.pauses;
     this.#laneCount = nextLaneCount(this.#laneCount, load, this.#options.lanes);
     return this.#laneCount;
+  }
+
+  #moderate(load: ClientLoad, pauses: number): void {
+    const { busyShare, pausedMs } = this.#meter.next();
+    const pauseMs = pauses > 0 ? pausedMs / pauses : 0;
+    this.#moderation = nextModeration(this.#moderation, load, { busyShare, pauseMs });
+    this.#gathering.isModerated = this.#moderation.isOn;
   }
 
   #look(): Seen {
@@ -89,19 +83,6 @@ export class LoadWatch {
       reads: counters[CLIENT_READS] ?? 0,
       activeClients: counters[CLIENTS_ACTIVE] ?? 0,
       pauses: this.#gathering.pauses,
-      pausedMs: this.#gathering.pausedMs,
-      worked: this.#worked(),
     };
   }
-}
-
-function loopLoad(before: Seen, now: Seen): { busyShare: number; pauseMs: number } {
-  const active = now.worked.active - before.worked.active;
-  const idle = now.worked.idle - before.worked.idle;
-  const pausedMs = now.pausedMs - before.pausedMs;
-  const pauses = now.pauses - before.pauses;
-  return {
-    busyShare: active + idle > 0 ? (active - pausedMs) / (active + idle) : 0,
-    pauseMs: pauses > 0 ? pausedMs / pauses : 0,
-  };
 }

@@ -196,7 +196,8 @@ class Proxy implements ProxyServer {
   }
 
   /** From here on nothing waits until the end. */
-  #run(dataLoop: DataLoop, { threads, counters, gateWord }: ExtraLoops): void {
+  #run(dataLoop: DataLoop, extra: ExtraLoops): void {
+    const { threads, counters } = extra;
     const { logger, clock, loopHoldTimeoutMs } = this.#options;
     const { addresses } = this.#ports;
     const control = this.#createControl();
@@ -215,11 +216,10 @@ class Proxy implements ProxyServer {
     });
     warmUpSwap(own);
     const loops = new LoopGroup({
+      ...extra,
       own,
-      threads,
+      requests: dataLoop.requests,
       questions,
-      counters,
-      gateWord,
       timeoutMs: loopHoldTimeoutMs,
       kind: this.#options.spreadClients,
       clock,
